@@ -1,0 +1,3 @@
+//! What `SUDO_ASKPASS` and `SSH_ASKPASS` point at.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `pimento` command.
+
+fn main() {}
