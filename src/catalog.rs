@@ -1,1 +1,230 @@
-//! Not written yet.
+//! What can be asked for: credentials, where they live, and through which window.
+//!
+//! The configuration makes these values once; everything below the doors holds an
+//! `Arc<Credential>` and never looks up a name again. Nothing here is secret.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use ssh_key::PublicKey;
+use url::Url;
+use uuid::Uuid;
+
+pub use names::{Name, NameProblem, SecretName, nearest};
+
+mod names;
+
+/// An Entra tenant, and how the user signs in to it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// What the configuration calls it.
+    pub name: Name,
+    /// Its id or one of its domains, as it stands in the authority's path.
+    pub id: String,
+    /// The application registration to sign in with; `None` only for `azure-cli` and identities.
+    pub client_id: Option<String>,
+    /// How the user signs in.
+    pub sign_in: SignInMethod,
+    /// Who to suggest on the sign-in page.
+    pub login_hint: Option<String>,
+    /// The sign-in service, `https://login.microsoftonline.com` by default.
+    pub authority: Url,
+    /// Microsoft Graph, `https://graph.microsoft.com` by default.
+    pub graph: Url,
+}
+
+/// How the user signs in to a tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInMethod {
+    /// With the Azure CLI's sign-in.
+    AzureCli,
+    /// In the browser: authorization code with PKCE on a loopback address.
+    Browser,
+    /// With a code typed on another device.
+    DeviceCode,
+    /// As the machine's managed identity.
+    ManagedIdentity,
+}
+
+/// One thing that PIM can open for the user.
+#[derive(Debug, PartialEq, Eq)]
+pub struct WindowSpec {
+    /// What the configuration calls it.
+    pub name: Name,
+    /// Where it is opened.
+    pub tenant: Arc<Tenant>,
+    /// The PIM group.
+    pub group: Uuid,
+    /// As what the user joins the group.
+    pub access: AccessId,
+    /// How long to ask for; PIM's policy may allow less.
+    pub duration: SignedDuration,
+    /// What to tell PIM as justification.
+    pub reason: Reason,
+    /// Ticket number and system, where the policy asks for them.
+    pub ticket: Option<Ticket>,
+}
+
+/// As what one joins a PIM group (`accessId` of Microsoft Graph).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessId {
+    /// A member.
+    Member,
+    /// An owner.
+    Owner,
+}
+
+impl fmt::Display for AccessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Member => "member",
+            Self::Owner => "owner",
+        })
+    }
+}
+
+/// The justification of an activation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The person gives one each time (`reason = "ask"`).
+    Ask,
+    /// Text with `{program}`, `{user}`, `{host}` and `{credential}` filled in.
+    Template(String),
+}
+
+/// A reference into a ticket system, as PIM records it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// `ticketNumber`.
+    pub number: String,
+    /// `ticketSystem`.
+    pub system: String,
+}
+
+/// A Key Vault, read through a window.
+#[derive(Debug, PartialEq, Eq)]
+pub struct VaultSpec {
+    /// What the configuration calls it.
+    pub name: Name,
+    /// Its address, such as `https://kv-linux.vault.azure.net`.
+    pub url: Url,
+    /// What must be open to read it.
+    pub window: Arc<WindowSpec>,
+}
+
+/// Something that can be asked for by name.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// What the configuration calls it; unique among keys and passwords together.
+    pub name: Name,
+    /// The vault it lives in.
+    pub vault: Arc<VaultSpec>,
+    /// The secret's name in that vault.
+    pub secret: SecretName,
+    /// Host patterns it may be used for, as in `ssh_config`; empty: any host.
+    pub hosts: Vec<String>,
+    /// Which kind of thing it is.
+    pub kind: Kind,
+    /// The file that configured it, for messages.
+    pub source: PathBuf,
+}
+
+/// The kinds of credential.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A private key, listed by the agent through its pinned public key.
+    Key(Box<KeySpec>),
+    /// A password.
+    Password(PasswordSpec),
+}
+
+/// What is known of a private key without having it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeySpec {
+    /// The public key it must turn out to belong to.
+    pub public: PublicKey,
+    /// What may be signed with it.
+    pub uses: Vec<Use>,
+    /// What to do for a client that does not bind its connection to a host (`session-bind`).
+    pub unbound: Permission,
+    /// Whether it may be used over a forwarded agent connection.
+    pub forwarded: Permission,
+}
+
+/// What is known of a password without having it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PasswordSpec {
+    /// The account it opens.
+    pub user: Option<String>,
+}
+
+/// Something a key may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Whatever a client wants signed, also what pimento cannot recognise.
+    Any,
+    /// Signing files (`ssh-keygen -Y`), in any namespace but git's.
+    FileSignature,
+    /// Signing git commits and tags.
+    Git,
+    /// Logging in to a host.
+    Login,
+}
+
+/// A yes or no of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Yes.
+    Allow,
+    /// No.
+    Refuse,
+}
+
+/// Every credential of the configuration, in its order.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    credentials: Vec<Arc<Credential>>,
+}
+
+impl Catalog {
+    /// A catalog of these credentials; the configuration has made sure that names are unique.
+    #[must_use]
+    pub const fn new(credentials: Vec<Arc<Credential>>) -> Self {
+        Self { credentials }
+    }
+
+    /// All credentials, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Credential>> {
+        self.credentials.iter()
+    }
+
+    /// All keys with what is pinned of them.
+    pub fn keys(&self) -> impl Iterator<Item = (&Arc<Credential>, &KeySpec)> {
+        self.iter().filter_map(|credential| match &credential.kind {
+            Kind::Key(key) => Some((credential, &**key)),
+            Kind::Password(_) => None,
+        })
+    }
+
+    /// The credential of that name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Arc<Credential>> {
+        self.iter()
+            .find(|credential| credential.name.as_str() == name)
+    }
+
+    /// Every window that a credential needs, once each.
+    #[must_use]
+    pub fn windows(&self) -> Vec<Arc<WindowSpec>> {
+        let mut windows: Vec<Arc<WindowSpec>> = Vec::new();
+        for credential in self.iter() {
+            let window = &credential.vault.window;
+            if !windows.iter().any(|known| known.name == window.name) {
+                windows.push(Arc::clone(window));
+            }
+        }
+        windows
+    }
+}

@@ -1,1 +1,274 @@
-//! Not written yet.
+//! The cloud side: who the user is (Entra), what they may open (PIM), what the vault holds.
+//!
+//! Enters: what to activate or read, and one correlation id. Leaves: a true window, a token, a
+//! secret, or a [`Refusal`]. Retrying a read while a new membership spreads is *not* done here:
+//! that loop has one deadline and lives in the broker.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::catalog::{Credential, SignInMethod, Tenant, Ticket, WindowSpec};
+use crate::clock::Moment;
+use crate::refusal::Refusal;
+
+/// The GUID that joins the local record, the Graph request and Key Vault's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CorrelationId(pub Uuid);
+
+impl CorrelationId {
+    /// A new random id.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl Default for CorrelationId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Display for CorrelationId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// What a token is for. One token serves one resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// Microsoft Graph.
+    Graph,
+    /// Key Vault.
+    Vault,
+}
+
+/// Whether a token from the cache will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Any token that has not expired.
+    Cached,
+    /// Only one minted after this call: the groups in a token are those of its minting.
+    New,
+}
+
+/// A bearer token. Not printable; wiped when dropped.
+pub struct AccessToken {
+    /// The token itself.
+    pub secret: SecretString,
+    /// When it stops being accepted.
+    pub expires: Moment,
+}
+
+impl Debug for AccessToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Object id in the tenant (`oid`).
+    pub object_id: String,
+    /// Tenant id (`tid`).
+    pub tenant_id: String,
+    /// What a person recognises (`preferred_username`, or the object id).
+    pub user_name: String,
+}
+
+/// What a sign-in tells the person in front of the terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignInStep {
+    /// The sign-in page is this; it was opened in the browser if `opened`.
+    Browser {
+        /// Address of the page.
+        url: String,
+        /// Whether a browser could be started.
+        opened: bool,
+    },
+    /// The person types this code on that page.
+    DeviceCode {
+        /// The code.
+        user_code: String,
+        /// The page.
+        verification_uri: String,
+        /// Entra's own sentence.
+        message: String,
+    },
+}
+
+/// Takes the steps of a sign-in to the person.
+pub trait SignInGuide: Send + Sync {
+    /// Shows one step.
+    fn show(&self, step: SignInStep);
+}
+
+/// Sign-in and tokens.
+#[async_trait]
+pub trait Identity: Send + Sync {
+    /// Signs the user in to `tenant` by `method`.
+    async fn sign_in(
+        &self,
+        tenant: &Arc<Tenant>,
+        method: SignInMethod,
+        guide: &dyn SignInGuide,
+    ) -> Result<Account, Refusal>;
+
+    /// Forgets the sign-in and every token of it; tells whether there was one.
+    async fn sign_out(&self, tenant: &Tenant) -> bool;
+
+    /// Who is signed in to `tenant`, without asking the cloud.
+    fn account(&self, tenant: &Tenant) -> Option<Account>;
+
+    /// A token for `resource`. Never prompts.
+    async fn token(
+        &self,
+        tenant: &Arc<Tenant>,
+        resource: Resource,
+        freshness: Freshness,
+        id: CorrelationId,
+    ) -> Result<Arc<AccessToken>, Refusal>;
+}
+
+/// What to activate.
+#[derive(Clone, Debug)]
+pub struct Activation {
+    /// The window.
+    pub window: Arc<WindowSpec>,
+    /// How long to ask for.
+    pub duration: SignedDuration,
+    /// The justification.
+    pub reason: String,
+    /// The ticket, if any.
+    pub ticket: Option<Ticket>,
+    /// Joins the logs.
+    pub id: CorrelationId,
+}
+
+/// An activation that PIM reports as active.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activated {
+    /// How much of it is left, by the server's own clock, measured from `as_of`.
+    pub remaining: Duration,
+    /// When the request for that answer was *sent*, so that network time never lengthens a window.
+    pub as_of: Moment,
+    /// The end as the server wrote it; for display only.
+    pub ends: Timestamp,
+    /// PIM's request id; `None` if an activation made elsewhere was adopted.
+    pub request: Option<String>,
+}
+
+/// How far an opening has come; shown to people, never decided upon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Waiting for another opening of the same window, or about to begin.
+    Starting,
+    /// The activation was sent to PIM.
+    Requested,
+    /// A person has to approve.
+    AwaitingApproval {
+        /// PIM's request id.
+        request: String,
+    },
+    /// PIM is writing the membership.
+    Provisioning,
+    /// PIM reports the membership as active.
+    Active {
+        /// Its end, for display.
+        ends: Timestamp,
+    },
+    /// The vault does not see the membership yet.
+    WaitingForVault {
+        /// How many reads it has refused.
+        attempts: u32,
+    },
+    /// The material is there.
+    Ready,
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Starting => f.write_str("starting"),
+            Self::Requested => f.write_str("PIM: requested"),
+            Self::AwaitingApproval { .. } => f.write_str("PIM: waiting for approval"),
+            Self::Provisioning => f.write_str("PIM: writing the membership"),
+            Self::Active { .. } => f.write_str("PIM: active"),
+            Self::WaitingForVault { attempts } => {
+                write!(
+                    f,
+                    "waiting for Key Vault to see the membership (asked {attempts} times)"
+                )
+            }
+            Self::Ready => f.write_str("ready"),
+        }
+    }
+}
+
+/// Takes the stages of an opening to whoever watches it.
+pub trait StageSink: Send + Sync {
+    /// Tells the stage now reached.
+    fn reached(&self, stage: Stage);
+}
+
+/// Opens and closes windows.
+#[async_trait]
+pub trait Pim: Send + Sync {
+    /// Activates, and waits until PIM reports the membership as active, approval included.
+    ///
+    /// Adopts an activation or pending request that already exists instead of making a second.
+    async fn activate(
+        &self,
+        activation: &Activation,
+        stages: &dyn StageSink,
+    ) -> Result<Activated, Refusal>;
+
+    /// Ends an activation at PIM before its time.
+    async fn deactivate(&self, window: &Arc<WindowSpec>, id: CorrelationId) -> Result<(), Refusal>;
+}
+
+/// What a vault gave out.
+pub struct FetchedSecret {
+    /// The value.
+    pub value: Zeroizing<Vec<u8>>,
+    /// The version's id.
+    pub version: String,
+    /// How much longer the secret is valid (`exp`), from the moment the request was sent.
+    ///
+    /// Key Vault itself gives expired secrets out; this is ours to enforce.
+    pub valid_for: Option<Duration>,
+}
+
+/// Why a vault did not give a secret out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// `ForbiddenByRbac`: the membership is not in the token, or not in force, yet.
+    NotYet,
+    /// The token is no longer accepted.
+    TokenRejected,
+    /// Anything that waiting won't mend.
+    Refused(Refusal),
+}
+
+/// Reads vaults.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// Reads the newest version of the secret behind `credential`.
+    async fn secret(
+        &self,
+        credential: &Credential,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<FetchedSecret, ReadError>;
+}

@@ -1,1 +1,231 @@
-//! Not written yet.
+//! Every reason for a no.
+//!
+//! One enum, told in each door's own words: FAILURE on the agent socket, a status of the control
+//! API, an exit code, a log line and an audit record. [`Refusal`]'s `Display` says what was
+//! refused and why; [`Refusal::advice`] says who can change that, with the exact command.
+
+use std::time::Duration;
+
+pub use control::ExitCode;
+
+mod advice;
+mod control;
+
+/// Why something was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The audit record could not be written, so nothing was released.
+    #[error("the audit record could not be written ({0}), so nothing was released")]
+    Audit(String),
+
+    /// A person has yet to approve the activation.
+    #[error("window {window} is waiting for approval (request {request})")]
+    AwaitingApproval {
+        /// The window.
+        window: String,
+        /// PIM's request.
+        request: String,
+    },
+
+    /// The agent connection's binding to a host forbids it.
+    #[error("{credential} was refused: {why}")]
+    Binding {
+        /// The key.
+        credential: String,
+        /// What is wrong with the binding.
+        why: String,
+    },
+
+    /// A cloud service answered with an error that nothing here can mend.
+    #[error("{service} answered {status} {code}: {message}")]
+    Cloud {
+        /// Which service.
+        service: Service,
+        /// HTTP status.
+        status: u16,
+        /// The innermost error code.
+        code: String,
+        /// The service's own words, shortened.
+        message: String,
+    },
+
+    /// An administrator has not consented to a permission.
+    #[error("tenant {tenant} has not consented to {scopes}")]
+    Consent {
+        /// The tenant.
+        tenant: String,
+        /// The permissions that are missing.
+        scopes: String,
+        /// Where an administrator consents.
+        link: String,
+    },
+
+    /// PIM or an approver said no.
+    #[error("PIM ended the request for window {window} with status {status}")]
+    Denied {
+        /// The window.
+        window: String,
+        /// PIM's status.
+        status: String,
+    },
+
+    /// The window, vault or secret does not let this user in for a reason that waiting won't mend.
+    #[error("{what} is closed to you: {why}")]
+    Forbidden {
+        /// What was asked for.
+        what: String,
+        /// The service's reason.
+        why: String,
+    },
+
+    /// The window is locked by the user.
+    #[error("pimento is locked")]
+    Locked,
+
+    /// What the vault holds is not what the configuration says.
+    #[error("{credential} cannot be used: {problem}")]
+    Material {
+        /// The credential.
+        credential: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
+
+    /// Nothing, or more than one thing, has that name.
+    #[error("there is no {kind} named {name:?}{}", nearest_suffix(.nearest.as_deref()))]
+    NoMatch {
+        /// `key`, `password`, `window`, `tenant`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What may have been meant.
+        nearest: Option<String>,
+    },
+
+    /// The user is not eligible for the window.
+    #[error("you are not eligible for window {window}")]
+    NotEligible {
+        /// The window.
+        window: String,
+    },
+
+    /// The window was not usable before the time was up; its opening goes on.
+    #[error("window {window} was not usable within {} s: {stage}", .waited.as_secs())]
+    NotInTime {
+        /// The window.
+        window: String,
+        /// How far it came.
+        stage: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+
+    /// A rule of the PIM policy was not met.
+    #[error("PIM's policy for window {window} was not met: {rules}")]
+    PimPolicy {
+        /// The window.
+        window: String,
+        /// The rules that failed, as PIM names them.
+        rules: String,
+    },
+
+    /// A rule of ours forbids it.
+    #[error("{credential} was refused: {rule}")]
+    Policy {
+        /// The credential.
+        credential: String,
+        /// Which rule.
+        rule: String,
+        /// How to change it.
+        advice: String,
+    },
+
+    /// The policy asks for a reason (or a ticket) and none was given.
+    #[error("window {window} needs a {what}")]
+    ReasonNeeded {
+        /// The window.
+        window: String,
+        /// `reason` or `ticket`.
+        what: &'static str,
+    },
+
+    /// The user has to sign in first.
+    #[error("you are not signed in to tenant {tenant}: {why}")]
+    SignIn {
+        /// The tenant.
+        tenant: String,
+        /// Why the present sign-in, if any, does not do.
+        why: String,
+    },
+
+    /// Conditional Access wants more of the user than this sign-in has shown.
+    #[error("tenant {tenant} asks for a step-up: {why}")]
+    StepUp {
+        /// The tenant.
+        tenant: String,
+        /// What it asks for.
+        why: String,
+        /// The `claims` to sign in with.
+        claims: String,
+    },
+
+    /// The service asked us to slow down for longer than the request may take.
+    #[error("{service} is throttling requests; it asked for {} s of rest", .wait.as_secs())]
+    Throttled {
+        /// Which service.
+        service: Service,
+        /// `Retry-After`.
+        wait: Duration,
+    },
+
+    /// The service could not be reached, or hung up.
+    #[error("{service} could not be reached: {why}")]
+    Unreachable {
+        /// Which service.
+        service: Service,
+        /// The innermost cause.
+        why: String,
+    },
+
+    /// The request is not one that pimento honours.
+    #[error("{0}")]
+    Unsupported(String),
+
+    /// The window ended before the material was used.
+    #[error("window {window} ended before {credential} was used")]
+    WindowEnded {
+        /// The window.
+        window: String,
+        /// The credential.
+        credential: String,
+    },
+}
+
+/// A cloud service, as its users call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Microsoft Entra ID.
+    Entra,
+    /// Azure Key Vault.
+    KeyVault,
+    /// Privileged Identity Management, through Microsoft Graph.
+    Pim,
+}
+
+impl std::fmt::Display for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Entra => "Microsoft Entra",
+            Self::KeyVault => "Key Vault",
+            Self::Pim => "PIM (Microsoft Graph)",
+        })
+    }
+}
+
+fn nearest_suffix(nearest: Option<&str>) -> String {
+    nearest
+        .map(|name| format!("; did you mean {name:?}?"))
+        .unwrap_or_default()
+}

@@ -1,0 +1,95 @@
+//! What to do about a refusal: who can change it, and the exact command or link.
+
+use super::{Refusal, Service};
+
+impl Refusal {
+    /// What the user, or whom they should ask, can do about it.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Audit(_) => {
+                "free space on, or make writable, the audit folder that `pimento status` names"
+                    .to_owned()
+            }
+            Self::AwaitingApproval { request, .. } => format!(
+                "an approver decides in the Entra admin centre (PIM, Approve requests, {request}); \
+                 then try again, the request is kept"
+            ),
+            Self::Binding { .. } => {
+                "connect with OpenSSH 8.9 or newer and without agent forwarding; \
+                 `pimento why` shows what was seen"
+                    .to_owned()
+            }
+            Self::Cloud { service, .. } => format!(
+                "if it lasts, give your administrator the request id that `pimento why` shows \
+                 ({service} keeps it in its log)"
+            ),
+            Self::Consent { link, .. } => format!("an administrator opens {link}"),
+            Self::Denied { window, .. } => format!(
+                "ask the approvers why, then `pimento open {window} --reason \"…\"` asks again"
+            ),
+            Self::Forbidden { .. } => {
+                "ask an owner of the vault; docs/azure-setup.md lists the role and network rules \
+                 that are needed"
+                    .to_owned()
+            }
+            Self::Locked => "unlock it with `pimento lock --off`".to_owned(),
+            Self::Material { remedy, .. } => remedy.clone(),
+            Self::NoMatch { kind, .. } => no_match(kind),
+            Self::NotEligible { window } => format!(
+                "an administrator makes you eligible for the group of window {window} \
+                 (Entra admin centre, PIM, Groups, Assignments)"
+            ),
+            Self::NotInTime { window, .. } => {
+                format!("the opening goes on: try again, or watch it with `pimento open {window}`")
+            }
+            Self::PimPolicy { window, rules } => pim_policy(window, rules),
+            Self::Policy { advice, .. } => advice.clone(),
+            Self::ReasonNeeded { window, what } => {
+                format!("`pimento open {window} --{what} \"…\"`, then try again")
+            }
+            Self::SignIn { tenant, .. } | Self::StepUp { tenant, .. } => {
+                format!("`pimento login {tenant}`")
+            }
+            Self::Throttled { wait, .. } => format!("try again in {} s", wait.as_secs()),
+            Self::Unreachable { service, .. } => unreachable_service(*service).to_owned(),
+            Self::Unsupported(_) => "see docs/protocol.md for what is supported".to_owned(),
+            Self::WindowEnded { window, .. } => {
+                format!("try again: the next request opens window {window} anew")
+            }
+        }
+    }
+}
+
+fn no_match(kind: &str) -> String {
+    match kind {
+        "key" | "password" => "`pimento keys` lists what is configured".to_owned(),
+        _ => format!("`pimento status` lists every {kind}"),
+    }
+}
+
+fn pim_policy(window: &str, rules: &str) -> String {
+    if rules.contains("Justification") {
+        format!("`pimento open {window} --reason \"…\"`, then try again")
+    } else if rules.contains("Ticketing") {
+        format!("`pimento open {window} --ticket SYSTEM:NUMBER`, then try again")
+    } else if rules.contains("Mfa") {
+        "sign in again with a second factor: `pimento logout`, then `pimento login`".to_owned()
+    } else if rules.contains("Expiration") {
+        format!("set a shorter `duration` for window {window} in the configuration")
+    } else {
+        format!("an owner of the group of window {window} can change its PIM settings")
+    }
+}
+
+const fn unreachable_service(service: Service) -> &'static str {
+    match service {
+        Service::Entra => {
+            "check the network and the proxy: `curl -I https://login.microsoftonline.com`"
+        }
+        Service::KeyVault => {
+            "check the network, and whether the vault's private endpoint resolves from here"
+        }
+        Service::Pim => "check the network and the proxy: `curl -I https://graph.microsoft.com`",
+    }
+}

@@ -1,0 +1,115 @@
+//! A refusal as numbers and stable names: exit codes, codes, and how long it is remembered.
+
+use std::time::Duration;
+
+use super::Refusal;
+
+/// The exit codes of the command line; part of its contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Wrong usage, or a needed reason or ticket was not given.
+    Usage = 2,
+    /// Sign-in is needed and impossible here.
+    SignIn = 3,
+    /// Nothing, or more than one thing, matched.
+    NoMatch = 4,
+    /// Partly done.
+    Partly = 5,
+    /// Refused by policy.
+    Policy = 6,
+    /// Still awaiting approval.
+    AwaitingApproval = 7,
+    /// Active, but not usable in time.
+    NotUsable = 8,
+    /// The audit record could not be written.
+    Audit = 9,
+    /// The agent cannot be reached.
+    NoAgent = 10,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
+impl Refusal {
+    /// The exit code that tells scripts the class of refusal.
+    #[must_use]
+    pub const fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Audit(_) => ExitCode::Audit,
+            Self::AwaitingApproval { .. } => ExitCode::AwaitingApproval,
+            Self::Binding { .. }
+            | Self::Consent { .. }
+            | Self::Denied { .. }
+            | Self::Forbidden { .. }
+            | Self::Locked
+            | Self::NotEligible { .. }
+            | Self::PimPolicy { .. }
+            | Self::Policy { .. } => ExitCode::Policy,
+            Self::Cloud { .. }
+            | Self::Material { .. }
+            | Self::Throttled { .. }
+            | Self::Unreachable { .. }
+            | Self::Unsupported(_)
+            | Self::WindowEnded { .. } => ExitCode::Failed,
+            Self::NoMatch { .. } => ExitCode::NoMatch,
+            Self::NotInTime { .. } => ExitCode::NotUsable,
+            Self::ReasonNeeded { .. } => ExitCode::Usage,
+            Self::SignIn { .. } | Self::StepUp { .. } => ExitCode::SignIn,
+        }
+    }
+
+    /// A stable name for records, `--json` and the control API.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Audit(_) => "audit_unwritable",
+            Self::AwaitingApproval { .. } => "awaiting_approval",
+            Self::Binding { .. } => "binding",
+            Self::Cloud { .. } => "cloud",
+            Self::Consent { .. } => "consent_missing",
+            Self::Denied { .. } => "denied",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Locked => "locked",
+            Self::Material { .. } => "material",
+            Self::NoMatch { .. } => "no_match",
+            Self::NotEligible { .. } => "not_eligible",
+            Self::NotInTime { .. } => "not_usable_in_time",
+            Self::PimPolicy { .. } => "pim_policy",
+            Self::Policy { .. } => "policy",
+            Self::ReasonNeeded { .. } => "reason_needed",
+            Self::SignIn { .. } => "sign_in_needed",
+            Self::StepUp { .. } => "step_up_needed",
+            Self::Throttled { .. } => "throttled",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Unsupported(_) => "unsupported",
+            Self::WindowEnded { .. } => "window_ended",
+        }
+    }
+
+    /// How long the same answer is given again without asking the cloud.
+    ///
+    /// `ssh` and scripts retry at once; without this each retry would be another request to PIM.
+    /// What the user can mend in a moment (signing in, a reason) is not remembered.
+    #[must_use]
+    pub fn remembered(&self) -> Duration {
+        match self {
+            Self::Denied { .. } | Self::NotEligible { .. } | Self::PimPolicy { .. } => {
+                Duration::from_secs(10)
+            }
+            Self::Cloud { .. } | Self::Consent { .. } | Self::Forbidden { .. } => {
+                Duration::from_secs(5)
+            }
+            Self::Throttled { wait, .. } => (*wait).min(Duration::from_secs(300)),
+            Self::Material { .. } | Self::Unreachable { .. } => Duration::from_secs(2),
+            _ => Duration::ZERO,
+        }
+    }
+}
