@@ -1,1 +1,96 @@
-//! Not written yet.
+//! Secret bytes while we hold them.
+//!
+//! Enters: what a vault gave out. Leaves: nothing but what a closure makes of it, inside
+//! [`crate::window::Windows::with`]. Material is never cloned, compared, printed or serialised,
+//! and is wiped when it is dropped.
+
+use zeroize::Zeroizing;
+
+use private_key::PrivateKey;
+
+pub mod private_key;
+
+/// The secret bytes of a credential.
+pub enum Material {
+    /// A private key.
+    Key(PrivateKey),
+    /// A password.
+    Password(Password),
+}
+
+/// A password: one line of text that a terminal or PAM can take.
+pub struct Password(Zeroizing<Vec<u8>>);
+
+impl Password {
+    /// Takes what a vault holds as a password; one final line break is not part of it.
+    ///
+    /// # Errors
+    /// If it is empty, has a line break or NUL inside, or is longer than sudo and PAM accept.
+    pub fn parse(mut value: Zeroizing<Vec<u8>>) -> Result<Self, PasswordProblem> {
+        for end in [b'\n', b'\r'] {
+            if value.last() == Some(&end) {
+                value.pop();
+            }
+        }
+        if value.is_empty() {
+            return Err(PasswordProblem::Empty);
+        }
+        if value.iter().any(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
+            return Err(PasswordProblem::LineBreak);
+        }
+        if value.len() > LONGEST_PASSWORD {
+            return Err(PasswordProblem::TooLong);
+        }
+        Ok(Self(value))
+    }
+
+    /// The bytes, without a line break. Call it only inside a closure given to a window.
+    #[must_use]
+    pub fn expose_secret(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Why a value cannot serve as a password. Says nothing of the value itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordProblem {
+    /// Nothing there.
+    #[error("the secret is empty")]
+    Empty,
+    /// A line break or NUL, so that a reader would take only a part.
+    #[error("the secret has a line break or a NUL inside")]
+    LineBreak,
+    /// Longer than PAM accepts.
+    #[error("the secret is longer than the 511 bytes that sudo and PAM accept")]
+    TooLong,
+}
+
+/// sudo 1.9 and PAM take 511 bytes and fail at 512.
+const LONGEST_PASSWORD: usize = 511;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(value: &[u8]) -> Result<Vec<u8>, PasswordProblem> {
+        Password::parse(Zeroizing::new(value.to_vec())).map(|p| p.expose_secret().to_vec())
+    }
+
+    #[test]
+    fn one_final_line_break_is_not_part_of_a_password() {
+        assert_eq!(parse(b"s3cret\n").unwrap(), b"s3cret");
+        assert_eq!(parse(b"s3cret\r\n").unwrap(), b"s3cret");
+        assert_eq!(parse(b" s3cret ").unwrap(), b" s3cret ");
+    }
+
+    #[test]
+    fn what_a_prompt_would_read_only_in_part_is_refused() {
+        assert_eq!(parse(b"a\nb"), Err(PasswordProblem::LineBreak));
+        assert_eq!(parse(b"a\n\n"), Err(PasswordProblem::LineBreak));
+        assert_eq!(parse(b"a\0b"), Err(PasswordProblem::LineBreak));
+        assert_eq!(parse(b"\n"), Err(PasswordProblem::Empty));
+        assert_eq!(parse(b""), Err(PasswordProblem::Empty));
+        assert_eq!(parse(&[b'a'; 512]), Err(PasswordProblem::TooLong));
+        assert!(parse(&[b'a'; 511]).is_ok());
+    }
+}
