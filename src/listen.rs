@@ -1,1 +1,264 @@
-//! Not written yet.
+//! A door: one local socket (on Windows a named pipe), for its owner alone.
+//!
+//! Enters: connections. Leaves: a [`Connection`] with the [`Requester`] at its other end, taken
+//! once, at accept. This module knows no protocol. What never happens here: a socket that others
+//! can open, two agents on one socket, or an accept loop that ends because of a client.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use interprocess::local_socket::tokio::{Listener, Stream};
+use interprocess::local_socket::traits::tokio::{Listener as _, Stream as _};
+use interprocess::local_socket::{ListenerOptions, Name};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::requester::Requester;
+
+/// A socket that is being listened on.
+#[derive(Debug)]
+pub struct Door {
+    listener: Listener,
+    path: PathBuf,
+    room: Arc<Semaphore>,
+    /// Held as long as we listen; the kernel lets go of it however this process ends.
+    _lock: File,
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Connection {
+    /// The bytes.
+    pub stream: Stream,
+    /// Who is at the other end.
+    pub requester: Arc<Requester>,
+    /// The client's place among those served at once; given back when this is dropped.
+    pub place: OwnedSemaphorePermit,
+}
+
+/// Why a socket cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// Somebody is there already.
+    #[error(
+        "another agent is already listening on {0}; stop it first, or choose another folder with PIMENTO_RUNTIME_DIR"
+    )]
+    Busy(PathBuf),
+    /// The folder could be changed by others.
+    #[error(
+        "the folder {0} belongs to somebody else or can be entered by others; make it yours alone: `chmod 700 {0}`"
+    )]
+    Folder(PathBuf),
+    /// The system said no.
+    #[error("cannot listen on {path}: {error}")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl Door {
+    /// Listens on `path`; makes its folder if need be, and clears away a socket that a killed
+    /// agent left behind.
+    ///
+    /// # Errors
+    /// If another agent listens there, which is left unharmed, or the folder is not private.
+    pub fn bind(path: &Path) -> Result<Self, DoorError> {
+        let failed = |error| DoorError::Io {
+            path: path.to_owned(),
+            error,
+        };
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        private_folder(folder).map_err(failed)?;
+        if !is_private(folder).map_err(failed)? {
+            return Err(DoorError::Folder(folder.to_owned()));
+        }
+        // Between "nobody answers" and "remove it" another starter could have bound the path, so
+        // both happen under a lock. A live agent of ours holds it; others are asked by connecting.
+        let lock = lock_file(path).map_err(failed)?;
+        if lock.try_lock().is_err() || answers(path) {
+            return Err(DoorError::Busy(path.to_owned()));
+        }
+        remove_stale(path).map_err(failed)?;
+        let listener = listener(path).map_err(failed)?;
+        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        Ok(Self {
+            listener,
+            path: path.to_owned(),
+            room,
+            _lock: lock,
+        })
+    }
+
+    /// Where this door is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The next client that may be served. Others are hung up on; errors are waited out.
+    pub async fn accept(&self) -> Connection {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            let place = Arc::clone(&self.room).acquire_owned().await;
+            match (place, self.listener.accept().await) {
+                (Ok(place), Ok(stream)) => match admit(&stream) {
+                    Ok(requester) => {
+                        return Connection {
+                            stream,
+                            requester,
+                            place,
+                        };
+                    }
+                    Err(why) => tracing::warn!(why, "a client was turned away"),
+                },
+                (_, Err(error)) => {
+                    // Out of descriptors, most likely: accepting again at once would only spin.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                // The semaphore is never closed.
+                (Err(_), Ok(_)) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the socket was gone already");
+        }
+    }
+}
+
+/// Connects to the door at `path`.
+///
+/// # Errors
+/// If nobody listens there.
+pub async fn connect(path: &Path) -> io::Result<Stream> {
+    Stream::connect(name(path)?).await
+}
+
+/// Takes who asks, and turns away whoever is neither the owner nor root.
+fn admit(stream: &Stream) -> Result<Arc<Requester>, &'static str> {
+    use interprocess::local_socket::traits::StreamCommon as _;
+    let peer = stream
+        .peer_creds()
+        .map_err(|_| "the system does not say who it is")?;
+    #[cfg(unix)]
+    {
+        let uid = peer.euid().ok_or("the system does not say who it is")?;
+        // Root can read our memory anyway, and sshd's HostKeyAgent connects as root.
+        if uid != 0 && uid != rustix::process::geteuid().as_raw() {
+            return Err("it belongs to another user");
+        }
+    }
+    Ok(Arc::new(Requester::of(
+        peer.pid().and_then(|pid| u32::try_from(pid).ok()),
+    )))
+}
+
+fn listener(path: &Path) -> io::Result<Listener> {
+    let options = ListenerOptions::new().name(name(path)?).reclaim_name(false);
+    #[cfg(unix)]
+    let options = {
+        use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
+        options.mode(0o600)
+    };
+    options.create_tokio()
+}
+
+#[cfg(unix)]
+fn name(path: &Path) -> io::Result<Name<'_>> {
+    use interprocess::local_socket::{GenericFilePath, ToFsName as _};
+    path.to_fs_name::<GenericFilePath>()
+}
+
+/// On Windows the path becomes a pipe's name, unless it is one.
+#[cfg(windows)]
+fn name(path: &Path) -> io::Result<Name<'_>> {
+    use interprocess::local_socket::{GenericFilePath, ToFsName as _};
+    let text = path.to_string_lossy();
+    if text.starts_with(r"\\.\pipe\") {
+        return path.to_fs_name::<GenericFilePath>();
+    }
+    let pipe = format!(r"\\.\pipe\{}", text.replace(['\\', '/', ':'], "-"));
+    PathBuf::from(pipe).to_fs_name::<GenericFilePath>()
+}
+
+fn lock_file(path: &Path) -> io::Result<File> {
+    let mut lock = path.as_os_str().to_owned();
+    lock.push(".lock");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(lock)
+}
+
+#[cfg(unix)]
+fn answers(path: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(path).is_ok()
+}
+
+#[cfg(not(unix))]
+fn answers(_path: &Path) -> bool {
+    false
+}
+
+/// Removes a socket that nobody answers on; anything else is not ours to remove.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    match std::fs::symlink_metadata(path) {
+        Ok(found) => {
+            use std::os::unix::fs::FileTypeExt as _;
+            if !found.file_type().is_socket() {
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "it is not a socket",
+                ));
+            }
+            std::fs::remove_file(path)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+#[cfg(unix)]
+fn is_private(folder: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = std::fs::metadata(folder)?;
+    let ours = found.uid() == rustix::process::geteuid().as_raw();
+    Ok(ours && found.mode() & 0o077 == 0)
+}
+
+#[cfg(not(unix))]
+fn is_private(_folder: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// More than any desktop needs, fewer than the usual limit of descriptors.
+const MOST_CONNECTIONS: usize = 768;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

@@ -1,1 +1,227 @@
-//! Not written yet.
+//! Who asks: the process at the other end of a connection.
+//!
+//! Taken once, at accept, and never asked for again, so that every rule, record and message speaks
+//! of the same process. It is attribution, not a boundary: a process of the same user can start
+//! any program it likes and let that one ask.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+/// The process that asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requester {
+    /// Its process id at the time it connected.
+    pub pid: Option<u32>,
+    /// When it started, in clock ticks since boot: tells two processes with one id apart.
+    pub started: Option<u64>,
+    /// Its executable; unreadable for set-uid programs such as sudo.
+    pub executable: Option<PathBuf>,
+    /// Its command line, cut to a readable length.
+    pub command: Vec<String>,
+    /// The terminal it runs on, as a device number of `stat(5)`; `None` if it has none.
+    pub terminal: Option<u32>,
+    /// The processes above it, nearest first.
+    pub ancestors: Vec<Ancestor>,
+}
+
+/// A process above the requester.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ancestor {
+    /// Its process id.
+    pub pid: u32,
+    /// When it started.
+    pub started: u64,
+    /// Its name, as the kernel keeps it.
+    pub name: String,
+}
+
+impl Requester {
+    /// The process `pid`, as far as the system tells.
+    #[must_use]
+    pub fn of(pid: Option<u32>) -> Self {
+        let Some(pid) = pid else {
+            return Self::default();
+        };
+        process::read(pid).unwrap_or(Self {
+            pid: Some(pid),
+            ..Self::default()
+        })
+    }
+
+    /// The name of the program, for justifications and messages.
+    #[must_use]
+    pub fn program(&self) -> String {
+        let file = self.executable.as_deref().and_then(|path| path.file_name());
+        let name = file.map(|name| name.to_string_lossy().into_owned());
+        let name = name.or_else(|| self.command.first().cloned());
+        name.unwrap_or_else(|| "unknown program".to_owned())
+    }
+
+    /// One line for people: program, process id, and the programs above it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut line = self.program();
+        if let Some(pid) = self.pid {
+            line.push_str(&format!(" (process {pid})"));
+        }
+        for ancestor in self.ancestors.iter().take(2) {
+            line.push_str(&format!(" from {}", ancestor.name));
+        }
+        line
+    }
+
+    /// The same for the audit record.
+    #[must_use]
+    pub fn record(&self) -> Value {
+        let above: Vec<&str> = self
+            .ancestors
+            .iter()
+            .map(|above| above.name.as_str())
+            .collect();
+        json!({
+            "pid": self.pid,
+            "started": self.started,
+            "program": self.program(),
+            "executable": self.executable.as_ref().map(|path| path.to_string_lossy()),
+            "command": self.command.join(" "),
+            "terminal": self.terminal,
+            "above": above,
+        })
+    }
+}
+
+/// Processes as `proc(5)` shows them.
+#[cfg(target_os = "linux")]
+mod process {
+    use std::fs;
+
+    use super::{Ancestor, Requester};
+
+    pub(super) fn read(pid: u32) -> Option<Requester> {
+        let stat = Stat::of(pid)?;
+        let requester = Requester {
+            pid: Some(pid),
+            started: Some(stat.started),
+            executable: fs::read_link(format!("/proc/{pid}/exe")).ok(),
+            command: command(pid),
+            terminal: (stat.terminal != 0).then_some(stat.terminal),
+            ancestors: ancestors(stat.parent),
+        };
+        // If the process ended meanwhile, its id may stand for another one by now.
+        let again = Stat::of(pid)?;
+        (again.started == stat.started).then_some(requester)
+    }
+
+    fn ancestors(mut pid: u32) -> Vec<Ancestor> {
+        let mut ancestors = Vec::new();
+        while pid > 1 && ancestors.len() < FARTHEST_ANCESTOR {
+            let Some(stat) = Stat::of(pid) else { break };
+            ancestors.push(Ancestor {
+                pid,
+                started: stat.started,
+                name: stat.name,
+            });
+            pid = stat.parent;
+        }
+        ancestors
+    }
+
+    fn command(pid: u32) -> Vec<String> {
+        let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let cut = bytes.get(..LONGEST_COMMAND).unwrap_or(&bytes);
+        let words = cut.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        words
+            .map(|word| String::from_utf8_lossy(word).into_owned())
+            .collect()
+    }
+
+    struct Stat {
+        name: String,
+        parent: u32,
+        terminal: u32,
+        started: u64,
+    }
+
+    impl Stat {
+        fn of(pid: u32) -> Option<Self> {
+            Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+        }
+
+        /// The name stands in brackets and may hold brackets and spaces itself.
+        fn parse(stat: &str) -> Option<Self> {
+            let (head, rest) = stat.rsplit_once(')')?;
+            let (_, name) = head.split_once('(')?;
+            let fields: Vec<&str> = rest.split_whitespace().collect();
+            let field = |number: usize| fields.get(number - 3);
+            Some(Self {
+                name: name.to_owned(),
+                parent: field(4)?.parse().ok()?,
+                terminal: field(7)?
+                    .parse::<i64>()
+                    .ok()
+                    .and_then(|tty| u32::try_from(tty).ok())?,
+                started: field(22)?.parse().ok()?,
+            })
+        }
+    }
+
+    /// Enough to see `git` behind `ssh`, and the shell or agent behind `git`.
+    const FARTHEST_ANCESTOR: usize = 6;
+    const LONGEST_COMMAND: usize = 1024;
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_name_with_brackets_and_spaces_does_not_shift_the_fields() {
+            let stat = "7 (a) b (c) S 1 7 7 34816 7 4194304 1 0 0 0 0 0 0 0 20 0 1 0 999 1 1";
+            let stat = Stat::parse(stat).unwrap();
+            assert_eq!((stat.name.as_str(), stat.parent), ("a) b (c", 1));
+            assert_eq!((stat.terminal, stat.started), (34816, 999));
+        }
+
+        #[test]
+        fn nonsense_is_no_process() {
+            assert!(Stat::parse("").is_none());
+            assert!(Stat::parse("1 (x) S").is_none());
+            assert!(read(0).is_none());
+        }
+    }
+}
+
+/// Elsewhere the process id is all that is known so far.
+#[cfg(not(target_os = "linux"))]
+mod process {
+    use super::Requester;
+
+    pub(super) fn read(_pid: u32) -> Option<Requester> {
+        None
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_recognised() {
+        let me = Requester::of(Some(std::process::id()));
+        assert!(me.started.is_some());
+        assert!(me.program().starts_with("pimento"), "{}", me.program());
+        assert!(!me.ancestors.is_empty());
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_named_by_its_number_only() {
+        let gone = Requester::of(Some(u32::MAX));
+        assert_eq!(gone.started, None);
+        assert_eq!(
+            gone.describe(),
+            format!("unknown program (process {})", u32::MAX)
+        );
+        assert_eq!(Requester::of(None).describe(), "unknown program");
+    }
+}
