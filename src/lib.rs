@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod audit;
 pub mod broker;
 pub mod catalog;
+pub mod known_hosts;
 pub mod policy;
 pub mod window;
 
