@@ -1,1 +1,255 @@
-//! Not written yet.
+//! The record of what was asked, answered, opened and closed.
+//!
+//! One JSON object a line, each with the SHA-256 of the line before it, so that a changed, removed
+//! or swapped line shows. Enters: an [`Event`], never a secret and never a byte of a request.
+//! What never happens here: success before the kernel has the line. Callers release nothing when
+//! a record fails.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::clock::Clock;
+use crate::refusal::Refusal;
+
+pub use event::Event;
+
+mod event;
+
+/// The open record.
+#[derive(Debug)]
+pub struct Audit {
+    clock: Arc<dyn Clock>,
+    path: PathBuf,
+    log: Mutex<Log>,
+    /// Whether something is written that is not yet synced to disk.
+    unsynced: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Log {
+    file: File,
+    seq: u64,
+    prev: String,
+    /// Length of the last whole line's end; what a failed write left behind it is cut off.
+    len: u64,
+}
+
+impl Audit {
+    /// Opens `audit.jsonl` in `folder`, and goes on with the chain it finds there.
+    ///
+    /// # Errors
+    /// If the folder or file cannot be made or written, or another process has it open.
+    pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        make_private_folder(folder)?;
+        let path = folder.join("audit.jsonl");
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&path)?;
+        file.try_lock().map_err(|_| {
+            io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another agent is writing this record",
+            )
+        })?;
+        let log = Log::resume(&mut file)?;
+        let log = Log { file, ..log };
+        Ok(Self {
+            clock,
+            path,
+            log: Mutex::new(log),
+            unsynced: AtomicBool::new(false),
+        })
+    }
+
+    /// The file that is written.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Hands `event` to the kernel: it survives the death of this process.
+    ///
+    /// # Errors
+    /// If it could not be written; nothing may be released then.
+    pub fn record(&self, event: Event) -> Result<(), Refusal> {
+        let mut fields = event.into_fields();
+        fields.insert("time".to_owned(), self.clock.wall().to_string().into());
+        let boot = self.clock.now().as_duration().as_millis();
+        fields.insert(
+            "boot_ms".to_owned(),
+            u64::try_from(boot).unwrap_or(u64::MAX).into(),
+        );
+        self.log()
+            .append(fields)
+            .map_err(|error| unwritable(&error))?;
+        self.unsynced.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Writes `event` to disk: it survives a power loss.
+    ///
+    /// # Errors
+    /// If it could not be written or synced; nothing may be released then.
+    pub async fn record_synced(self: &Arc<Self>, event: Event) -> Result<(), Refusal> {
+        self.record(event)?;
+        let audit = Arc::clone(self);
+        // A disk takes milliseconds: other connections are served meanwhile.
+        tokio::task::spawn_blocking(move || audit.sync())
+            .await
+            .map_err(|error| Refusal::Audit(error.to_string()))?
+            .map_err(|error| unwritable(&error))
+    }
+
+    /// Syncs what is not yet on disk; the agent calls it at least once a second.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn sync(&self) -> io::Result<()> {
+        if !self.unsynced.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        // Not under the lock: a slow disk must not hold up those who only write.
+        let file = self.log().file.try_clone()?;
+        file.sync_data()
+            .inspect_err(|_| self.unsynced.store(true, Ordering::Release))
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    /// Reads the chain's head from the last line of `file`.
+    fn resume(file: &mut File) -> io::Result<Self> {
+        let len = file.metadata()?.len();
+        let mut tail = Vec::new();
+        file.seek(SeekFrom::Start(len.saturating_sub(LONGEST_LINE)))?;
+        Read::by_ref(file)
+            .take(LONGEST_LINE)
+            .read_to_end(&mut tail)?;
+        let whole = tail
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        let torn = (tail.len() - whole) as u64;
+        if torn > 0 && len > 0 {
+            // The agent was killed while writing: the torn line was never acted upon.
+            file.set_len(len - torn)?;
+        }
+        tail.truncate(whole);
+        let last = tail
+            .trim_ascii_end()
+            .rsplit(|byte| *byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let seq = serde_json::from_slice::<Value>(last)
+            .ok()
+            .and_then(|line| line.get("seq")?.as_u64());
+        let prev = if last.is_empty() {
+            String::new()
+        } else {
+            hash(last)
+        };
+        Ok(Self {
+            file: file.try_clone()?,
+            seq: seq.unwrap_or(0),
+            prev,
+            len: len - torn.min(len),
+        })
+    }
+
+    fn append(&mut self, mut fields: Map<String, Value>) -> io::Result<()> {
+        fields.insert("schema".to_owned(), SCHEMA.into());
+        fields.insert("seq".to_owned(), (self.seq + 1).into());
+        fields.insert("prev".to_owned(), self.prev.clone().into());
+        let mut line = serde_json::to_vec(&fields)?;
+        let prev = hash(&line);
+        line.push(b'\n');
+        if let Err(error) = self.file.write_all(&line) {
+            // Half a line must not become the beginning of the next.
+            let _cut_off = self.file.set_len(self.len);
+            return Err(error);
+        }
+        // The file may have been removed behind our back; then nobody would ever find the line.
+        if links(&self.file)? == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the file was deleted",
+            ));
+        }
+        self.len += line.len() as u64;
+        self.seq += 1;
+        self.prev = prev;
+        Ok(())
+    }
+}
+
+fn unwritable(error: &io::Error) -> Refusal {
+    Refusal::Audit(error.to_string())
+}
+
+fn hash(line: &[u8]) -> String {
+    Sha256::digest(line)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(unix)]
+fn links(file: &File) -> io::Result<u64> {
+    Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?))
+}
+
+/// Windows does not let an open file be removed.
+#[cfg(not(unix))]
+fn links(_file: &File) -> io::Result<u64> {
+    Ok(1)
+}
+
+fn make_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Checks the chain of a record: every line whole, numbered, and hashed by its successor.
+///
+/// # Errors
+/// The number of the first line that does not fit, and why.
+pub fn verify(text: &str) -> Result<u64, (usize, String)> {
+    let mut prev = String::new();
+    let mut seq = 0;
+    for (index, line) in text.lines().enumerate() {
+        let wrong = |why: &str| (index + 1, why.to_owned());
+        let fields: Value = serde_json::from_str(line).map_err(|_| wrong("is not JSON"))?;
+        if fields.get("prev").and_then(Value::as_str) != Some(&prev) {
+            return Err(wrong("does not follow the line before it"));
+        }
+        if fields.get("seq").and_then(Value::as_u64) != Some(seq + 1) {
+            return Err(wrong("has the wrong number"));
+        }
+        seq += 1;
+        prev = hash(line.as_bytes());
+    }
+    Ok(seq)
+}
+
+/// Version of the record's format.
+const SCHEMA: u64 = 1;
+
+/// No line is longer: names, hosts and command lines in it are cut to size.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

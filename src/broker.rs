@@ -1,1 +1,304 @@
-//! Not written yet.
+//! Opens windows, once per window; fetches material, once per credential; sweeps; locks.
+//!
+//! Enters: a [`Grant`]. Leaves: "it is there" or a [`Refusal`]. An opening is a task of the broker,
+//! not of whoever asked first, so no hang-up cancels what others wait for, and an opening that
+//! outlasts an asker's patience goes on for the next attempt to join. What never happens here: a
+//! lock held while the network or a human is awaited; an opening without a record.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::audit::{Audit, Event};
+use crate::catalog::{Name, WindowSpec};
+use crate::clock::{Clock, Moment};
+use crate::cloud::{CorrelationId, Identity, Pim, Stage, StageSink, Vault};
+use crate::policy::Grant;
+use crate::refusal::Refusal;
+use crate::secret::Material;
+use crate::window::{Closed, View, Windows};
+
+use flight::{Flight, Refused};
+
+mod fetch;
+mod flight;
+
+/// The parts of the cloud that the broker drives.
+#[derive(Clone)]
+pub struct Cloud {
+    /// Tokens.
+    pub identity: Arc<dyn Identity>,
+    /// Windows.
+    pub pim: Arc<dyn Pim>,
+    /// Secrets.
+    pub vault: Arc<dyn Vault>,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// An ask is answered or refused within this; sshd gives a login 120 s.
+    pub answer: Duration,
+    /// How long a vault may refuse a membership that PIM reports as active.
+    pub propagation: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(60),
+            propagation: Duration::from_secs(300),
+        }
+    }
+}
+
+/// The keeper of all windows.
+pub struct Broker {
+    cloud: Cloud,
+    clock: Arc<dyn Clock>,
+    audit: Arc<Audit>,
+    limits: Limits,
+    windows: Mutex<Windows>,
+    flights: Mutex<Flights>,
+    /// Tells the sweeper that a deadline was added.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Flights {
+    openings: HashMap<Name, Arc<Flight>>,
+    fetches: HashMap<Name, Arc<Flight>>,
+    refused_openings: Refused,
+    refused_fetches: Refused,
+}
+
+impl Broker {
+    /// A broker with nothing open.
+    #[must_use]
+    pub fn new(
+        cloud: Cloud,
+        clock: Arc<dyn Clock>,
+        audit: Arc<Audit>,
+        limits: Limits,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            cloud,
+            clock,
+            audit,
+            limits,
+            windows: Mutex::default(),
+            flights: Mutex::default(),
+            changed: Notify::new(),
+        })
+    }
+
+    /// Waits until the material of `grant` can be used, opening and fetching what is missing.
+    ///
+    /// # Errors
+    /// Why it cannot be used, or [`Refusal::NotInTime`] and [`Refusal::AwaitingApproval`] when
+    /// the time is up; the opening then goes on.
+    pub async fn ready(
+        self: &Arc<Self>,
+        grant: &Grant,
+        id: CorrelationId,
+        stages: &dyn StageSink,
+    ) -> Result<(), Refusal> {
+        let asked = self.clock.now();
+        if self.windows().locked() {
+            return Err(Refusal::Locked);
+        }
+        if self.windows().holds(grant.credential(), asked) {
+            return Ok(());
+        }
+        self.flights()
+            .refused_fetches
+            .again(&grant.credential().name, asked)?;
+        let flight = self.fetch_flight(grant, id);
+        self.landed(&flight, &grant.credential().vault.window, asked, stages)
+            .await
+    }
+
+    /// Opens `window` without fetching anything.
+    ///
+    /// # Errors
+    /// As [`Self::ready`].
+    pub async fn open(
+        self: &Arc<Self>,
+        window: &Arc<WindowSpec>,
+        wish: Wish,
+        stages: &dyn StageSink,
+    ) -> Result<(), Refusal> {
+        let asked = self.clock.now();
+        if self.windows().locked() {
+            return Err(Refusal::Locked);
+        }
+        if self.windows().terms(&window.name, asked).is_some() {
+            return Ok(());
+        }
+        let flight = self.opening_flight(window, wish);
+        self.landed(&flight, window, asked, stages).await
+    }
+
+    /// Lets `using` read the material, if it is there at this very moment.
+    ///
+    /// # Errors
+    /// If the window ended or pimento was locked since [`Self::ready`] returned.
+    pub fn with<T>(&self, grant: &Grant, using: impl FnOnce(&Material) -> T) -> Result<T, Refusal> {
+        let windows = self.windows();
+        windows.with(grant, self.clock.now(), using)
+    }
+
+    /// The version of the material held.
+    #[must_use]
+    pub fn version(&self, grant: &Grant) -> Option<String> {
+        self.windows()
+            .version(grant.credential(), self.clock.now())
+            .map(str::to_owned)
+    }
+
+    /// Wipes `window` here and ends it at PIM.
+    ///
+    /// # Errors
+    /// If PIM could not end it; here it is wiped all the same.
+    pub async fn close(&self, window: &Arc<WindowSpec>, why: &str) -> Result<bool, Refusal> {
+        let closed = self.windows().close(&window.name);
+        let Some(closed) = closed else {
+            return Ok(false);
+        };
+        self.tell_closed(std::slice::from_ref(&closed), why);
+        self.cloud.pim.deactivate(window, closed.id).await?;
+        Ok(true)
+    }
+
+    /// Wipes everything at once; PIM's own end stands.
+    pub fn wipe(&self, why: &str) -> usize {
+        let closed = self.windows().close_all();
+        self.tell_closed(&closed, why);
+        closed.len()
+    }
+
+    /// Wipes everything and refuses until [`Self::unlock`].
+    pub fn lock(&self) -> usize {
+        let closed = self.windows().lock();
+        self.tell_closed(&closed, "locked");
+        closed.len()
+    }
+
+    /// Ends a lock.
+    pub fn unlock(&self) {
+        self.windows().unlock();
+    }
+
+    /// Whether pimento is locked.
+    #[must_use]
+    pub fn locked(&self) -> bool {
+        self.windows().locked()
+    }
+
+    /// What is open now.
+    #[must_use]
+    pub fn views(&self) -> Vec<View> {
+        self.windows().views(self.clock.now())
+    }
+
+    /// How far the opening of each window has come that is not open yet.
+    #[must_use]
+    pub fn openings(&self) -> Vec<(Name, Stage)> {
+        let flights = self.flights();
+        flights
+            .openings
+            .iter()
+            .map(|(name, flight)| (name.clone(), flight.stage()))
+            .collect()
+    }
+
+    /// Wipes what ends, when it ends; never returns.
+    ///
+    /// Sleeps on the boot clock, so it wakes right after a resume.
+    pub async fn sweep(&self) {
+        loop {
+            let changed = self.changed.notified();
+            match self.drop_ended() {
+                Some(next) => tokio::select! {
+                    () = self.clock.sleep_until(next) => {}
+                    () = changed => {}
+                },
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Wipes what has ended; tells when the next end is.
+    fn drop_ended(&self) -> Option<Moment> {
+        let sweep = self.windows().expire(self.clock.now());
+        self.tell_closed(&sweep.closed, "ended");
+        sweep.next
+    }
+
+    /// Waits for `flight`, at most as long as an ask may take.
+    async fn landed(
+        &self,
+        flight: &Flight,
+        window: &WindowSpec,
+        asked: Moment,
+        stages: &dyn StageSink,
+    ) -> Result<(), Refusal> {
+        tokio::select! {
+            landed = flight.landed(stages) => landed,
+            () = self.clock.sleep_until(asked.after(self.limits.answer)) => {
+                Err(self.too_late(flight.stage(), window, asked))
+            }
+        }
+    }
+
+    fn too_late(&self, stage: Stage, window: &WindowSpec, asked: Moment) -> Refusal {
+        let window = window.name.to_string();
+        if let Stage::AwaitingApproval { request } = stage {
+            return Refusal::AwaitingApproval { window, request };
+        }
+        let waited = asked.until(self.clock.now());
+        Refusal::NotInTime {
+            window,
+            stage: stage.to_string(),
+            waited,
+        }
+    }
+
+    fn tell_closed(&self, closed: &[Closed], why: &str) {
+        for closed in closed {
+            tracing::info!(window = %closed.window, wiped = closed.wiped.len(), why, "window closed");
+            // The wipe has happened; that it cannot be recorded is told, and stops nothing.
+            if let Err(refusal) = self.audit.record(Event::closed(closed, why)) {
+                tracing::error!(%refusal, "the end of a window was not recorded");
+            }
+        }
+    }
+
+    // A poisoned lock would mean that a closure panicked while it read material. The maps are
+    // consistent at every point where that can happen, and refusing to wipe would be worse.
+    fn windows(&self) -> MutexGuard<'_, Windows> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn flights(&self) -> MutexGuard<'_, Flights> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What to tell PIM.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The justification; `None` if a person has to give one.
+    pub reason: Option<String>,
+    /// The ticket.
+    pub ticket: Option<crate::catalog::Ticket>,
+    /// How long, if not as long as configured.
+    pub duration: Option<jiff::SignedDuration>,
+    /// Joins the logs.
+    pub id: CorrelationId,
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ use uuid::Uuid;
 pub use names::{Name, NameProblem, SecretName, nearest};
 
 mod names;
+#[cfg(test)]
+pub(crate) mod testing;
 
 /// An Entra tenant, and how the user signs in to it.
 #[derive(Debug, PartialEq, Eq)]

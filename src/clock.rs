@@ -40,6 +40,9 @@ impl Moment {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod manual;
+
 /// Where the program gets its time from.
 #[async_trait]
 pub trait Clock: Send + Sync + Debug {
@@ -102,6 +105,8 @@ async fn timer(at: Moment) -> std::io::Result<()> {
         it_value: Timespec::try_from(at).map_err(std::io::Error::other)?,
     };
     timerfd_settime(&timer, TimerfdTimerFlags::ABSTIME, &due)?;
+    // The safe constructor is deprecated for types that do not keep their descriptor; OwnedFd does.
+    #[expect(deprecated, reason = "its successor is an unsafe function")]
     let timer = AsyncFd::with_interest(timer, Interest::READABLE)?;
     let _due = timer.readable().await?;
     Ok(())

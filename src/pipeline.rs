@@ -1,1 +1,69 @@
-//! Not written yet.
+//! READ FIRST: judge → open → record → use. One function, for both doors.
+//!
+//! A door hands over an [`Ask`] and a closure over the material, and gets the closure's answer or a
+//! [`Refusal`]. What never happens here: an answer before its record, or a refusal without one.
+
+use std::sync::Arc;
+
+use crate::audit::{Audit, Event};
+use crate::broker::Broker;
+use crate::cloud::{CorrelationId, StageSink};
+use crate::policy::{Ask, End, Grant, judge};
+use crate::refusal::Refusal;
+use crate::requester::Requester;
+use crate::secret::Material;
+
+pub use memory::{Memory, Refused};
+
+mod memory;
+
+/// The path from an ask to its answer.
+pub struct Pipeline {
+    /// Opens windows and holds material.
+    pub broker: Arc<Broker>,
+    /// Where everything is recorded.
+    pub audit: Arc<Audit>,
+    /// The last refusals, for `pimento why`.
+    pub memory: Memory,
+}
+
+impl Pipeline {
+    /// Answers `ask` with what `using` makes of the material.
+    ///
+    /// # Errors
+    /// The reason for the no, recorded and remembered.
+    pub async fn serve<T>(
+        &self,
+        ask: Ask,
+        requester: &Requester,
+        stages: &dyn StageSink,
+        using: impl FnOnce(&Material) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let id = CorrelationId::new();
+        let credential = Arc::clone(&ask.credential);
+        let answer = async {
+            self.audit.record(Event::asked(id, &ask, requester))?;
+            let grant = judge(ask)?;
+            self.broker.ready(&grant, id, stages).await?;
+            self.record_release(id, &grant).await?;
+            self.broker.with(&grant, using)?
+        };
+        let answer = answer.await;
+        if let Err(refusal) = &answer {
+            self.memory.remember(id, &credential, requester, refusal);
+            // Nothing has left, so a refusal stands even if it cannot be recorded.
+            let _refused_all_the_same = self.audit.record(Event::refused(id, &credential, refusal));
+        }
+        answer
+    }
+
+    /// Puts the release on record: on disk for a revealed password, with the kernel for a signature.
+    async fn record_release(&self, id: CorrelationId, grant: &Grant) -> Result<(), Refusal> {
+        let version = self.broker.version(grant).unwrap_or_default();
+        let event = Event::released(id, grant.credential(), grant.end(), &version);
+        match grant.end() {
+            End::Reveal => self.audit.record_synced(event).await,
+            End::Sign { .. } => self.audit.record(event),
+        }
+    }
+}

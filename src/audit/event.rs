@@ -1,0 +1,134 @@
+//! What is recorded. Field names are part of the format (docs/audit.md).
+
+use serde_json::{Map, Value};
+
+use crate::catalog::Credential;
+use crate::cloud::CorrelationId;
+use crate::policy::{Ask, End, Route, Signed};
+use crate::refusal::Refusal;
+use crate::requester::Requester;
+use crate::window::{Closed, Terms};
+
+/// One record, before it gets its time and its place in the chain.
+#[derive(Debug)]
+pub struct Event {
+    fields: Map<String, Value>,
+}
+
+impl Event {
+    /// A requester asks for a credential.
+    #[must_use]
+    pub fn asked(id: CorrelationId, ask: &Ask, requester: &Requester) -> Self {
+        Self::named("asked", id)
+            .credential(&ask.credential)
+            .end(&ask.end)
+            .with("requester", requester.record())
+    }
+
+    /// The material is about to be used as asked: nothing leaves before this is written.
+    #[must_use]
+    pub fn released(id: CorrelationId, credential: &Credential, end: &End, version: &str) -> Self {
+        Self::named("released", id)
+            .credential(credential)
+            .end(end)
+            .with("vault", credential.vault.url.as_str())
+            .with("secret", credential.secret.as_str())
+            .with("version", version)
+    }
+
+    /// An ask was refused.
+    #[must_use]
+    pub fn refused(id: CorrelationId, credential: &Credential, refusal: &Refusal) -> Self {
+        Self::named("refused", id)
+            .credential(credential)
+            .with("code", refusal.code())
+            .with("why", refusal.to_string())
+    }
+
+    /// A window is about to be asked for.
+    #[must_use]
+    pub fn opening(id: CorrelationId, window: &str, reason: &str) -> Self {
+        Self::named("opening", id)
+            .with("window", window)
+            .with("reason", reason)
+    }
+
+    /// A window is open.
+    #[must_use]
+    pub fn opened(window: &str, terms: &Terms) -> Self {
+        Self::named("opened", terms.id)
+            .with("window", window)
+            .with("ends", terms.ends.to_string())
+            .with("pim_request", terms.request.clone())
+    }
+
+    /// A window could not be opened.
+    #[must_use]
+    pub fn not_opened(id: CorrelationId, window: &str, refusal: &Refusal) -> Self {
+        Self::named("not_opened", id)
+            .with("window", window)
+            .with("code", refusal.code())
+            .with("why", refusal.to_string())
+    }
+
+    /// A window has ended, and its material is wiped.
+    #[must_use]
+    pub fn closed(closed: &Closed, why: &str) -> Self {
+        let wiped: Vec<Value> = closed
+            .wiped
+            .iter()
+            .map(|name| name.as_str().into())
+            .collect();
+        Self::named("closed", closed.id)
+            .with("window", closed.window.as_str())
+            .with("why", why)
+            .with("wiped", wiped)
+    }
+
+    fn named(event: &str, id: CorrelationId) -> Self {
+        Self { fields: Map::new() }
+            .with("event", event)
+            .with("id", id.to_string())
+    }
+
+    fn credential(self, credential: &Credential) -> Self {
+        self.with("credential", credential.name.as_str())
+            .with("window", credential.vault.window.name.as_str())
+    }
+
+    fn end(self, end: &End) -> Self {
+        let (what, route) = match end {
+            End::Reveal => return self.with("end", "reveal"),
+            End::Sign { what, route } => (what, route),
+        };
+        let event = match what {
+            Signed::Certificate => self.with("end", "sign-certificate"),
+            Signed::Login { user } => self.with("end", "login").with("user", user.as_str()),
+            Signed::SshSig { namespace } => self
+                .with("end", "sign-file")
+                .with("namespace", namespace.as_str()),
+            Signed::Unknown => self.with("end", "sign-unknown"),
+        };
+        match route {
+            Route::Bound {
+                fingerprint,
+                names,
+                forwarded,
+            } => event
+                .with("host_key", fingerprint.as_str())
+                .with("host", names.join(", "))
+                .with("forwarded", *forwarded),
+            Route::Broken { .. } => event.with("binding", "broken"),
+            Route::Unbound => event.with("binding", "none"),
+        }
+    }
+
+    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(super) fn into_fields(self) -> Map<String, Value> {
+        self.fields
+    }
+}

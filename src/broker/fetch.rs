@@ -1,0 +1,291 @@
+//! The two flights: opening a window, and fetching a credential through it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::flight::Flight;
+use super::{Broker, Wish};
+use crate::audit::Event;
+use crate::catalog::{Credential, KeySpec, Kind, WindowSpec};
+use crate::clock::Moment;
+use crate::cloud::{
+    AccessToken, Activation, CorrelationId, FetchedSecret, Freshness, ReadError, Resource, Stage,
+    StageSink,
+};
+use crate::policy::Grant;
+use crate::refusal::Refusal;
+use crate::secret::private_key::PrivateKey;
+use crate::secret::{Material, Password};
+use crate::window::Terms;
+
+impl Broker {
+    /// Joins the fetch of the grant's credential, or starts it.
+    pub(super) fn fetch_flight(self: &Arc<Self>, grant: &Grant, id: CorrelationId) -> Arc<Flight> {
+        let credential = Arc::clone(grant.credential());
+        let mut flights = self.flights();
+        if let Some(flight) = flights.fetches.get(&credential.name) {
+            return Arc::clone(flight);
+        }
+        let flight = Arc::new(Flight::new());
+        flights
+            .fetches
+            .insert(credential.name.clone(), Arc::clone(&flight));
+        drop(flights);
+        let wish = Wish {
+            reason: grant.reason(),
+            ticket: grant.ticket(),
+            duration: None,
+            id,
+        };
+        let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
+        let _runs_on = tokio::spawn(async move {
+            let outcome = broker.fetch(&credential, wish, &landing).await;
+            let mut flights = broker.flights();
+            flights.fetches.remove(&credential.name);
+            flights
+                .refused_fetches
+                .ended(&credential.name, &outcome, broker.clock.now());
+            drop(flights);
+            landing.land(outcome);
+        });
+        flight
+    }
+
+    /// Joins the opening of `window`, or starts it.
+    pub(super) fn opening_flight(
+        self: &Arc<Self>,
+        window: &Arc<WindowSpec>,
+        wish: Wish,
+    ) -> Arc<Flight> {
+        let mut flights = self.flights();
+        if let Some(flight) = flights.openings.get(&window.name) {
+            return Arc::clone(flight);
+        }
+        let flight = Arc::new(Flight::new());
+        flights
+            .openings
+            .insert(window.name.clone(), Arc::clone(&flight));
+        drop(flights);
+        let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
+        let window = Arc::clone(window);
+        let _runs_on = tokio::spawn(async move {
+            let id = wish.id;
+            let outcome = broker.open_window(&window, wish, &landing).await;
+            if let Err(refusal) = &outcome {
+                let event = Event::not_opened(id, window.name.as_str(), refusal);
+                if let Err(unwritable) = broker.audit.record(event) {
+                    tracing::error!(%unwritable, "a refused opening was not recorded");
+                }
+            }
+            let mut flights = broker.flights();
+            flights.openings.remove(&window.name);
+            flights
+                .refused_openings
+                .ended(&window.name, &outcome, broker.clock.now());
+            drop(flights);
+            landing.land(outcome);
+        });
+        flight
+    }
+
+    /// Activates and admits the window; recorded on disk before anything can be fetched in it.
+    async fn open_window(
+        &self,
+        window: &Arc<WindowSpec>,
+        wish: Wish,
+        stages: &Flight,
+    ) -> Result<(), Refusal> {
+        let name = window.name.as_str();
+        let Some(reason) = wish.reason else {
+            return Err(Refusal::ReasonNeeded {
+                window: name.to_owned(),
+                what: "reason",
+            });
+        };
+        self.drop_ended();
+        self.audit.record(Event::opening(wish.id, name, &reason))?;
+        let activation = Activation {
+            window: Arc::clone(window),
+            duration: wish.duration.unwrap_or(window.duration),
+            reason,
+            ticket: wish.ticket,
+            id: wish.id,
+        };
+        let active = self.cloud.pim.activate(&activation, stages).await?;
+        let terms = Terms {
+            until: active.as_of.after(active.remaining),
+            ends: active.ends,
+            id: wish.id,
+            request: active.request,
+        };
+        self.audit
+            .record_synced(Event::opened(name, &terms))
+            .await?;
+        stages.reached(Stage::Active { ends: terms.ends });
+        self.windows().open(&window.name, terms, self.clock.now())?;
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Reads, checks and admits one credential's material.
+    async fn fetch(
+        self: &Arc<Self>,
+        credential: &Arc<Credential>,
+        wish: Wish,
+        stages: &Flight,
+    ) -> Result<(), Refusal> {
+        let window = &credential.vault.window;
+        let (id, now) = (wish.id, self.clock.now());
+        if self.windows().holds(credential, now) {
+            return Ok(());
+        }
+        if self.windows().terms(&window.name, now).is_none() {
+            self.flights().refused_openings.again(&window.name, now)?;
+            self.opening_flight(window, wish).landed(stages).await?;
+        }
+        let (fetched, sent) = self.read(credential, id, stages).await?;
+        let valid_until = fetched.valid_for.map(|valid| sent.after(valid));
+        let material = material(credential, fetched.value)?;
+        let now = self.clock.now();
+        self.windows()
+            .admit(credential, material, fetched.version, valid_until, now)?;
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Reads the secret, waiting while the new membership spreads.
+    ///
+    /// The one place that retries a refused read, with one deadline: the groups in a token are
+    /// those of its minting, so each further try gets a *new* token.
+    async fn read(
+        &self,
+        credential: &Credential,
+        id: CorrelationId,
+        stages: &Flight,
+    ) -> Result<(FetchedSecret, Moment), Refusal> {
+        let window = &credential.vault.window.name;
+        let deadline = self.clock.now().after(self.limits.propagation);
+        let kept = self.windows().token(window, self.clock.now());
+        let mut token = match kept {
+            Some(token) => token,
+            None => self.new_token(credential, id).await?,
+        };
+        let mut attempts = 0;
+        let mut rejected = false;
+        loop {
+            let sent = self.clock.now();
+            match self.cloud.vault.secret(credential, &token, id).await {
+                Ok(fetched) => {
+                    self.windows().keep_token(window, token);
+                    return Ok((fetched, sent));
+                }
+                Err(ReadError::Refused(refusal)) => return Err(refusal),
+                Err(ReadError::TokenRejected) if rejected => {
+                    let tenant = credential.vault.window.tenant.name.to_string();
+                    let why = "Key Vault rejects a token that was just issued".to_owned();
+                    return Err(Refusal::SignIn { tenant, why });
+                }
+                Err(ReadError::TokenRejected) => rejected = true,
+                Err(ReadError::NotYet) => {
+                    attempts += 1;
+                    stages.reached(Stage::WaitingForVault { attempts });
+                    self.pause(credential, attempts, deadline).await?;
+                }
+            }
+            self.windows().drop_token(window);
+            token = self.new_token(credential, id).await?;
+        }
+    }
+
+    async fn new_token(
+        &self,
+        credential: &Credential,
+        id: CorrelationId,
+    ) -> Result<Arc<AccessToken>, Refusal> {
+        let tenant = &credential.vault.window.tenant;
+        self.cloud
+            .identity
+            .token(tenant, Resource::Vault, Freshness::New, id)
+            .await
+    }
+
+    /// Waits before the next read, unless there is no time for one.
+    async fn pause(
+        &self,
+        credential: &Credential,
+        attempts: u32,
+        deadline: Moment,
+    ) -> Result<(), Refusal> {
+        let next = self.clock.now().after(back_off(attempts));
+        if next >= deadline {
+            return Err(Refusal::Forbidden {
+                what: format!("vault {}", credential.vault.name),
+                why: format!(
+                    "PIM reports window {} as active, but after {} s the vault still grants \
+                     nothing: the group may lack a role on it (Key Vault Secrets User)",
+                    credential.vault.window.name,
+                    self.limits.propagation.as_secs()
+                ),
+            });
+        }
+        self.clock.sleep_until(next).await;
+        Ok(())
+    }
+}
+
+/// 2, 4, 8, then 15 s.
+fn back_off(attempts: u32) -> Duration {
+    Duration::from_secs(2_u64.saturating_pow(attempts).min(15))
+}
+
+/// Makes material of what the vault gave, if it is what the configuration says.
+fn material(credential: &Credential, value: Zeroizing<Vec<u8>>) -> Result<Material, Refusal> {
+    match &credential.kind {
+        Kind::Key(key) => private_key(credential, key, &value).map(Material::Key),
+        Kind::Password(_) => Password::parse(value)
+            .map(Material::Password)
+            .map_err(|problem| Refusal::Material {
+                credential: credential.name.to_string(),
+                problem: format!("{problem} (secret {})", credential.secret),
+                remedy: "store the password alone, as one line, in that secret".to_owned(),
+            }),
+    }
+}
+
+fn private_key(
+    credential: &Credential,
+    key: &KeySpec,
+    value: &Zeroizing<Vec<u8>>,
+) -> Result<PrivateKey, Refusal> {
+    let refuse = |problem: String, remedy: String| Refusal::Material {
+        credential: credential.name.to_string(),
+        problem,
+        remedy,
+    };
+    let private = PrivateKey::parse(value).map_err(|problem| {
+        refuse(
+            format!("{problem} (secret {})", credential.secret),
+            problem.remedy(),
+        )
+    })?;
+    // A vault, or whoever may write to it, must not slip us a key of its own.
+    let found = private.public();
+    if found.key_data() != key.public.key_data() {
+        return Err(refuse(
+            format!(
+                "the key in the vault is {}, and the one pinned in the configuration is {}",
+                found.fingerprint(ssh_key::HashAlg::Sha256),
+                key.public.fingerprint(ssh_key::HashAlg::Sha256)
+            ),
+            format!(
+                "if the key was replaced on purpose, put its public half into `public_key` of \
+                 [key.{}] in {}; otherwise tell the owner of the vault",
+                credential.name,
+                credential.source.display()
+            ),
+        ));
+    }
+    Ok(private)
+}

@@ -1,0 +1,100 @@
+//! One piece of work that any number of askers wait for.
+
+use std::collections::HashMap;
+
+use tokio::sync::watch;
+
+use crate::catalog::Name;
+use crate::clock::Moment;
+use crate::cloud::{Stage, StageSink};
+use crate::refusal::Refusal;
+
+/// Work under way: how far it is, and how it ended.
+pub(super) struct Flight {
+    state: watch::Sender<State>,
+}
+
+#[derive(Clone)]
+struct State {
+    stage: Stage,
+    outcome: Option<Result<(), Refusal>>,
+}
+
+impl Flight {
+    pub(super) fn new() -> Self {
+        Self {
+            state: watch::Sender::new(State {
+                stage: Stage::Starting,
+                outcome: None,
+            }),
+        }
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.state.borrow().stage.clone()
+    }
+
+    /// Ends the flight; everybody who waits gets this outcome.
+    pub(super) fn land(&self, outcome: Result<(), Refusal>) {
+        self.state.send_modify(|state| {
+            if outcome.is_ok() {
+                state.stage = Stage::Ready;
+            }
+            state.outcome = Some(outcome);
+        });
+    }
+
+    /// Waits for the end, and passes on every stage seen meanwhile.
+    pub(super) async fn landed(&self, stages: &dyn StageSink) -> Result<(), Refusal> {
+        let mut state = self.state.subscribe();
+        let mut told = Stage::Starting;
+        loop {
+            let now = state.borrow_and_update().clone();
+            if now.stage != told {
+                told = now.stage.clone();
+                stages.reached(now.stage);
+            }
+            if let Some(outcome) = now.outcome {
+                return outcome;
+            }
+            if state.changed().await.is_err() {
+                // The sender lives in `self`; this cannot be reached while `self` is borrowed.
+                return Err(Refusal::Unsupported("the opening was abandoned".to_owned()));
+            }
+        }
+    }
+}
+
+impl StageSink for Flight {
+    fn reached(&self, stage: Stage) {
+        self.state.send_modify(|state| state.stage = stage);
+    }
+}
+
+/// Refusals that are given again for a while without asking the cloud, or each retry of `ssh`
+/// would be another request to PIM.
+#[derive(Default)]
+pub(super) struct Refused(HashMap<Name, (Moment, Refusal)>);
+
+impl Refused {
+    /// Gives the refusal of `name` again, if it is recent.
+    pub(super) fn again(&self, name: &Name, now: Moment) -> Result<(), Refusal> {
+        match self.0.get(name) {
+            Some((until, refusal)) if now < *until => Err(refusal.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers how `name` ended at `now`.
+    pub(super) fn ended(&mut self, name: &Name, outcome: &Result<(), Refusal>, now: Moment) {
+        match outcome {
+            Ok(()) => {
+                self.0.remove(name);
+            }
+            Err(refusal) => {
+                let until = now.after(refusal.remembered());
+                self.0.insert(name.clone(), (until, refusal.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,370 @@
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::catalog::testing::password;
+use crate::catalog::{Credential, SignInMethod, Tenant};
+use crate::clock::manual::ManualClock;
+use crate::cloud::{
+    AccessToken, Account, Activated, Activation, FetchedSecret, Freshness, ReadError, Resource,
+    SignInGuide,
+};
+use crate::policy::{Ask, End, judge};
+
+/// A cloud that answers at once, unless told to wait for `gate`.
+struct Fake {
+    clock: Arc<ManualClock>,
+    activations: AtomicU32,
+    tokens: AtomicU32,
+    reads: AtomicU32,
+    /// How many reads the vault refuses before it sees the membership.
+    not_yet: AtomicU32,
+    approval: Option<Notify>,
+    refusal: Mutex<Option<Refusal>>,
+}
+
+#[async_trait]
+impl Pim for Fake {
+    async fn activate(&self, _: &Activation, stages: &dyn StageSink) -> Result<Activated, Refusal> {
+        self.activations.fetch_add(1, Ordering::SeqCst);
+        if let Some(approval) = &self.approval {
+            stages.reached(Stage::AwaitingApproval {
+                request: "r1".to_owned(),
+            });
+            approval.notified().await;
+        }
+        let refusal = self.refusal.lock().unwrap().clone();
+        let (as_of, ends) = (self.clock.now(), Timestamp::UNIX_EPOCH);
+        let remaining = Duration::from_secs(3600);
+        refusal.map_or(
+            Ok(Activated {
+                remaining,
+                as_of,
+                ends,
+                request: None,
+            }),
+            Err,
+        )
+    }
+
+    async fn deactivate(&self, _: &Arc<WindowSpec>, _: CorrelationId) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Vault for Fake {
+    async fn secret(
+        &self,
+        _: &Credential,
+        _: &AccessToken,
+        _: CorrelationId,
+    ) -> Result<FetchedSecret, ReadError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        let refused = self
+            .not_yet
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        if refused.is_ok() {
+            return Err(ReadError::NotYet);
+        }
+        let value = Zeroizing::new(b"s3cret".to_vec());
+        Ok(FetchedSecret {
+            value,
+            version: "v1".to_owned(),
+            valid_for: None,
+        })
+    }
+}
+
+#[async_trait]
+impl Identity for Fake {
+    async fn sign_in(
+        &self,
+        _: &Arc<Tenant>,
+        _: SignInMethod,
+        _: &dyn SignInGuide,
+    ) -> Result<Account, Refusal> {
+        Err(Refusal::Unsupported("nobody signs in here".to_owned()))
+    }
+
+    async fn sign_out(&self, _: &Tenant) -> bool {
+        false
+    }
+
+    fn account(&self, _: &Tenant) -> Option<Account> {
+        None
+    }
+
+    async fn token(
+        &self,
+        _: &Arc<Tenant>,
+        _: Resource,
+        _: Freshness,
+        _: CorrelationId,
+    ) -> Result<Arc<AccessToken>, Refusal> {
+        self.tokens.fetch_add(1, Ordering::SeqCst);
+        let expires = self.clock.now().after(Duration::from_secs(4000));
+        Ok(Arc::new(AccessToken {
+            secret: "token".into(),
+            expires,
+        }))
+    }
+}
+
+struct House {
+    broker: Arc<Broker>,
+    fake: Arc<Fake>,
+    clock: Arc<ManualClock>,
+    folder: TempDir,
+}
+
+impl House {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut Fake)) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), change)
+    }
+
+    fn in_folder(folder: TempDir, change: impl FnOnce(&mut Fake)) -> Self {
+        let clock = Arc::new(ManualClock::new());
+        let mut fake = Fake {
+            clock: Arc::clone(&clock),
+            activations: AtomicU32::new(0),
+            tokens: AtomicU32::new(0),
+            reads: AtomicU32::new(0),
+            not_yet: AtomicU32::new(0),
+            approval: None,
+            refusal: Mutex::default(),
+        };
+        change(&mut fake);
+        let fake = Arc::new(fake);
+        let cloud = Cloud {
+            identity: Arc::clone(&fake) as Arc<dyn Identity>,
+            pim: Arc::clone(&fake) as Arc<dyn Pim>,
+            vault: Arc::clone(&fake) as Arc<dyn Vault>,
+        };
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        let audit = Arc::new(Audit::open(folder.path(), Arc::clone(&time)).unwrap());
+        let broker = Broker::new(cloud, time, audit, Limits::default());
+        Self {
+            broker,
+            fake,
+            clock,
+            folder,
+        }
+    }
+
+    async fn ready(&self, name: &str) -> Result<(), &'static str> {
+        let answer = self
+            .broker
+            .ready(&grant(name), CorrelationId::new(), &NoStages)
+            .await;
+        answer.map_err(|refusal| refusal.code())
+    }
+
+    fn ask(&self, name: &'static str) -> tokio::task::JoinHandle<Result<(), &'static str>> {
+        let broker = Arc::clone(&self.broker);
+        tokio::spawn(async move {
+            let answer = broker
+                .ready(&grant(name), CorrelationId::new(), &NoStages)
+                .await;
+            answer.map_err(|refusal| refusal.code())
+        })
+    }
+
+    fn counts(&self) -> (u32, u32, u32) {
+        let count = |counter: &AtomicU32| counter.load(Ordering::SeqCst);
+        (
+            count(&self.fake.activations),
+            count(&self.fake.tokens),
+            count(&self.fake.reads),
+        )
+    }
+
+    fn events(&self) -> Vec<String> {
+        events(self.folder.path())
+    }
+}
+
+fn events(folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join("audit.jsonl")).unwrap();
+    let event = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["event"].as_str().unwrap().to_owned()
+    };
+    text.lines().map(event).collect()
+}
+
+struct NoStages;
+
+impl StageSink for NoStages {
+    fn reached(&self, _: Stage) {}
+}
+
+fn grant(name: &str) -> Grant {
+    let credential = Arc::new(password(name));
+    let program = "test".to_owned();
+    judge(Ask {
+        credential,
+        end: End::Reveal,
+        program,
+        reason: None,
+        ticket: None,
+    })
+    .unwrap()
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test]
+async fn a_hundred_askers_cause_one_activation_and_one_read() {
+    let house = House::new();
+    let answers = join_all((0..100).map(|_| house.ready("db"))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(house.counts(), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_second_credential_of_an_open_window_costs_one_read_and_nothing_else() {
+    let house = House::new();
+    house.ready("db").await.unwrap();
+    house.ready("web").await.unwrap();
+    assert_eq!(house.counts(), (1, 1, 2));
+}
+
+#[tokio::test]
+async fn a_hangup_does_not_cancel_an_activation_others_wait_on() {
+    let house = House::with(|fake| fake.approval = Some(Notify::new()));
+    let first = house.ask("db");
+    let second = house.ask("db");
+    while house.counts().0 == 0 {
+        tokio::task::yield_now().await;
+    }
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    house.fake.approval.as_ref().unwrap().notify_one();
+    assert_eq!(second.await.unwrap(), Ok(()));
+    assert_eq!(house.counts(), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn an_asker_is_answered_in_time_and_the_next_attempt_joins_the_same_opening() {
+    let house = House::with(|fake| fake.approval = Some(Notify::new()));
+    let first = house.ask("db");
+    house.clock.pass(Duration::from_secs(60)).await;
+    assert_eq!(first.await.unwrap(), Err("awaiting_approval"));
+    let second = house.ask("db");
+    house.fake.approval.as_ref().unwrap().notify_one();
+    assert_eq!(second.await.unwrap(), Ok(()));
+    assert_eq!(house.counts(), (1, 1, 1));
+}
+
+#[tokio::test]
+async fn a_vault_that_does_not_see_the_membership_is_asked_again_with_a_new_token() {
+    let house = House::with(|fake| fake.not_yet = AtomicU32::new(2));
+    let asked = house.ask("db");
+    house.clock.pass(Duration::from_secs(2)).await;
+    house.clock.pass(Duration::from_secs(4)).await;
+    assert_eq!(asked.await.unwrap(), Ok(()));
+    assert_eq!(house.counts(), (1, 3, 3));
+}
+
+#[tokio::test]
+async fn a_vault_that_never_sees_the_membership_is_given_up_within_the_limit() {
+    let house = House::with(|fake| fake.not_yet = AtomicU32::new(u32::MAX));
+    let asked = house.ask("db");
+    house.clock.pass(Duration::from_secs(60)).await;
+    assert_eq!(asked.await.unwrap(), Err("not_usable_in_time"));
+    let asked = house.ask("db");
+    for _ in 0..30 {
+        house.clock.jump(Duration::from_secs(15));
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(
+        asked.await.unwrap(),
+        Err("forbidden" | "not_usable_in_time")
+    ));
+    let (activations, tokens, reads) = house.counts();
+    assert_eq!((activations, tokens), (1, reads));
+    assert!(reads < 30, "{reads}");
+}
+
+#[tokio::test]
+async fn a_denial_is_given_again_for_a_while_without_asking_pim() {
+    let denied = Refusal::Denied {
+        window: "ops".to_owned(),
+        status: "Denied".to_owned(),
+    };
+    let house = House::with(|fake| *fake.refusal.lock().unwrap() = Some(denied));
+    assert_eq!(house.ready("db").await, Err("denied"));
+    assert_eq!(house.ready("db").await, Err("denied"));
+    assert_eq!(house.ready("web").await, Err("denied"));
+    assert_eq!(house.counts().0, 1);
+    *house.fake.refusal.lock().unwrap() = None;
+    house.clock.jump(Duration::from_secs(11));
+    assert_eq!(house.ready("db").await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_window_that_ended_is_activated_again_and_never_served_from_the_past() {
+    let house = House::new();
+    house.ready("db").await.unwrap();
+    assert!(house.broker.with(&grant("db"), |_| ()).is_ok());
+    house.clock.jump(HOUR);
+    let late = house.broker.with(&grant("db"), |_| ());
+    assert_eq!(late.unwrap_err().code(), "window_ended");
+    house.ready("db").await.unwrap();
+    assert_eq!(house.counts(), (2, 2, 2));
+    assert_eq!(
+        house.events(),
+        ["opening", "opened", "closed", "opening", "opened"]
+    );
+}
+
+#[tokio::test]
+async fn the_sweeper_wipes_when_the_window_ends_and_nobody_asks() {
+    let house = House::new();
+    let broker = Arc::clone(&house.broker);
+    let sweeper = tokio::spawn(async move { broker.sweep().await });
+    house.ready("db").await.unwrap();
+    house.clock.pass(HOUR).await;
+    while house.events().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(house.events(), ["opening", "opened", "closed"]);
+    sweeper.abort();
+}
+
+#[tokio::test]
+async fn a_lock_that_comes_while_the_window_opens_wins() {
+    let house = House::with(|fake| fake.approval = Some(Notify::new()));
+    let asked = house.ask("db");
+    while house.counts().0 == 0 {
+        tokio::task::yield_now().await;
+    }
+    house.broker.lock();
+    house.fake.approval.as_ref().unwrap().notify_one();
+    assert_eq!(asked.await.unwrap(), Err("locked"));
+    assert_eq!(house.ready("db").await, Err("locked"));
+    house.broker.unlock();
+    house.fake.approval.as_ref().unwrap().notify_one();
+    assert_eq!(house.ready("db").await, Ok(()));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn nothing_is_asked_of_the_cloud_if_it_cannot_be_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("audit.jsonl")).unwrap();
+    let house = House::in_folder(folder, |_| {});
+    assert_eq!(house.ready("db").await, Err("audit_unwritable"));
+    assert_eq!(house.counts(), (0, 0, 0));
+}

@@ -1,0 +1,181 @@
+use super::*;
+use crate::catalog::testing::{key, password};
+
+fn ask(credential: Credential, end: End) -> Ask {
+    Ask {
+        credential: Arc::new(credential),
+        end,
+        program: "ssh".to_owned(),
+        reason: None,
+        ticket: None,
+    }
+}
+
+fn login(route: Route) -> End {
+    End::Sign {
+        what: Signed::Login {
+            user: "root".to_owned(),
+        },
+        route,
+    }
+}
+
+fn sshsig(namespace: &str) -> End {
+    let what = Signed::SshSig {
+        namespace: namespace.to_owned(),
+    };
+    End::Sign {
+        what,
+        route: Route::Unbound,
+    }
+}
+
+fn bound(names: &[&str]) -> Route {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    Route::Bound {
+        fingerprint: "SHA256:abc".to_owned(),
+        names,
+        forwarded: false,
+    }
+}
+
+fn forwarded() -> Route {
+    let names = vec!["web01".to_owned()];
+    Route::Bound {
+        fingerprint: "SHA256:abc".to_owned(),
+        names,
+        forwarded: true,
+    }
+}
+
+fn with_key(change: impl FnOnce(&mut KeySpec)) -> Credential {
+    let mut credential = key("web");
+    if let Kind::Key(key) = &mut credential.kind {
+        change(key);
+    }
+    credential
+}
+
+fn for_hosts(hosts: &[&str]) -> Credential {
+    let mut credential = key("web");
+    credential.hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+    credential
+}
+
+fn code(credential: Credential, end: End) -> Result<(), &'static str> {
+    judge(ask(credential, end))
+        .map(|_| ())
+        .map_err(|refusal| refusal.code())
+}
+
+#[test]
+fn a_login_over_a_proven_connection_is_granted() {
+    assert_eq!(code(key("web"), login(bound(&["web01"]))), Ok(()));
+    assert_eq!(code(key("web"), login(bound(&[]))), Ok(()));
+}
+
+#[test]
+fn a_login_without_a_proof_of_the_host_is_refused() {
+    assert_eq!(code(key("web"), login(Route::Unbound)), Err("binding"));
+    let broken = Route::Broken {
+        why: "wrong signature".to_owned(),
+    };
+    assert_eq!(code(key("web"), login(broken)), Err("binding"));
+}
+
+#[test]
+fn a_broken_proof_is_refused_even_where_none_is_needed() {
+    let credential = with_key(|key| key.unbound = Permission::Allow);
+    assert_eq!(code(credential, login(Route::Unbound)), Ok(()));
+    let credential = with_key(|key| key.unbound = Permission::Allow);
+    let broken = Route::Broken {
+        why: "wrong signature".to_owned(),
+    };
+    assert_eq!(code(credential, login(broken)), Err("binding"));
+    let what = Signed::SshSig {
+        namespace: "git".to_owned(),
+    };
+    let credential = with_key(|key| key.uses = vec![Use::Any]);
+    let route = Route::Broken {
+        why: "wrong signature".to_owned(),
+    };
+    assert_eq!(code(credential, End::Sign { what, route }), Err("binding"));
+}
+
+#[test]
+fn a_forwarded_connection_is_a_privilege_of_its_own() {
+    assert_eq!(code(key("web"), login(forwarded())), Err("binding"));
+    let credential = with_key(|key| key.forwarded = Permission::Allow);
+    assert_eq!(code(credential, login(forwarded())), Ok(()));
+}
+
+#[test]
+fn a_key_for_certain_hosts_is_refused_elsewhere() {
+    let allowed = ["web*.contoso.com"];
+    assert_eq!(
+        code(for_hosts(&allowed), login(bound(&["web1.contoso.com"]))),
+        Ok(())
+    );
+    assert_eq!(
+        code(for_hosts(&allowed), login(bound(&["db1.contoso.com"]))),
+        Err("binding")
+    );
+    assert_eq!(code(for_hosts(&allowed), login(bound(&[]))), Err("binding"));
+}
+
+#[test]
+fn a_key_for_certain_hosts_needs_a_proof_even_if_unbound_clients_are_allowed() {
+    let mut credential = with_key(|key| key.unbound = Permission::Allow);
+    credential.hosts = vec!["*".to_owned()];
+    assert_eq!(code(credential, login(Route::Unbound)), Err("binding"));
+}
+
+#[test]
+fn a_key_signs_only_what_its_uses_say() {
+    let unknown = || End::Sign {
+        what: Signed::Unknown,
+        route: Route::Unbound,
+    };
+    let certificate = || End::Sign {
+        what: Signed::Certificate,
+        route: Route::Unbound,
+    };
+    assert_eq!(code(key("web"), sshsig("git")), Err("policy"));
+    assert_eq!(code(key("web"), unknown()), Err("policy"));
+    assert_eq!(code(key("web"), certificate()), Err("policy"));
+    let git = || with_key(|key| key.uses = vec![Use::Git]);
+    assert_eq!(code(git(), sshsig("git")), Ok(()));
+    assert_eq!(code(git(), sshsig("file")), Err("policy"));
+    assert_eq!(code(git(), login(bound(&["web01"]))), Err("policy"));
+    let any = || with_key(|key| key.uses = vec![Use::Any]);
+    assert_eq!(code(any(), unknown()), Ok(()));
+    assert_eq!(code(any(), certificate()), Ok(()));
+}
+
+#[test]
+fn a_key_is_never_shown_and_a_password_never_signs() {
+    assert_eq!(code(key("web"), End::Reveal), Err("unsupported"));
+    assert_eq!(
+        code(password("db"), login(bound(&["db"]))),
+        Err("unsupported")
+    );
+    assert_eq!(code(password("db"), End::Reveal), Ok(()));
+}
+
+#[test]
+fn the_justification_names_program_user_and_host() {
+    let grant = judge(ask(key("web"), login(bound(&["web01"])))).unwrap();
+    assert_eq!(grant.reason().unwrap(), "ssh to root@web01 with web");
+}
+
+#[test]
+fn a_reason_given_by_the_person_wins_and_a_missing_one_is_not_invented() {
+    let mut credential = key("web");
+    let mut given = ask(key("web"), login(bound(&["web01"])));
+    given.reason = Some("INC-1".to_owned());
+    assert_eq!(judge(given).unwrap().reason().unwrap(), "INC-1");
+    let vault = Arc::get_mut(&mut credential.vault).unwrap();
+    Arc::get_mut(&mut vault.window).unwrap().reason = Reason::Ask;
+    let grant = judge(ask(credential, login(bound(&["web01"])))).unwrap();
+    assert_eq!(grant.reason(), None);
+}
