@@ -25,6 +25,7 @@ pub mod clock;
 pub mod harden;
 pub mod refusal;
 pub mod secret;
+pub mod wire;
 
 pub mod cloud;
 
