@@ -1,159 +1,218 @@
-//! Private keys: read from every form that OpenSSH knows, and used to sign.
+//! Private keys as people store them in a vault, made into keys that sign.
 //!
-//! Enters: the bytes of a Key Vault secret. Leaves: signatures and the public half. What was
-//! mangled on its way into the vault is repaired where that is safe ([`pem`]), and named exactly
-//! where it is not. What never happens here: a SHA-1 signature, or a key kept in a form of ours;
-//! the library's key object is the only lasting copy, and it wipes itself.
+//! In go the bytes of a secret: OpenSSH's own format, PKCS#8, PKCS#1 or SEC1, unharmed or mangled
+//! in one of the ways that clipboards and web forms mangle them. Out comes a [`PrivateKey`], with
+//! the key object built once (building one costs more than a signature), or a [`KeyProblem`] that
+//! names what was found and what to do. What never happens here: a key is copied out, printed or
+//! compared; a signature with SHA-1; a guess at what a damaged key may have been.
 
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RsaKeyPair,
+    EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512,
+    RsaSignatureEncoding,
 };
 use ssh_key::public::{EcdsaPublicKey, Ed25519PublicKey, KeyData, RsaPublicKey};
 use ssh_key::{Mpint, PublicKey};
 
 pub use problem::KeyProblem;
 
-mod openssh;
-mod pem;
-mod problem;
-mod signature;
+use crate::wire::{put_mpint, put_string};
+use armour::Armour;
+use curve::Curve;
+use der::Der;
 
-/// A private key that can sign.
+mod armour;
+mod curve;
+mod der;
+mod openssh;
+mod problem;
+mod remainder;
+
+/// A private key, ready to sign.
+///
+/// AWS-LC wipes what it frees, so dropping the key wipes it.
 pub struct PrivateKey {
     pair: Pair,
     public: PublicKey,
 }
 
 enum Pair {
-    Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
+    Ecdsa(Curve, EcdsaKeyPair),
     Rsa(RsaKeyPair),
 }
 
-/// SSH_AGENT_RSA_SHA2_256 (RFC 9987, section 5.6.1).
-const RSA_SHA2_256: u32 = 0x02;
-/// SSH_AGENT_RSA_SHA2_512.
-const RSA_SHA2_512: u32 = 0x04;
-
 impl PrivateKey {
-    /// Reads a private key in OpenSSH, PKCS#8, PKCS#1 or SEC1 form.
+    /// Reads a private key from what a vault holds.
+    ///
+    /// A byte order mark, CRLF or missing line ends, line ends that became spaces or the two
+    /// characters `\n`, and blank lines around the key are repaired: none of them can turn one
+    /// key into another.
     ///
     /// # Errors
-    /// What the bytes are instead, and what to do about it.
+    /// If the bytes are not one usable private key; the problem says what they are instead.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyProblem> {
-        let block = pem::read(bytes)?;
-        let pair = match block.label {
-            pem::Label::OpenSsh => openssh::pair(&block.der)?,
-            pem::Label::Pkcs1 => rsa(RsaKeyPair::from_der(&block.der).ok())?,
-            pem::Label::Pkcs8 => pkcs8(&block.der)?,
-            pem::Label::Sec1 => ecdsa(&block.der).ok_or(KeyProblem::Damaged)?,
+        let armour = Armour::find(bytes)?;
+        let body = armour.decode()?;
+        let pair = match armour.label() {
+            "OPENSSH PRIVATE KEY" => openssh::parse(&body),
+            "PRIVATE KEY" => pkcs8(&body),
+            "RSA PRIVATE KEY" => pkcs1(&body),
+            "EC PRIVATE KEY" => sec1(&body),
+            other => Err(KeyProblem::unsupported(format!("a PEM block \"{other}\""))),
         };
-        let public = pair.public()?;
+        let pair = pair?;
+        let public = PublicKey::new(pair.public()?, "");
         Ok(Self { pair, public })
     }
 
-    /// The public half.
+    /// The public key that belongs to it.
     #[must_use]
     pub const fn public(&self) -> &PublicKey {
         &self.public
     }
 
-    /// Signs `data`; gives the signature as SSH encodes it: algorithm, then blob.
+    /// Signs `data`; what returns is the signature as SSH encodes it: algorithm and value.
     ///
-    /// `flags` are those of SSH_AGENTC_SIGN_REQUEST. If both RSA flags are set, SHA-256 is taken,
-    /// as OpenSSH's agent does.
+    /// `flags` are those of the request (RFC 9987 section 5.6.1).
     ///
     /// # Errors
-    /// For flags that ask for something else than SHA-2, which includes RSA without any flag.
+    /// If the flags ask for what is not done (SHA-1, or a bit nobody has defined), or the
+    /// cryptographic library fails.
     pub fn sign(&self, data: &[u8], flags: u32) -> Result<Vec<u8>, KeyProblem> {
-        if flags & !(RSA_SHA2_256 | RSA_SHA2_512) != 0 {
+        // RFC 9987 section 5.6: a flag that is not supported has to fail the request.
+        if flags & !(SHA2_256 | SHA2_512) != 0 {
             return Err(KeyProblem::Flags(flags));
         }
-        let failed = |_| KeyProblem::Signing;
         match &self.pair {
-            Pair::Ed25519(pair) => {
-                let signature = pair.try_sign(data).map_err(failed)?;
-                Ok(signature::plain("ssh-ed25519", signature.as_ref()))
-            }
-            Pair::Ecdsa(pair) => {
-                let signature = pair.sign(&SystemRandom::new(), data).map_err(failed)?;
-                signature::ecdsa(self.public.algorithm().as_str(), signature.as_ref())
-                    .ok_or(KeyProblem::Signing)
+            Pair::Ed25519(pair) => Ok(blob("ssh-ed25519", pair.sign(data).as_ref())),
+            Pair::Ecdsa(curve, pair) => {
+                let fixed = pair.sign(&SystemRandom::new(), data)?;
+                ecdsa_blob(curve.algorithm(), fixed.as_ref())
             }
             Pair::Rsa(pair) => {
-                let (name, padding) = match flags {
-                    0 => return Err(KeyProblem::Sha1),
-                    flags if flags & RSA_SHA2_256 != 0 => ("rsa-sha2-256", &RSA_PKCS1_SHA256),
-                    _ => ("rsa-sha2-512", &RSA_PKCS1_SHA512),
-                };
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(padding, &SystemRandom::new(), data, &mut signature)
-                    .map_err(failed)?;
-                Ok(signature::plain(name, &signature))
+                let (algorithm, padding) = rsa_hash(flags)?;
+                let mut value = vec![0; pair.public_modulus_len()];
+                pair.sign(padding, &SystemRandom::new(), data, &mut value)?;
+                Ok(blob(algorithm, &value))
             }
         }
     }
 }
 
 impl Pair {
-    fn public(&self) -> Result<PublicKey, KeyProblem> {
-        let damaged = |_| KeyProblem::Damaged;
-        let data = match self {
-            Self::Ed25519(pair) => KeyData::Ed25519(
-                Ed25519PublicKey::try_from(pair.public_key().as_ref()).map_err(damaged)?,
-            ),
-            Self::Ecdsa(pair) => KeyData::Ecdsa(
-                EcdsaPublicKey::from_sec1_bytes(pair.public_key().as_ref()).map_err(damaged)?,
-            ),
-            Self::Rsa(pair) => {
-                let key = pair.public_key();
-                let number = |bytes: &[u8]| Mpint::from_positive_bytes(bytes);
-                let (e, n) = (key.exponent(), key.modulus());
-                let (e, n) = (
-                    number(e.big_endian_without_leading_zero()),
-                    number(n.big_endian_without_leading_zero()),
-                );
-                KeyData::Rsa(RsaPublicKey::new(e, n).map_err(damaged)?)
+    fn public(&self) -> Result<KeyData, KeyProblem> {
+        let unexpected = |_| KeyProblem::Cryptography;
+        Ok(match self {
+            Self::Ed25519(pair) => {
+                let bytes = pair.public_key().as_ref().try_into();
+                KeyData::Ed25519(Ed25519PublicKey(
+                    bytes.map_err(|_| KeyProblem::Cryptography)?,
+                ))
             }
-        };
-        Ok(PublicKey::new(data, ""))
+            Self::Ecdsa(_, pair) => {
+                let point = pair.public_key().as_ref();
+                KeyData::Ecdsa(EcdsaPublicKey::from_sec1_bytes(point).map_err(unexpected)?)
+            }
+            Self::Rsa(pair) => {
+                let mut public = Der::new(pair.public_key().as_ref()).sequence()?;
+                let n = Mpint::from_positive_bytes(public.integer()?);
+                let e = Mpint::from_positive_bytes(public.integer()?);
+                KeyData::Rsa(RsaPublicKey::new(e, n).map_err(unexpected)?)
+            }
+        })
     }
 }
 
-fn pkcs8(der: &[u8]) -> Result<Pair, KeyProblem> {
-    if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
-        return Ok(Pair::Ed25519(pair));
-    }
-    match ecdsa(der) {
-        Some(pair) => Ok(pair),
-        None => rsa(RsaKeyPair::from_pkcs8(der).ok()),
+/// Which hash an RSA key has to use; SHA-256 first when both are allowed, as in OpenSSH.
+fn rsa_hash(flags: u32) -> Result<(&'static str, &'static RsaSignatureEncoding), KeyProblem> {
+    match flags {
+        0 => Err(KeyProblem::Sha1),
+        SHA2_512 => Ok(("rsa-sha2-512", &RSA_PKCS1_SHA512)),
+        _ => Ok(("rsa-sha2-256", &RSA_PKCS1_SHA256)),
     }
 }
 
-fn ecdsa(der: &[u8]) -> Option<Pair> {
-    CURVES
-        .iter()
-        .find_map(|curve| EcdsaKeyPair::from_private_key_der(curve, der).ok())
-        .map(Pair::Ecdsa)
+/// Makes an SSH signature (RFC 5656 section 3.1.2) of `r` and `s` side by side in fixed width,
+/// which is how AWS-LC returns them.
+fn ecdsa_blob(algorithm: &str, fixed: &[u8]) -> Result<Vec<u8>, KeyProblem> {
+    let (r, s) = fixed
+        .split_at_checked(fixed.len() / 2)
+        .filter(|(r, s)| r.len() == s.len() && !r.is_empty())
+        .ok_or(KeyProblem::Cryptography)?;
+    let mut value = Vec::with_capacity(fixed.len() + 10);
+    put_mpint(&mut value, r);
+    put_mpint(&mut value, s);
+    Ok(blob(algorithm, &value))
 }
 
-fn rsa(pair: Option<RsaKeyPair>) -> Result<Pair, KeyProblem> {
-    let pair = pair.ok_or(KeyProblem::RsaRejected)?;
-    // AWS-LC takes 2048 to 8192 bits; beyond 4096 a login would take longer than a person waits.
-    if pair.public_modulus_len() > 512 {
-        return Err(KeyProblem::RsaRejected);
+fn blob(algorithm: &str, value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(8 + algorithm.len() + value.len());
+    put_string(&mut out, algorithm.as_bytes());
+    put_string(&mut out, value);
+    out
+}
+
+/// PKCS#8 (RFC 5958): the algorithm is named inside.
+fn pkcs8(whole: &[u8]) -> Result<Pair, KeyProblem> {
+    let mut info = Der::new(whole).sequence()?;
+    let _version = info.integer()?;
+    let mut algorithm = info.sequence()?;
+    let name = algorithm.object_id()?;
+    match name {
+        der::RSA => pkcs1(info.octet_string()?),
+        der::ED25519 => Ok(Pair::Ed25519(Ed25519KeyPair::from_pkcs8_maybe_unchecked(
+            whole,
+        )?)),
+        der::EC => {
+            let curve = Curve::from_object_id(algorithm.object_id()?)?;
+            let pair = EcdsaKeyPair::from_pkcs8(curve.signing(), whole)?;
+            Ok(Pair::Ecdsa(curve, pair))
+        }
+        der::DSA => Err(KeyProblem::Dsa),
+        other => Err(KeyProblem::unsupported(der::describe(other))),
     }
-    Ok(Pair::Rsa(pair))
 }
 
-static CURVES: [&EcdsaSigningAlgorithm; 3] = [
-    &ECDSA_P256_SHA256_FIXED_SIGNING,
-    &ECDSA_P384_SHA384_FIXED_SIGNING,
-    &ECDSA_P521_SHA512_FIXED_SIGNING,
-];
+/// PKCS#1 (RFC 8017 appendix A.1.2).
+fn pkcs1(whole: &[u8]) -> Result<Pair, KeyProblem> {
+    let mut key = Der::new(whole).sequence()?;
+    let _version = key.integer()?;
+    rsa_size(key.integer()?)?;
+    Ok(Pair::Rsa(RsaKeyPair::from_der(whole)?))
+}
+
+/// SEC1 (RFC 5915); the curve is named, or else known by the length of the number.
+fn sec1(whole: &[u8]) -> Result<Pair, KeyProblem> {
+    let mut key = Der::new(whole).sequence()?;
+    let _version = key.integer()?;
+    let number = key.octet_string()?;
+    let curve = match key.tagged(0) {
+        Ok(mut parameters) => Curve::from_object_id(parameters.object_id()?)?,
+        Err(_) => Curve::from_width(number.len())?,
+    };
+    let pair = EcdsaKeyPair::from_private_key_der(curve.signing(), whole)?;
+    Ok(Pair::Ecdsa(curve, pair))
+}
+
+/// Refuses what is too weak to use, or so large that every login would wait for it, with the size
+/// in the message.
+fn rsa_size(modulus: &[u8]) -> Result<(), KeyProblem> {
+    let zeros = modulus
+        .first()
+        .map_or(0, |first| first.leading_zeros() as usize);
+    let bits = (modulus.len() * 8).saturating_sub(zeros);
+    if (2048..=4096).contains(&bits) {
+        Ok(())
+    } else {
+        Err(KeyProblem::RsaSize(bits))
+    }
+}
+
+// RFC 9987 section 5.6.1.
+const SHA2_256: u32 = 0x02;
+const SHA2_512: u32 = 0x04;
 
 #[cfg(test)]
 mod tests;

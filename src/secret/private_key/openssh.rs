@@ -1,99 +1,132 @@
-//! OpenSSH's own format (PROTOCOL.key).
+//! OpenSSH's own container for private keys (`openssh-key-v1`, PROTOCOL.key).
 
-use aws_lc_rs::rsa::{KeyPairComponents, PublicKeyComponents};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair,
-};
-use crypto_bigint::{BoxedUint, CheckedSub, NonZero};
-use ssh_key::private::{EcdsaKeypair, Ed25519Keypair, KeypairData, RsaKeypair};
-use ssh_key::{EcdsaCurve, Mpint};
-use zeroize::{Zeroize, Zeroizing};
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, PublicKeyComponents};
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair};
+use ssh_encoding::Encode;
+use zeroize::Zeroizing;
 
-use super::{KeyProblem, Pair, rsa};
+use super::curve::Curve;
+use super::remainder::remainder;
+use super::{KeyProblem, Pair, rsa_size};
+use crate::wire::Wire;
 
-pub(super) fn pair(der: &[u8]) -> Result<Pair, KeyProblem> {
-    let key = ssh_key::PrivateKey::from_bytes(der).map_err(|_| KeyProblem::Damaged)?;
-    match key.key_data() {
-        KeypairData::Ed25519(key) => ed25519(key),
-        KeypairData::Ecdsa(key) => ecdsa(key),
-        KeypairData::Rsa(key) => rsa(components(key).ok_or(KeyProblem::Damaged)?),
-        KeypairData::Dsa(_) => Err(KeyProblem::Dsa),
-        KeypairData::Encrypted(_) => Err(KeyProblem::Encrypted),
-        KeypairData::SkEcdsaSha2NistP256(_) | KeypairData::SkEd25519(_) => Err(KeyProblem::Token),
-        _ => Err(KeyProblem::NotAKey),
-    }
-}
-
-fn ed25519(key: &Ed25519Keypair) -> Result<Pair, KeyProblem> {
-    let seed = Zeroizing::new(key.private.to_bytes());
-    Ed25519KeyPair::from_seed_and_public_key(seed.as_ref(), key.public.as_ref())
-        .map(Pair::Ed25519)
-        .map_err(|_| KeyProblem::Damaged)
-}
-
-fn ecdsa(key: &EcdsaKeypair) -> Result<Pair, KeyProblem> {
-    let curve = match key.curve() {
-        EcdsaCurve::NistP256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
-        EcdsaCurve::NistP384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
-        EcdsaCurve::NistP521 => &ECDSA_P521_SHA512_FIXED_SIGNING,
+pub(super) fn parse(bytes: &[u8]) -> Result<Pair, KeyProblem> {
+    let Some(container) = bytes.strip_prefix(b"openssh-key-v1\0") else {
+        return Err(KeyProblem::damaged(
+            "it does not start as an OpenSSH key does",
+        ));
     };
-    let (private, public) = (key.private_key_bytes(), key.public_key_bytes());
-    EcdsaKeyPair::from_private_key_and_public_key(curve, private, public)
-        .map(Pair::Ecdsa)
-        .map_err(|_| KeyProblem::Damaged)
+    let mut container = Wire::new(container);
+    let (cipher, kdf) = (container.string()?, container.string()?);
+    let _kdf_options = container.string()?;
+    if cipher != b"none" || kdf != b"none" {
+        return Err(KeyProblem::Encrypted);
+    }
+    if container.uint32()? != 1 {
+        return Err(KeyProblem::unsupported("a file of several keys"));
+    }
+    let public = container.string()?;
+    let pair = private(Wire::new(container.string()?))?;
+    container.end()?;
+    // A private key under somebody else's public half would sign for a key that was not asked for.
+    let ours = pair.public()?.encode_vec();
+    if ours.is_ok_and(|ours| ours == public) {
+        Ok(pair)
+    } else {
+        Err(KeyProblem::damaged(
+            "its public and private halves do not belong together",
+        ))
+    }
 }
 
-/// The outer `None` is a number out of range, the inner one a key that the library rejects.
-fn components(key: &RsaKeypair) -> Option<Option<RsaKeyPair>> {
-    let (public, private) = (key.public(), key.private());
-    let d = private.d().as_positive_bytes()?;
-    let p = private.p().as_positive_bytes()?;
-    let q = private.q().as_positive_bytes()?;
-    let n = public.n().as_positive_bytes()?;
-    let e = public.e().as_positive_bytes()?;
-    // Longer numbers than the library takes would only cost time.
-    if n.len() > 1024 || d.len() > n.len() || p.len() > n.len() || q.len() > n.len() {
-        return Some(None);
+fn private(mut wire: Wire<'_>) -> Result<Pair, KeyProblem> {
+    if wire.uint32()? != wire.uint32()? {
+        return Err(KeyProblem::damaged("its check numbers differ"));
     }
-    let components = KeyPairComponents {
+    let pair = match wire.string()? {
+        b"ssh-ed25519" => ed25519(&mut wire)?,
+        b"ssh-rsa" => rsa(&mut wire)?,
+        b"ssh-dss" => return Err(KeyProblem::Dsa),
+        name if name.starts_with(b"ecdsa-sha2-") => ecdsa(&mut wire)?,
+        name if name.starts_with(b"sk-") => {
+            return Err(KeyProblem::unsupported(
+                "the handle of a FIDO key, not the key",
+            ));
+        }
+        _ => return Err(KeyProblem::unsupported("a key of an unknown type")),
+    };
+    let _comment = wire.string()?;
+    let padding = wire.rest();
+    if padding
+        .iter()
+        .zip(1u8..)
+        .all(|(&byte, expected)| byte == expected)
+    {
+        Ok(pair)
+    } else {
+        Err(KeyProblem::damaged("its padding is wrong"))
+    }
+}
+
+fn ed25519(wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
+    let public = wire.string()?;
+    let (seed, again) = wire
+        .string()?
+        .split_at_checked(32)
+        .ok_or_else(|| KeyProblem::damaged("it is cut short"))?;
+    if again != public {
+        return Err(KeyProblem::damaged(
+            "its public and private halves do not belong together",
+        ));
+    }
+    Ok(Pair::Ed25519(Ed25519KeyPair::from_seed_and_public_key(
+        seed, public,
+    )?))
+}
+
+fn ecdsa(wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
+    let curve = Curve::from_name(wire.string()?)?;
+    let point = wire.string()?;
+    let number = wire.mpint()?;
+    // AWS-LC wants the number in full width; an mpint has lost its leading zeros.
+    let mut padded = Zeroizing::new([0; 66]);
+    let start = curve.width().checked_sub(number.len());
+    let slot = start.and_then(|start| padded.get_mut(start..curve.width()));
+    slot.ok_or_else(|| KeyProblem::damaged("its number is too large for its curve"))?
+        .copy_from_slice(number);
+    let number = padded.get(..curve.width()).unwrap_or_default();
+    let pair = EcdsaKeyPair::from_private_key_and_public_key(curve.signing(), number, point)?;
+    Ok(Pair::Ecdsa(curve, pair))
+}
+
+/// OpenSSH leaves out the two exponents of the Chinese remainder theorem; they are worked out.
+fn rsa(wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
+    let (n, e, d) = (wire.mpint()?, wire.mpint()?, wire.mpint()?);
+    let (inverse, p, q) = (wire.mpint()?, wire.mpint()?, wire.mpint()?);
+    rsa_size(n)?;
+    // Longer numbers cannot belong to it and would only cost time.
+    if [d, p, q].iter().any(|number| number.len() > n.len()) {
+        return Err(KeyProblem::damaged("its numbers do not belong together"));
+    }
+    let (d_p, d_q) = (crt_exponent(d, p), crt_exponent(d, q));
+    let pair = RsaKeyPair::from_components(&KeyPairComponents {
         public_key: PublicKeyComponents { n, e },
         d,
         p,
         q,
-        dP: &*crt_exponent(d, p)?,
-        dQ: &*crt_exponent(d, q)?,
-        qInv: positive(private.iqmp())?,
-    };
-    Some(RsaKeyPair::from_components(&components).ok())
+        dP: d_p.as_slice(),
+        dQ: d_q.as_slice(),
+        qInv: inverse,
+    })?;
+    Ok(Pair::Rsa(pair))
 }
 
-fn positive(number: &Mpint) -> Option<&[u8]> {
-    number.as_positive_bytes()
-}
-
-/// `d mod (prime - 1)`, which this format leaves out (RFC 8017, section 3.2).
-fn crt_exponent(d: &[u8], prime: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let number = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, bits(bytes)).ok();
-    let mut d = number(d)?;
-    let mut prime = number(prime)?;
-    let mut less_one = prime.checked_sub(&BoxedUint::one()).into_option()?;
-    let modulus = NonZero::new(less_one.clone()).into_option()?;
-    let mut exponent = d.rem_vartime(&modulus);
-    let bytes = Zeroizing::new(exponent.to_be_bytes().to_vec());
-    let mut modulus = modulus.get();
-    for number in [
-        &mut d,
-        &mut prime,
-        &mut less_one,
-        &mut exponent,
-        &mut modulus,
-    ] {
-        number.zeroize();
+/// `d mod (prime - 1)`. A prime is odd, so one less is its last bit cleared; a `prime` that is not
+/// odd does not get past AWS-LC's check.
+fn crt_exponent(d: &[u8], prime: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut less_one = Zeroizing::new(prime.to_vec());
+    if let Some(last) = less_one.last_mut() {
+        *last &= 0xfe;
     }
-    Some(bytes)
-}
-
-fn bits(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len() * 8).unwrap_or(u32::MAX)
+    remainder(d, &less_one)
 }

@@ -1,66 +1,121 @@
-//! What is wrong with a private key. Says nothing of the key itself.
+//! What can be wrong with a private key, and what to do about it.
 
-/// Why bytes cannot serve as a private key, or a key cannot sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+use aws_lc_rs::error::{KeyRejected, Unspecified};
+
+use crate::wire::Malformed;
+
+/// Why a secret is not a usable private key, or a key cannot make the signature asked for.
+///
+/// Nothing of the secret is in here; a problem may be logged and shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProblem {
-    /// The base64 or the structure inside is not whole.
-    #[error("the private key is damaged")]
-    Damaged,
-    /// A DSA key.
-    #[error("it is a DSA key, which OpenSSH no longer accepts")]
+    /// The cryptographic library failed without a reason.
+    #[error("the cryptographic library failed")]
+    Cryptography,
+
+    /// It starts well and then is not what it says.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+
+    /// DSA.
+    #[error("it is a DSA key, which no current SSH server accepts")]
     Dsa,
-    /// Nothing there.
-    #[error("the secret is empty")]
+
+    /// Nothing, or only white space.
+    #[error("it is empty")]
     Empty,
-    /// Protected by a passphrase.
-    #[error("the private key is protected by a passphrase")]
+
+    /// Protected with a passphrase.
+    #[error("it is encrypted with a passphrase")]
     Encrypted,
-    /// A sign request with flags that are not defined.
-    #[error("signature flags {0:#x} are not known")]
+
+    /// A signature flag that nobody has defined.
+    #[error("signature flags {0:#x} are not supported")]
     Flags(u32),
-    /// Not a private key at all.
-    #[error("it is not a private key")]
-    NotAKey,
+
+    /// Text without a PEM block, or no text at all.
+    #[error("it is not a private key: {0}")]
+    NotAKey(String),
+
     /// The public half.
-    #[error("it is a public key, not a private one")]
-    PublicKey,
-    /// PuTTY's format.
-    #[error("it is in PuTTY's format")]
+    #[error("it is a public key; the private key is needed")]
+    Public,
+
+    /// `PuTTY-User-Key-File`.
+    #[error("it is in PuTTY's own format")]
     Putty,
-    /// Too short, too long, or inconsistent.
-    #[error("the RSA key is damaged, or not of 2048 to 4096 bits")]
-    RsaRejected,
-    /// RSA without a SHA-2 flag.
-    #[error("the client asked for an RSA signature with SHA-1, which is refused")]
+
+    /// An RSA key of a size that is not used.
+    #[error("it is an RSA key of {0} bits; 2048 to 4096 are supported")]
+    RsaSize(usize),
+
+    /// A client asked for `ssh-rsa`.
+    #[error("an RSA signature with SHA-1 was asked for")]
     Sha1,
-    /// The library failed to sign.
-    #[error("the signature could not be made")]
-    Signing,
-    /// A hardware-bound key.
-    #[error("it is a FIDO key, whose private half is in a token")]
-    Token,
+
+    /// A kind of key that is not supported.
+    #[error("it is {0}, which is not supported")]
+    Unsupported(String),
 }
 
 impl KeyProblem {
     /// What to do about it.
     #[must_use]
-    pub fn remedy(self) -> String {
+    pub fn remedy(&self) -> String {
         let remedy = match self {
-            Self::Damaged | Self::RsaRejected | Self::NotAKey | Self::Empty => {
-                "store the key file as it is: `az keyvault secret set --vault-name VAULT --name \
-                 NAME --file KEYFILE` (the portal's text box breaks its lines)"
+            Self::Cryptography => "try again; if it lasts, report it as a bug",
+            Self::Damaged(_) | Self::Empty => {
+                "store the file again, whole: `az keyvault secret set --vault-name VAULT \
+                 --name SECRET --file KEYFILE --encoding utf-8`"
             }
-            Self::Dsa => "make a new key: `ssh-keygen -t ed25519`",
+            Self::Dsa | Self::RsaSize(_) | Self::Unsupported(_) => {
+                "make a new key with `ssh-keygen -t ed25519`, authorise it on the hosts and store \
+                 it in the vault"
+            }
             Self::Encrypted => {
-                "the vault is its protection: remove the passphrase with `ssh-keygen -p -f \
-                 KEYFILE` and store it again"
+                "take the passphrase off before storing it (the vault protects it): \
+                 `ssh-keygen -p -N '' -f KEYFILE`"
             }
-            Self::Flags(_) | Self::Sha1 => "update the SSH client: OpenSSH 7.2 asks for SHA-2",
-            Self::PublicKey => "store the other file of the pair, the one without `.pub`",
-            Self::Putty => "convert it: `puttygen KEY.ppk -O private-openssh -o KEYFILE`",
-            Self::Signing => "try again; if it lasts, restart the agent",
-            Self::Token => "use it through an agent on the machine that has the token",
+            Self::Flags(_) => "update the SSH client",
+            Self::NotAKey(_) => {
+                "check in the configuration that `secret` names the private key, and store the key \
+                 file with `az keyvault secret set … --file KEYFILE --encoding utf-8`"
+            }
+            Self::Public => "store the private key file, the one without .pub, in the vault",
+            Self::Putty => {
+                "convert it before storing it: `puttygen KEYFILE -O private-openssh -o NEWFILE`"
+            }
+            Self::Sha1 => {
+                "use a client and a server that know rsa-sha2-256 (OpenSSH 7.2 or newer), or an \
+                 Ed25519 key"
+            }
         };
         remedy.to_owned()
+    }
+
+    pub(super) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged(what.into())
+    }
+
+    pub(super) fn unsupported(what: impl Into<String>) -> Self {
+        Self::Unsupported(what.into())
+    }
+}
+
+impl From<KeyRejected> for KeyProblem {
+    fn from(rejected: KeyRejected) -> Self {
+        Self::Damaged(format!("its numbers do not make a key ({rejected})"))
+    }
+}
+
+impl From<Unspecified> for KeyProblem {
+    fn from(_: Unspecified) -> Self {
+        Self::Cryptography
+    }
+}
+
+impl From<Malformed> for KeyProblem {
+    fn from(_: Malformed) -> Self {
+        Self::Damaged("it ends early, or goes on after its end".to_owned())
     }
 }

@@ -1,263 +1,358 @@
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use base64::Engine as _;
 use proptest::prelude::*;
-use tempfile::TempDir;
+use ssh_encoding::Encode;
 
 use super::*;
+use crate::wire::Wire;
 
-/// Key types by the names of `ssh-keygen`, with the flags a client would send.
-const KINDS: [(&str, &str, u32); 7] = [
-    ("ed25519", "256", 0),
-    ("ecdsa", "256", 0),
-    ("ecdsa", "384", 0),
-    ("ecdsa", "521", 0),
-    ("rsa", "2048", 2),
-    ("rsa", "3072", 4),
-    ("rsa", "4096", 6),
+/// Type, size, and the formats that ssh-keygen writes it in.
+const KEYS: &[(&str, &str)] = &[
+    ("ed25519", "256"),
+    ("ecdsa", "256"),
+    ("ecdsa", "384"),
+    ("ecdsa", "521"),
+    ("rsa", "2048"),
+    ("rsa", "3072"),
 ];
 
-struct Made {
-    folder: TempDir,
+fn run(program: &str, args: &[&str]) -> std::process::Output {
+    let output = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(output.status.success(), "{program} {args:?}: {output:?}");
+    output
 }
 
-impl Made {
-    /// A key of `ssh-keygen`; `format` is its `-m`.
-    fn new(kind: &str, bits: &str, format: &str, passphrase: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let made = Command::new("ssh-keygen")
-            .args([
-                "-q", "-t", kind, "-b", bits, "-m", format, "-N", passphrase, "-C", "", "-f",
-            ])
-            .arg(folder.path().join("key"))
-            .status();
-        assert!(made.unwrap().success());
-        Self { folder }
-    }
+/// Makes a key with ssh-keygen and returns the file's text and the public key's line.
+fn generated(folder: &Path, kind: &str, bits: &str, format: &str) -> (String, String) {
+    let file = folder.join(format!("{kind}-{bits}-{format}"));
+    let file = file.to_str().unwrap();
+    run(
+        "ssh-keygen",
+        &[
+            "-q", "-t", kind, "-b", bits, "-m", format, "-N", "", "-C", "c", "-f", file,
+        ],
+    );
+    let public = std::fs::read_to_string(format!("{file}.pub")).unwrap();
+    (std::fs::read_to_string(file).unwrap(), public)
+}
 
-    fn text(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("key")).unwrap()
-    }
+fn an_ed25519() -> String {
+    let folder = tempfile::tempdir().unwrap();
+    generated(folder.path(), "ed25519", "256", "RFC4716").0
+}
 
-    fn public(&self) -> PublicKey {
-        PublicKey::read_openssh_file(self.folder.path().join("key.pub")).unwrap()
-    }
-
-    /// Whether OpenSSH itself accepts `signature` of `message` by this key (`ssh-keygen -Y`).
-    fn verifies(&self, key: &PrivateKey, flags: u32, namespace: &str, message: &[u8]) -> bool {
-        let signed = sshsig(namespace, message);
-        let signature = key.sign(&signed, flags).unwrap();
-        let armored = armor(key.public(), namespace, &signature);
-        let path = |name: &str| self.folder.path().join(name);
-        std::fs::write(path("sig"), armored).unwrap();
-        let signers = format!("me {}\n", key.public().to_openssh().unwrap());
-        std::fs::write(path("signers"), signers).unwrap();
-        ssh_keygen_verify(&path("signers"), namespace, &path("sig"), message)
+fn problem(bytes: &[u8]) -> KeyProblem {
+    match PrivateKey::parse(bytes) {
+        Ok(_) => panic!("accepted"),
+        Err(problem) => problem,
     }
 }
 
-fn ssh_keygen_verify(signers: &Path, namespace: &str, signature: &Path, message: &[u8]) -> bool {
-    use std::io::Write;
-    let mut verify = Command::new("ssh-keygen")
-        .args(["-Y", "verify", "-I", "me", "-n", namespace, "-f"])
-        .arg(signers)
-        .arg("-s")
-        .arg(signature)
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
+fn assert_is(key: &PrivateKey, public_line: &str) {
+    let expected = PublicKey::from_openssh(public_line).unwrap();
+    assert_eq!(key.public().key_data(), expected.key_data());
+}
+
+/// Wraps a signature of ours as `ssh-keygen -Y sign` would, and lets ssh-keygen judge it.
+fn assert_ssh_keygen_accepts(folder: &Path, key: &PrivateKey, public_line: &str, flags: u32) {
+    let message = b"to be signed";
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, message);
+    let mut signed = b"SSHSIG".to_vec();
+    for part in [b"file".as_slice(), b"", b"sha512", digest.as_ref()] {
+        put_string(&mut signed, part);
+    }
+    let mut envelope = b"SSHSIG".to_vec();
+    envelope.extend(1u32.to_be_bytes());
+    put_string(
+        &mut envelope,
+        &key.public().key_data().encode_vec().unwrap(),
+    );
+    for part in [b"file".as_slice(), b"", b"sha512"] {
+        put_string(&mut envelope, part);
+    }
+    put_string(&mut envelope, &key.sign(&signed, flags).unwrap());
+    let armoured = format!(
+        "-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n",
+        base64::engine::general_purpose::STANDARD.encode(envelope)
+    );
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("sig"), armoured).unwrap();
+    std::fs::write(path("message"), message).unwrap();
+    std::fs::write(path("allowed"), format!("me {public_line}")).unwrap();
+    let output = Command::new("ssh-keygen")
+        .args([
+            "-Y",
+            "verify",
+            "-f",
+            &path("allowed"),
+            "-I",
+            "me",
+            "-n",
+            "file",
+        ])
+        .args(["-s", &path("sig")])
+        .stdin(std::fs::File::open(path("message")).unwrap())
+        .output()
         .unwrap();
-    verify.stdin.take().unwrap().write_all(message).unwrap();
-    verify.wait().unwrap().success()
-}
-
-fn field(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_be_bytes());
-    out.extend_from_slice(bytes);
-}
-
-/// What is signed (PROTOCOL.sshsig).
-fn sshsig(namespace: &str, message: &[u8]) -> Vec<u8> {
-    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, message);
-    let mut out = b"SSHSIG".to_vec();
-    for part in [namespace.as_bytes(), b"", b"sha512", hash.as_ref()] {
-        field(&mut out, part);
-    }
-    out
-}
-
-fn armor(public: &PublicKey, namespace: &str, signature: &[u8]) -> String {
-    use base64::Engine as _;
-    let mut out = b"SSHSIG\0\0\0\x01".to_vec();
-    for part in [
-        &public.to_bytes().unwrap()[..],
-        namespace.as_bytes(),
-        b"",
-        b"sha512",
-        signature,
-    ] {
-        field(&mut out, part);
-    }
-    let base64 = base64::engine::general_purpose::STANDARD.encode(out);
-    format!("-----BEGIN SSH SIGNATURE-----\n{base64}\n-----END SSH SIGNATURE-----\n")
-}
-
-fn problem(text: &str) -> KeyProblem {
-    PrivateKey::parse(text.as_bytes()).err().unwrap()
+    assert!(output.status.success(), "{public_line}: {output:?}");
 }
 
 #[test]
-fn openssh_accepts_our_signatures_by_its_keys_in_every_form() {
-    for (kind, bits, flags) in KINDS {
-        for format in ["RFC4716", "PEM", "PKCS8"] {
-            let made = Made::new(kind, bits, format, "");
-            let key = PrivateKey::parse(made.text().as_bytes())
+fn every_key_of_ssh_keygen_signs_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["RFC4716", "PKCS8", "PEM"] {
+        for (kind, bits) in KEYS {
+            let (private, public) = generated(folder.path(), kind, bits, format);
+            let key = PrivateKey::parse(private.as_bytes())
                 .unwrap_or_else(|problem| panic!("{kind} {bits} {format}: {problem}"));
-            assert_eq!(key.public().key_data(), made.public().key_data());
-            assert!(
-                made.verifies(&key, flags, "test", b"hello"),
-                "{kind} {bits} {format}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_changed_message_does_not_verify() {
-    let made = Made::new("ed25519", "256", "RFC4716", "");
-    let key = PrivateKey::parse(made.text().as_bytes()).unwrap();
-    let signed = sshsig("test", b"hello");
-    let signature = key.sign(&signed, 0).unwrap();
-    let path = |name: &str| made.folder.path().join(name);
-    std::fs::write(path("sig"), armor(key.public(), "test", &signature)).unwrap();
-    std::fs::write(
-        path("signers"),
-        format!("me {}\n", key.public().to_openssh().unwrap()),
-    )
-    .unwrap();
-    assert!(ssh_keygen_verify(
-        &path("signers"),
-        "test",
-        &path("sig"),
-        b"hello"
-    ));
-    assert!(!ssh_keygen_verify(
-        &path("signers"),
-        "test",
-        &path("sig"),
-        b"hellp"
-    ));
-}
-
-#[test]
-fn what_the_way_into_the_vault_does_to_a_key_is_undone() {
-    for (kind, bits) in [("ed25519", "256"), ("rsa", "2048"), ("ecdsa", "256")] {
-        for format in ["RFC4716", "PEM"] {
-            let made = Made::new(kind, bits, format, "");
-            let text = made.text();
-            for damaged in [
-                text.replace('\n', "\r\n"),
-                text.trim_end().to_owned(),
-                format!("\n\n{text}"),
-                format!("{text}\n\n"),
-                format!("\u{feff}{text}"),
-                text.trim_end().replace('\n', " "),
-                text.replace('\n', "\\n"),
-                text.replace('\n', ""),
-            ] {
-                let key = PrivateKey::parse(damaged.as_bytes())
-                    .unwrap_or_else(|problem| panic!("{kind} {format} {damaged:?}: {problem}"));
-                assert_eq!(key.public().key_data(), made.public().key_data());
+            assert_is(&key, &public);
+            let flags: &[u32] = if *kind == "rsa" { &[2, 4, 6] } else { &[0, 4] };
+            for &flags in flags {
+                assert_ssh_keygen_accepts(folder.path(), &key, &public, flags);
             }
         }
     }
 }
 
 #[test]
-fn what_cannot_be_undone_is_named() {
-    let text = Made::new("ed25519", "256", "RFC4716", "").text();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(problem(&lines[..3].join("\n")), KeyProblem::Damaged);
-    let missing = format!("{}\n{}\n{}", lines[0], lines[2], lines[lines.len() - 1]);
-    assert_eq!(problem(&missing), KeyProblem::Damaged);
-    assert_eq!(problem(""), KeyProblem::Empty);
-    assert_eq!(problem(" \n"), KeyProblem::Empty);
-    assert_eq!(problem("hunter2"), KeyProblem::NotAKey);
-    assert_eq!(
-        problem("PuTTY-User-Key-File-3: ssh-ed25519\n"),
-        KeyProblem::Putty
-    );
-    assert_eq!(
-        problem("-----BEGIN DSA PRIVATE KEY-----\nAA==\n-----END DSA PRIVATE KEY-----"),
-        KeyProblem::Dsa
-    );
-    assert_eq!(
-        problem("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----"),
-        KeyProblem::NotAKey
-    );
+fn an_rsa_key_of_4096_bits_signs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (private, public) = generated(folder.path(), "rsa", "4096", "RFC4716");
+    let key = PrivateKey::parse(private.as_bytes()).unwrap();
+    assert_is(&key, &public);
+    assert_ssh_keygen_accepts(folder.path(), &key, &public, 4);
 }
 
 #[test]
-fn a_public_key_in_place_of_the_private_one_is_called_so() {
-    let made = Made::new("ed25519", "256", "RFC4716", "");
-    assert_eq!(
-        problem(&made.public().to_openssh().unwrap()),
-        KeyProblem::PublicKey
-    );
-    assert_eq!(
-        problem("-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----"),
-        KeyProblem::PublicKey
-    );
+fn the_flags_choose_the_hash_and_256_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let (private, _) = generated(folder.path(), "rsa", "2048", "PEM");
+    let key = PrivateKey::parse(private.as_bytes()).unwrap();
+    for (flags, algorithm) in [
+        (2, "rsa-sha2-256"),
+        (4, "rsa-sha2-512"),
+        (6, "rsa-sha2-256"),
+    ] {
+        let signature = key.sign(b"x", flags).unwrap();
+        let mut wire = Wire::new(&signature);
+        assert_eq!(wire.string().unwrap(), algorithm.as_bytes());
+        assert_eq!(wire.string().unwrap().len(), 256);
+        wire.end().unwrap();
+    }
+    assert_eq!(key.sign(b"x", 0), Err(KeyProblem::Sha1));
+    assert_eq!(key.sign(b"x", 1), Err(KeyProblem::Flags(1)));
+    assert_eq!(key.sign(b"x", 10), Err(KeyProblem::Flags(10)));
 }
 
 #[test]
-fn a_passphrase_is_reported_in_every_form() {
-    for format in ["RFC4716", "PEM", "PKCS8"] {
-        let made = Made::new("rsa", "2048", format, "secret");
-        assert_eq!(problem(&made.text()), KeyProblem::Encrypted, "{format}");
+fn an_unknown_flag_is_refused_for_other_keys_too() {
+    let key = PrivateKey::parse(an_ed25519().as_bytes()).unwrap();
+    assert_eq!(key.sign(b"x", 8), Err(KeyProblem::Flags(8)));
+}
+
+#[test]
+fn what_forms_and_clipboards_do_is_repaired() {
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, bits, format) in [
+        ("ed25519", "256", "RFC4716"),
+        ("rsa", "2048", "PEM"),
+        ("ecdsa", "384", "PKCS8"),
+    ] {
+        let (good, public) = generated(folder.path(), kind, bits, format);
+        let mangled = [
+            good.replace('\n', "\r\n"),
+            good.replace('\n', "\n\n"),
+            good.trim_end().to_owned(),
+            format!("\u{feff}{good}"),
+            format!("\n\n  \n{good}\n\n"),
+            good.replace('\n', " "),
+            good.trim_end().replace('\n', "\\n"),
+            good.replace('\n', "\\r\\n"),
+            format!("\"{}\"", good.replace('\n', "\\n")),
+            good.replace('\n', "\n    "),
+            good.replace('=', ""),
+        ];
+        for text in mangled {
+            let key = PrivateKey::parse(text.as_bytes());
+            assert_is(
+                &key.unwrap_or_else(|problem| panic!("{problem}: {text}")),
+                &public,
+            );
+        }
     }
 }
 
 #[test]
-fn a_short_rsa_key_is_refused() {
-    let made = Made::new("rsa", "1024", "PEM", "");
-    assert_eq!(problem(&made.text()), KeyProblem::RsaRejected);
-    let made = Made::new("rsa", "1024", "RFC4716", "");
-    assert_eq!(problem(&made.text()), KeyProblem::RsaRejected);
+fn a_chain_with_certificates_around_the_key_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, public) = generated(folder.path(), "ecdsa", "256", "PKCS8");
+    let text = format!("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n{key}");
+    assert_is(&PrivateKey::parse(text.as_bytes()).unwrap(), &public);
 }
 
 #[test]
-fn rsa_signs_with_the_hash_the_flags_name_and_never_with_sha1() {
-    let made = Made::new("rsa", "2048", "RFC4716", "");
-    let key = PrivateKey::parse(made.text().as_bytes()).unwrap();
-    let name = |flags| {
-        let signature = key.sign(b"data", flags).unwrap();
-        String::from_utf8(signature[4..16].to_vec()).unwrap()
+fn what_is_not_a_usable_key_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (good, public) = generated(folder.path(), "ed25519", "256", "RFC4716");
+    let body: String = good.lines().filter(|line| !line.starts_with('-')).collect();
+    let cut = good.lines().next().unwrap();
+    let utf16: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain(good.bytes().flat_map(|b| [b, 0]))
+        .collect();
+    for (bytes, expected) in [
+        (b"".as_slice(), "it is empty"),
+        (b" \r\n", "it is empty"),
+        (&utf16, "it is not a private key: it is UTF-16 text"),
+        (b"\x80\x81", "it is not a private key: it is not text"),
+        (
+            public.as_bytes(),
+            "it is a public key; the private key is needed",
+        ),
+        (
+            b"PuTTY-User-Key-File-3: ssh-ed25519\n",
+            "it is in PuTTY's own format",
+        ),
+        (
+            b"hunter2",
+            "it is not a private key: there is no line -----BEGIN \u{2026} PRIVATE KEY----- in it",
+        ),
+        (
+            body.as_bytes(),
+            "it is damaged: its first line (-----BEGIN OPENSSH PRIVATE KEY-----) is missing",
+        ),
+        (
+            cut.as_bytes(),
+            "it is damaged: its last line (-----END \u{2026}) is missing",
+        ),
+        (
+            b"-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----",
+            "it is not a private key: it is a certificate without its key",
+        ),
+        (
+            b"-----BEGIN PUBLIC KEY-----\nAA\n-----END PUBLIC KEY-----",
+            "it is a public key; the private key is needed",
+        ),
+        (
+            b"-----BEGIN DSA PRIVATE KEY-----\nAA\n-----END DSA PRIVATE KEY-----",
+            "it is a DSA key, which no current SSH server accepts",
+        ),
+        (
+            b"-----BEGIN RSA PRIVATE KEY-----\n!\n-----END RSA PRIVATE KEY-----",
+            "it is damaged: its base64 is broken or cut short",
+        ),
+    ] {
+        let problem = problem(bytes);
+        assert_eq!(problem.to_string(), expected);
+        assert!(!problem.remedy().is_empty());
+    }
+}
+
+#[test]
+fn encrypted_keys_are_told_apart_in_every_format() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["RFC4716", "PKCS8", "PEM"] {
+        let file = folder.path().join(format);
+        let file = file.to_str().unwrap();
+        run(
+            "ssh-keygen",
+            &[
+                "-q", "-t", "rsa", "-b", "2048", "-m", format, "-N", "secret", "-f", file,
+            ],
+        );
+        assert_eq!(
+            problem(&std::fs::read(file).unwrap()),
+            KeyProblem::Encrypted,
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn a_short_rsa_key_is_refused_with_its_size() {
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["RFC4716", "PKCS8", "PEM"] {
+        let (private, _) = generated(folder.path(), "rsa", "1024", format);
+        assert_eq!(
+            problem(private.as_bytes()),
+            KeyProblem::RsaSize(1024),
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn the_size_of_an_rsa_key_is_that_of_its_modulus_in_bits() {
+    let mut odd = vec![0xff; 256];
+    odd[0] = 0x7f;
+    assert_eq!(rsa_size(&odd), Err(KeyProblem::RsaSize(2047)));
+    assert_eq!(rsa_size(&[0xff; 1024]), Err(KeyProblem::RsaSize(8192)));
+    assert_eq!(rsa_size(&[0xff; 512]), Ok(()));
+}
+
+#[test]
+fn halves_of_two_keys_do_not_make_one() {
+    use base64::engine::general_purpose::STANDARD;
+    let bytes = |text: &str| {
+        let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+        STANDARD.decode(body).unwrap()
     };
-    assert_eq!(name(2), "rsa-sha2-256");
-    assert_eq!(name(4), "rsa-sha2-512");
-    assert_eq!(name(6), "rsa-sha2-256");
-    assert_eq!(key.sign(b"data", 0), Err(KeyProblem::Sha1));
-    assert_eq!(key.sign(b"data", 8), Err(KeyProblem::Flags(8)));
+    let (mut one, other) = (bytes(&an_ed25519()), bytes(&an_ed25519()));
+    // The outer public key ends at the same place in both: 15 + 8 + 8 + 4 + 4 + 4 + 51.
+    one.splice(43..94, other[43..94].iter().copied());
+    let text = format!(
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n{}\n-----END OPENSSH PRIVATE KEY-----\n",
+        STANDARD.encode(one)
+    );
     assert_eq!(
-        key.sign(b"data", 0x8000_0002),
-        Err(KeyProblem::Flags(0x8000_0002))
+        problem(text.as_bytes()).to_string(),
+        "it is damaged: its public and private halves do not belong together"
     );
 }
 
 proptest! {
     #[test]
-    fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _refused = PrivateKey::parse(&bytes).is_err();
+    fn an_ecdsa_signature_keeps_both_numbers(
+        r in proptest::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 66),
+        s in proptest::collection::vec(prop_oneof![Just(0u8), Just(0x80), any::<u8>()], 66),
+    ) {
+        let significant = |number: &[u8]| number.iter().copied().skip_while(|&byte| byte == 0).collect::<Vec<_>>();
+        prop_assume!(!significant(&r).is_empty() && !significant(&s).is_empty());
+        let blob = ecdsa_blob("ecdsa-sha2-nistp521", &[r.clone(), s.clone()].concat()).unwrap();
+        let mut wire = Wire::new(&blob);
+        prop_assert_eq!(wire.string().unwrap(), b"ecdsa-sha2-nistp521");
+        let mut value = Wire::new(wire.string().unwrap());
+        prop_assert_eq!(value.mpint().unwrap(), significant(&r));
+        prop_assert_eq!(value.mpint().unwrap(), significant(&s));
+        prop_assert!(value.is_empty() && wire.is_empty());
     }
 
     #[test]
-    fn no_body_makes_the_reader_panic(
-        label in "(OPENSSH |RSA |EC |)PRIVATE KEY",
-        body in "[A-Za-z0-9+/=\\\\n ]{0,200}",
+    fn no_bytes_make_the_parser_fall_over(
+        body in proptest::collection::vec(any::<u8>(), 0..200),
+        label in prop_oneof![Just("OPENSSH "), Just("RSA "), Just("EC "), Just("")],
     ) {
-        let text = format!("-----BEGIN {label}-----{body}-----END {label}-----");
+        let body = base64::engine::general_purpose::STANDARD.encode(body);
+        let text = format!("-----BEGIN {label}PRIVATE KEY-----\n{body}\n-----END {label}PRIVATE KEY-----\n");
         prop_assert!(PrivateKey::parse(text.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_changed_byte_is_never_another_key(at in 0usize..4096, with: u8) {
+        use std::sync::LazyLock;
+        static KEY: LazyLock<String> = LazyLock::new(an_ed25519);
+        let mut bytes = KEY.clone().into_bytes();
+        let at = at % bytes.len();
+        bytes[at] = with;
+        if let Ok(key) = PrivateKey::parse(&bytes) {
+            let original = PrivateKey::parse(KEY.as_bytes()).unwrap();
+            prop_assert_eq!(key.public(), original.public());
+        }
     }
 }
