@@ -1,0 +1,12 @@
+#![allow(missing_docs, unreachable_pub)]
+//! Holds the emulator to contracts that nobody in this project wrote: Microsoft's API
+//! descriptions, documented examples, recorded conversations and captured errors.
+//!
+//! What enters: the contract folder (`$PIMENTO_CONTRACTS`, default `../shared/contracts`).
+//! What leaves: a pass, or the operation, the member and the rule that was broken.
+//! What never happens here: a judgement by the project's own reading of the service.
+
+mod openapi;
+mod openapi_tests;
+mod shape;
+mod source;
