@@ -1,0 +1,42 @@
+# The recipes that continuous integration and people run. `./check` runs the same commands on a bare machine.
+
+# List the recipes.
+default:
+    @just --list
+
+# Everything a change must pass, fastest first; installs what is missing.
+check:
+    ./check
+
+# Format the sources.
+fmt:
+    cargo fmt
+
+# Lints of everything, then of what packages are built from.
+lint:
+    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --locked --no-default-features -- -D warnings
+
+# Duplicates, licences and sources of the dependency tree (no network).
+deny:
+    cargo deny --all-features check bans licenses sources
+
+# Known vulnerabilities; fetches the advisory database from the network.
+advisories:
+    cargo deny check advisories
+
+# Unit, property, end-to-end and contract tests.
+test:
+    cargo test --locked
+
+# Only the contracts: descriptions, recordings, errors, Microsoft's own clients.
+contracts:
+    cargo test --locked --test contracts --test microsoft_clients
+
+# The documentation, with broken links as errors.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+# The guided demonstration.
+demo:
+    cargo run --locked --release -- demo
