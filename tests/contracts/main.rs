@@ -1,4 +1,12 @@
-#![allow(missing_docs, unreachable_pub)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
 //! Holds the emulator to contracts that nobody in this project wrote: Microsoft's API
 //! descriptions, documented examples, recorded conversations and captured errors.
 //!
@@ -10,3 +18,4 @@ mod openapi;
 mod openapi_tests;
 mod shape;
 mod source;
+mod template;
