@@ -4,7 +4,7 @@
 //! once, at accept. This module knows no protocol. What never happens here: a socket that others
 //! can open, two agents on one socket, or an accept loop that ends because of a client.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,7 +80,12 @@ impl Door {
         // Between "nobody answers" and "remove it" another starter could have bound the path, so
         // both happen under a lock. A live agent of ours holds it; others are asked by connecting.
         let lock = lock_file(path).map_err(failed)?;
-        if lock.try_lock().is_err() || answers(path) {
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(DoorError::Busy(path.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        if answers(path).map_err(failed)? {
             return Err(DoorError::Busy(path.to_owned()));
         }
         remove_stale(path).map_err(failed)?;
@@ -203,14 +208,27 @@ fn lock_file(path: &Path) -> io::Result<File> {
     options.open(lock)
 }
 
+/// Whether somebody listens at `path`.
+///
+/// Asks without waiting: a listener that is stuck has a full queue, and is there all the same.
+/// What cannot be told is an error, so that nothing is removed on a guess.
 #[cfg(unix)]
-fn answers(path: &Path) -> bool {
-    std::os::unix::net::UnixStream::connect(path).is_ok()
+fn answers(path: &Path) -> io::Result<bool> {
+    use rustix::fs::{OFlags, fcntl_setfl};
+    use rustix::io::Errno;
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
+    let client = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    fcntl_setfl(&client, OFlags::NONBLOCK)?;
+    match connect(&client, &SocketAddrUnix::new(path)?) {
+        Ok(()) | Err(Errno::AGAIN) => Ok(true),
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(not(unix))]
-fn answers(_path: &Path) -> bool {
-    false
+fn answers(_path: &Path) -> io::Result<bool> {
+    Ok(false)
 }
 
 /// Removes a socket that nobody answers on; anything else is not ours to remove.

@@ -64,6 +64,78 @@ async fn an_agent_of_somebody_else_on_the_same_path_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_listener_that_is_stuck_with_a_full_queue_is_left_alone() {
+    let folder = folder();
+    let path = folder.path().join("agent.sock");
+    let foreign = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    rustix::net::listen(&foreign, 0).unwrap();
+    // A queue of length 0 holds one.
+    let _queued = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    assert!(matches!(Door::bind(&path).unwrap_err(), DoorError::Busy(_)));
+    assert!(path.exists());
+}
+
+#[tokio::test]
+async fn of_many_that_start_at_once_on_a_stale_socket_one_wins() {
+    let folder = folder();
+    let path = folder.path().join("agent.sock");
+    // A listener that is dropped leaves its socket, as one that is killed does.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let start = std::sync::Barrier::new(8);
+    let runtime = tokio::runtime::Handle::current();
+    let bind = || {
+        let _context = runtime.enter();
+        start.wait();
+        Door::bind(&path)
+    };
+    let doors: Vec<_> = std::thread::scope(|scope| {
+        let starters: Vec<_> = (0..8).map(|_| scope.spawn(bind)).collect();
+        starters
+            .into_iter()
+            .map(|starter| starter.join().unwrap())
+            .collect()
+    });
+    assert_eq!(doors.iter().filter(|door| door.is_ok()).count(), 1);
+    connect(&path).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_beyond_the_cap_waits_for_room() {
+    let folder = folder();
+    let path = folder.path().join("agent.sock");
+    let mut door = Door::bind(&path).unwrap();
+    door.room = Arc::new(Semaphore::new(1));
+    let _clients = (connect(&path).await.unwrap(), connect(&path).await.unwrap());
+    let first = door.accept().await;
+    let mut second = Box::pin(door.accept());
+    assert!(futures_util::poll!(&mut second).is_pending());
+    drop(first);
+    second.await;
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_the_socket_is_not_followed() {
+    let folder = folder();
+    let path = folder.path().join("agent.sock");
+    let target = folder.path().join("precious");
+    std::fs::write(&target, "mine").unwrap();
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    let refused = Door::bind(&path).unwrap_err();
+    assert!(matches!(refused, DoorError::Io { .. }), "{refused}");
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "mine");
+}
+
+#[tokio::test]
+async fn a_path_too_long_for_a_socket_is_named() {
+    let folder = folder();
+    let refused = Door::bind(&folder.path().join("x".repeat(120))).unwrap_err();
+    assert!(
+        refused.to_string().starts_with("cannot listen on /"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_socket_is_not_removed() {
     let folder = folder();
     let path = folder.path().join("agent.sock");
