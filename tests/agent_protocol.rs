@@ -312,3 +312,21 @@ async fn a_key_that_is_not_there_does_not_log_in() {
     world.ssh(&host, &stranger, &["true"]).assert_fails();
     assert!(world.asked().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_user_is_turned_away_even_if_the_socket_lets_them_in() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::with(vec![Key::new("ed25519", "256")]);
+    if !world.are_we_root() {
+        world::skipped("only root can ask as another user");
+        return;
+    }
+    for path in world.socket().ancestors().take(3) {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o777)).unwrap();
+    }
+    let other = ["--reuid", "65534", "--clear-groups", "ssh-add", "-l"];
+    let turned_away = world.run("setpriv", &other);
+    assert_eq!(turned_away.stdout, "");
+    turned_away.assert_fails();
+    world.run("ssh-add", &["-l"]).assert_ok();
+}

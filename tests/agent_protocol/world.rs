@@ -183,6 +183,10 @@ impl World {
         &self.socket
     }
 
+    pub(crate) fn are_we_root(&self) -> bool {
+        self.run("id", &["-u"]).stdout.trim() == "0"
+    }
+
     /// Writes a file and returns its path.
     pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
@@ -208,7 +212,8 @@ impl World {
         let _unread = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();
         Ran {
-            code: output.status.code().unwrap(),
+            // A client that is hung up on may die of SIGPIPE.
+            code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
@@ -268,9 +273,7 @@ impl Host {
         authorized: impl Iterator<Item = &'k Key>,
     ) -> Option<Self> {
         let Some(sshd) = find_sshd() else {
-            // Not through the macros: the test harness swallows what they print.
-            let skipped = b"SKIPPED: no sshd here; `apt-get install openssh-server` brings it\n";
-            std::io::stderr().write_all(skipped).unwrap();
+            skipped("no sshd here; `apt-get install openssh-server` brings it");
             return None;
         };
         let key = Key::new(kind, bits);
@@ -355,6 +358,13 @@ impl Host {
         line.extend(command.iter().map(|&word| word.to_owned()));
         line
     }
+}
+
+/// Says on the terminal that a test was skipped; the harness swallows what the macros print.
+pub(crate) fn skipped(why: &str) {
+    std::io::stderr()
+        .write_all(format!("SKIPPED: {why}\n").as_bytes())
+        .unwrap();
 }
 
 fn find_sshd() -> Option<String> {
