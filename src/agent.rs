@@ -46,7 +46,9 @@ pub trait House: Send + Sync {
 }
 
 /// A signature that is asked for.
-#[derive(Clone, Debug)]
+///
+/// Has no `Debug`: the bytes to sign are never logged.
+#[derive(Clone)]
 pub struct SignAsk {
     /// The public key, as SSH encodes it.
     pub key_blob: Vec<u8>,

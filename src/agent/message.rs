@@ -7,7 +7,10 @@
 use crate::wire::{Malformed, Wire, put_string};
 
 /// What a client asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Has no `Debug` outside of tests, so that no request can be logged.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub enum Request {
     /// The list of keys.
     Identities,

@@ -60,7 +60,8 @@ impl PrivateKey {
             "PRIVATE KEY" => pkcs8(&body),
             "RSA PRIVATE KEY" => pkcs1(&body),
             "EC PRIVATE KEY" => sec1(&body),
-            other => Err(KeyProblem::unsupported(format!("a PEM block \"{other}\""))),
+            // Not named in the message: it is a part of the secret.
+            _ => Err(KeyProblem::unsupported("a PEM block of another kind")),
         };
         let pair = pair?;
         let public = PublicKey::new(pair.public()?, "");
