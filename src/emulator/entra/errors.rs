@@ -1,0 +1,128 @@
+//! Errors of the token endpoint, with their AADSTS codes.
+
+use jiff::Timestamp;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::emulator::http::{Reply, Request};
+
+/// An OAuth error, and Entra's code for it.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: u16,
+    error: &'static str,
+    code: u32,
+    text: String,
+    suberror: Option<&'static str>,
+    claims: Option<String>,
+}
+
+impl Problem {
+    fn new(status: u16, error: &'static str, code: u32, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            error,
+            code,
+            text: text.into(),
+            suberror: None,
+            claims: None,
+        }
+    }
+
+    pub(super) fn missing(parameter: &str) -> Self {
+        let text = format!("The request body must contain the following parameter: '{parameter}'.");
+        Self::new(400, "invalid_request", 900_144, text)
+    }
+
+    pub(super) fn tenant(name: &str) -> Self {
+        Self::new(
+            400,
+            "invalid_request",
+            90002,
+            format!("Tenant '{name}' not found."),
+        )
+    }
+
+    pub(super) fn client(id: &str) -> Self {
+        let text = format!("Application with identifier '{id}' was not found in the directory.");
+        Self::new(400, "unauthorized_client", 700_016, text)
+    }
+
+    pub(super) fn grant_type(found: &str) -> Self {
+        let text = format!("The app requested an unsupported grant type '{found}'.");
+        Self::new(400, "unsupported_grant_type", 70003, text)
+    }
+
+    pub(super) fn grant(code: u32, text: &str) -> Self {
+        Self::new(400, "invalid_grant", code, text)
+    }
+
+    pub(super) fn device(error: &'static str, code: u32, text: &str) -> Self {
+        Self::new(400, error, code, text)
+    }
+
+    pub(super) fn resource(name: &str) -> Self {
+        let text = format!("The resource principal named {name} was not found in the tenant.");
+        Self::new(400, "invalid_resource", 500_011, text)
+    }
+
+    pub(super) fn scope(asked: &str) -> Self {
+        let text = format!(
+            "The provided value for the input parameter 'scope' is not valid. \
+             The scope {asked} is not valid: it names more than one resource."
+        );
+        Self::new(400, "invalid_scope", 70011, text)
+    }
+
+    pub(super) fn consent(client: &str) -> Self {
+        let text = format!(
+            "The user or administrator has not consented to use the application with ID '{client}'. \
+             Send an interactive authorization request for this user and resource."
+        );
+        let mut problem = Self::new(400, "invalid_grant", 65001, text);
+        problem.suberror = Some("consent_required");
+        problem
+    }
+
+    pub(super) fn interaction(context: &str) -> Self {
+        let text = "Due to a configuration change made by your administrator, you must use \
+                    multi-factor authentication to access the resource.";
+        let mut problem = Self::new(400, "invalid_grant", 50076, text);
+        problem.suberror = Some("basic_action");
+        let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
+        problem.claims = Some(claims.to_string());
+        problem
+    }
+}
+
+pub(super) fn refuse(now: Timestamp, request: &Request, problem: &Problem) -> Reply {
+    let at = now.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+    let trace = Uuid::new_v4().to_string();
+    let correlation = request.header("client-request-id").map(str::to_owned);
+    let correlation = correlation.unwrap_or_else(|| Uuid::new_v4().to_string());
+    let code = problem.code;
+    let mut body = json!({
+        "error": problem.error,
+        "error_description": format!(
+            "AADSTS{code}: {} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {at}",
+            problem.text
+        ),
+        "error_codes": [code],
+        "timestamp": at,
+        "trace_id": trace,
+        "correlation_id": correlation,
+        "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
+    });
+    if let Some(body) = body.as_object_mut() {
+        if let Some(suberror) = problem.suberror {
+            body.insert("suberror".to_owned(), json!(suberror));
+        }
+        if let Some(claims) = &problem.claims {
+            body.insert("claims".to_owned(), json!(claims));
+        }
+    }
+    Reply::json(problem.status, &body)
+        .with("Cache-Control", "no-store, no-cache")
+        .with("Pragma", "no-cache")
+        .with("x-ms-request-id", trace)
+}

@@ -1,0 +1,52 @@
+//! The pages a person sees.
+
+/// The sign-in page; `carried` is the authorization request, `problem` what went wrong before.
+pub(super) fn sign_in(tenant: &str, carried: &str, user: &str, problem: &str) -> String {
+    let (carried, user, problem) = (escape(carried), escape(user), escape(problem));
+    page(&format!(
+        "<h1>Sign in</h1><p id=problem>{problem}</p>\
+         <form method=post action=\"/{tenant}/login\">\
+         <input type=hidden name=request value=\"{carried}\">\
+         <label>User <input name=username value=\"{user}\" autofocus></label>\
+         <label>Password <input name=password type=password></label>\
+         <button name=action value=signin>Sign in</button> \
+         <button name=action value=cancel>Cancel</button></form>"
+    ))
+}
+
+/// The page that takes a device code.
+pub(super) fn device(text: &str) -> String {
+    let text = escape(text);
+    page(&format!(
+        "<h1>Enter code</h1><p id=problem>{text}</p>\
+         <form method=post action=\"/common/oauth2/deviceauth\">\
+         <label>Code <input name=user_code autofocus></label>\
+         <label>User <input name=username></label>\
+         <label>Password <input name=password type=password></label>\
+         <button name=action value=signin>Sign in</button> \
+         <button name=action value=cancel>Cancel</button></form>"
+    ))
+}
+
+/// The page for a request that cannot be answered with a redirect.
+pub(super) fn error(code: u32, text: &str) -> String {
+    page(&format!(
+        "<h1>Sorry, but we are having trouble signing you in.</h1><p>AADSTS{code}: {}</p>",
+        escape(text)
+    ))
+}
+
+fn page(body: &str) -> String {
+    format!(
+        "<!doctype html><meta charset=utf-8><title>Sign in (pimento emulator)</title>\
+         <style>body{{font:16px system-ui;max-width:24em;margin:4em auto}}\
+         label{{display:block;margin:.5em 0}}</style>{body}"
+    )
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}

@@ -1,0 +1,491 @@
+//! Microsoft Graph v1.0: PIM for Groups and its policies.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::http::{Reply, Request};
+use super::pim::{Decision, PimError, PimRequest, Wanted, iso};
+use super::scenario::{Group, User};
+use super::tokens::{Caller, TokenProblem};
+use super::world::World;
+
+use filter::Filter;
+
+mod filter;
+mod policy;
+
+/// The operation behind a request to Graph.
+pub(super) fn operation(request: &Request) -> Option<&'static str> {
+    let parts = request.parts();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let rest = parts.strip_prefix(&["v1.0"])?;
+    let pim = rest.strip_prefix(&["identityGovernance", "privilegedAccess", "group"]);
+    match (request.method.as_str(), pim, rest) {
+        ("GET", _, ["me"]) => Some("graph.me"),
+        ("GET", _, ["policies", "roleManagementPolicyAssignments"]) => {
+            Some("graph.roleManagementPolicyAssignments")
+        }
+        ("GET", Some(["eligibilityScheduleInstances"]), _) => {
+            Some("graph.eligibilityScheduleInstances")
+        }
+        ("GET", Some(["assignmentScheduleInstances"]), _) => {
+            Some("graph.assignmentScheduleInstances")
+        }
+        ("GET", Some(["assignmentScheduleRequests"]), _) => {
+            Some("graph.assignmentScheduleRequests")
+        }
+        ("GET", Some([set, by]), _) if by.starts_with("filterByCurrentUser(") => match *set {
+            "eligibilityScheduleInstances" => {
+                Some("graph.eligibilityScheduleInstances.filterByCurrentUser")
+            }
+            "assignmentScheduleInstances" => {
+                Some("graph.assignmentScheduleInstances.filterByCurrentUser")
+            }
+            "assignmentScheduleRequests" => {
+                Some("graph.assignmentScheduleRequests.filterByCurrentUser")
+            }
+            _ => None,
+        },
+        ("POST", Some(["assignmentScheduleRequests"]), _) => {
+            Some("graph.assignmentScheduleRequests.create")
+        }
+        ("GET", Some(["assignmentScheduleRequests", _]), _) => {
+            Some("graph.assignmentScheduleRequests.get")
+        }
+        ("POST", Some(["assignmentScheduleRequests", _, "cancel"]), _) => {
+            Some("graph.assignmentScheduleRequests.cancel")
+        }
+        ("GET", Some(["assignmentApprovals", _]), _) => Some("graph.assignmentApprovals.get"),
+        ("PATCH", Some(["assignmentApprovals", _, "stages", _]), _) => {
+            Some("graph.assignmentApprovals.stages.update")
+        }
+        _ => None,
+    }
+}
+
+/// The permissions of which one is needed, least first.
+fn scopes(operation: &str) -> &'static [&'static str] {
+    match operation {
+        "graph.me" => &["User.Read"],
+        "graph.roleManagementPolicyAssignments" => &[
+            "RoleManagementPolicy.Read.AzureADGroup",
+            "RoleManagementPolicy.ReadWrite.AzureADGroup",
+        ],
+        operation if operation.contains("eligibility") => &[
+            "PrivilegedEligibilitySchedule.Read.AzureADGroup",
+            "PrivilegedEligibilitySchedule.ReadWrite.AzureADGroup",
+        ],
+        operation
+            if operation.ends_with("create")
+                || operation.ends_with("cancel")
+                || operation.ends_with("update") =>
+        {
+            &["PrivilegedAssignmentSchedule.ReadWrite.AzureADGroup"]
+        }
+        _ => &[
+            "PrivilegedAssignmentSchedule.Read.AzureADGroup",
+            "PrivilegedAssignmentSchedule.ReadWrite.AzureADGroup",
+        ],
+    }
+}
+
+impl World {
+    pub(super) fn graph(&mut self, operation: &str, request: &Request) -> Reply {
+        let answer = self.graph_answer(operation, request);
+        let reply = match answer {
+            Ok(reply) => reply,
+            Err((status, code, message)) => self.graph_error(request, status, code, &message),
+        };
+        let id = request.header("client-request-id").map(str::to_owned);
+        let request_id = Uuid::new_v4().to_string();
+        reply
+            .with("request-id", request_id.clone())
+            .with("client-request-id", id.unwrap_or(request_id))
+            .with("Cache-Control", "no-cache")
+            .with("Strict-Transport-Security", "max-age=31536000")
+    }
+
+    fn graph_error(&self, request: &Request, status: u16, code: &str, message: &str) -> Reply {
+        let date = self.now().strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let request_id = Uuid::new_v4().to_string();
+        let client = request.header("client-request-id").unwrap_or(&request_id);
+        let reply = Reply::json(
+            status,
+            &json!({"error": {
+                "code": code,
+                "message": message,
+                "innerError": {"date": date, "request-id": request_id, "client-request-id": client},
+            }}),
+        );
+        if status == 401 {
+            let challenge = "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", client_id=\"00000003-0000-0000-c000-000000000000\"";
+            return reply.with("WWW-Authenticate", challenge);
+        }
+        reply
+    }
+
+    fn graph_answer(&mut self, operation: &str, request: &Request) -> Result<Reply, PimError> {
+        let caller = self
+            .caller(request.bearer(), "https://graph.microsoft.com")
+            .map_err(|problem| unauthenticated(&problem))?;
+        let needed = scopes(operation);
+        if !needed.iter().any(|scope| caller.has_scope(scope)) {
+            return Err(no_scope(needed));
+        }
+        let user = self
+            .scenario
+            .users
+            .iter()
+            .find(|user| user.id == caller.object_id())
+            .cloned();
+        let user = user.ok_or((
+            401,
+            "InvalidAuthenticationToken",
+            "User not found.".to_owned(),
+        ))?;
+        let id = request.parts().into_iter().nth(5).unwrap_or_default();
+        match operation {
+            "graph.me" => Ok(Reply::json(200, &me(&user))),
+            "graph.roleManagementPolicyAssignments" => self.policy_assignments(request),
+            "graph.assignmentScheduleRequests.create" => self.create(request, &caller, &user),
+            "graph.assignmentScheduleRequests.get" => self.get_request(&id, &user),
+            "graph.assignmentScheduleRequests.cancel" => self.cancel(&id, &user),
+            "graph.assignmentApprovals.get" => self.approval(&id, &user),
+            "graph.assignmentApprovals.stages.update" => self.review(&id, request, &user),
+            _ => self.list(operation, request, &user),
+        }
+    }
+
+    /// The lists: all of them the caller's own.
+    fn list(&self, operation: &str, request: &Request, user: &User) -> Result<Reply, PimError> {
+        let filter = Filter::parse(request.query("$filter").unwrap_or_default()).ok_or((
+            400,
+            "BadRequest",
+            "Invalid filter clause.".to_owned(),
+        ))?;
+        let (now, delays) = (self.now(), &self.scenario.delays);
+        let on = request.parts().into_iter().nth(5).unwrap_or_default();
+        let set = operation.strip_prefix("graph.").unwrap_or(operation);
+        let set = set.split('.').next().unwrap_or(set);
+        let mine = self
+            .requests
+            .iter()
+            .filter(|found| found.principal == user.id);
+        let items: Vec<Value> = match set {
+            "eligibilityScheduleInstances" => self.eligible(user),
+            "assignmentScheduleInstances" => {
+                let active = mine.filter_map(|found| found.instance(delays, now));
+                active.chain(standing(user)).collect()
+            }
+            _ if on.contains("approver") => {
+                let waiting = self
+                    .requests
+                    .iter()
+                    .filter(|found| self.may_review(found, user));
+                waiting.map(|found| found.to_json(delays, now)).collect()
+            }
+            _ => mine.map(|found| found.to_json(delays, now)).collect(),
+        };
+        let items: Vec<Value> = items
+            .into_iter()
+            .filter(|item| filter.matches(item))
+            .collect();
+        Ok(self.page(request, set, items))
+    }
+
+    fn page(&self, request: &Request, set: &str, items: Vec<Value>) -> Reply {
+        let skip: usize = request
+            .query("$skiptoken")
+            .and_then(|token| token.parse().ok())
+            .unwrap_or_default();
+        let more = items.len() > skip + self.scenario.page_size;
+        let context = format!(
+            "https://graph.microsoft.com/v1.0/$metadata#identityGovernance/privilegedAccess/group/{set}"
+        );
+        let page: Vec<Value> = items
+            .into_iter()
+            .skip(skip)
+            .take(self.scenario.page_size)
+            .collect();
+        let mut body = json!({"@odata.context": context, "value": page});
+        if let (true, Some(body)) = (more, body.as_object_mut()) {
+            let next = skip + self.scenario.page_size;
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(
+                request
+                    .query
+                    .iter()
+                    .filter(|(name, _)| name != "$skiptoken"),
+            );
+            let query = query.append_pair("$skiptoken", &next.to_string()).finish();
+            let link = format!("https://graph.microsoft.com{}?{query}", request.path);
+            body.insert("@odata.nextLink".to_owned(), json!(link));
+        }
+        Reply::json(200, &body)
+    }
+
+    fn eligible(&self, user: &User) -> Vec<Value> {
+        let now = self.now();
+        let mine = self
+            .scenario
+            .eligibilities
+            .iter()
+            .filter(|found| found.user == user.name);
+        mine.filter(|found| found.end.is_none_or(|end| now < end))
+            .map(|found| {
+                let id = format!("{}_{}_{}", found.group, found.access, user.id);
+                json!({
+                    "id": id,
+                    "startDateTime": "2026-01-01T00:00:00Z",
+                    "endDateTime": found.end.map(|end| end.to_string()),
+                    "memberType": "direct",
+                    "principalId": user.id,
+                    "accessId": found.access,
+                    "groupId": found.group,
+                    "eligibilityScheduleId": id,
+                })
+            })
+            .collect()
+    }
+
+    fn create(
+        &mut self,
+        request: &Request,
+        caller: &Caller,
+        user: &User,
+    ) -> Result<Reply, PimError> {
+        let bad = |text: &str| (400, "BadRequest", text.to_owned());
+        let body = request.json().ok_or(bad("The body is not JSON."))?;
+        let text = |name: &str| body.get(name).and_then(Value::as_str);
+        let (access, group) = (text("accessId"), text("groupId"));
+        let (Some(access), Some(group)) = (access, group) else {
+            return Err(bad("accessId and groupId are required."));
+        };
+        if text("principalId") != Some(&user.id) {
+            return Err((
+                400,
+                "SubjectNotFound",
+                "The subject is not found.".to_owned(),
+            ));
+        }
+        if text("action") == Some("selfDeactivate") {
+            let ended = self.deactivate(access, group, &user.id)?;
+            return Ok(self.created(&ended));
+        }
+        if text("action") != Some("selfActivate") {
+            return Err((
+                403,
+                "InsufficientPermissions",
+                "Only self-service actions.".to_owned(),
+            ));
+        }
+        let duration = body
+            .pointer("/scheduleInfo/expiration/duration")
+            .and_then(Value::as_str);
+        let duration: SignedDuration = duration.and_then(|text| text.parse().ok()).ok_or((
+            400,
+            "InvalidRoleAssignmentRequestSchedule",
+            "The duration is missing.".to_owned(),
+        ))?;
+        let no_ticket = json!({"ticketNumber": null, "ticketSystem": null});
+        let ticket = body
+            .get("ticketInfo")
+            .filter(|found| found.is_object())
+            .unwrap_or(&no_ticket);
+        let wanted = Wanted {
+            access,
+            group,
+            duration,
+            justification: text("justification"),
+            ticket,
+        };
+        self.check_activation(&wanted, user, |context| caller.has_acrs(context))?;
+        let id = Uuid::new_v4().to_string();
+        if body.get("isValidationOnly") == Some(&json!(true)) {
+            return Ok(Reply::json(
+                201,
+                &validated(&wanted, user, &id, &self.now().to_string()),
+            ));
+        }
+        let made = self.activate(&wanted, user, id);
+        Ok(self.created(&made))
+    }
+
+    fn created(&self, request: &PimRequest) -> Reply {
+        let location = format!(
+            "https://graph.microsoft.com/v1.0/identityGovernance/privilegedAccess/group/assignmentScheduleRequests/{}",
+            request.id
+        );
+        Reply::json(201, &request.to_json(&self.scenario.delays, self.now()))
+            .with("Location", location)
+    }
+
+    fn get_request(&self, id: &str, user: &User) -> Result<Reply, PimError> {
+        let found = self
+            .requests
+            .iter()
+            .find(|found| found.id == id && found.principal == user.id);
+        let found = found.ok_or_else(not_found)?;
+        Ok(Reply::json(
+            200,
+            &found.to_json(&self.scenario.delays, self.now()),
+        ))
+    }
+
+    fn cancel(&mut self, id: &str, user: &User) -> Result<Reply, PimError> {
+        let found = self
+            .requests
+            .iter_mut()
+            .find(|found| found.id == id && found.principal == user.id);
+        let found = found.ok_or_else(not_found)?;
+        if found.decision != Decision::Pending {
+            let text = "The request cannot be canceled in its present state.";
+            return Err((400, "InvalidRoleAssignmentRequest", text.to_owned()));
+        }
+        found.decision = Decision::Canceled;
+        Ok(Reply::empty(204))
+    }
+
+    fn may_review(&self, request: &PimRequest, user: &User) -> bool {
+        let group = self.scenario.group(&request.group);
+        request.decision == Decision::Pending
+            && group.is_some_and(|group| group.policy.approvers.contains(&user.name))
+    }
+
+    fn approval(&self, id: &str, user: &User) -> Result<Reply, PimError> {
+        let found = self
+            .requests
+            .iter()
+            .find(|found| found.id == id)
+            .ok_or_else(not_found)?;
+        let result = match found.decision {
+            Decision::Approved(_) => "Approve",
+            Decision::Denied => "Deny",
+            Decision::Canceled | Decision::Pending => "NotReviewed",
+        };
+        let pending = found.decision == Decision::Pending;
+        let stage = json!({
+            "id": id,
+            "displayName": null,
+            "reviewedDateTime": null,
+            "reviewResult": result,
+            "status": if pending { "InProgress" } else { "Completed" },
+            "assignedToMe": self.may_review(found, user),
+            "justification": "",
+            "reviewedBy": null,
+        });
+        Ok(Reply::json(200, &json!({"id": id, "stages": [stage]})))
+    }
+
+    fn review(&mut self, id: &str, request: &Request, user: &User) -> Result<Reply, PimError> {
+        let body = request.json().unwrap_or_default();
+        let decision = match body.get("reviewResult").and_then(Value::as_str) {
+            Some("Approve") => Decision::Approved(self.now()),
+            Some("Deny") => Decision::Denied,
+            _ => {
+                return Err((
+                    400,
+                    "BadRequest",
+                    "reviewResult is Approve or Deny.".to_owned(),
+                ));
+            }
+        };
+        let found = self
+            .requests
+            .iter()
+            .position(|found| found.id == id)
+            .ok_or_else(not_found)?;
+        let Some(pending) = self.requests.get(found) else {
+            return Err(not_found());
+        };
+        if pending.decision != Decision::Pending {
+            return Err((
+                409,
+                "Conflict",
+                "The approval was decided already.".to_owned(),
+            ));
+        }
+        if !self.may_review(pending, user) {
+            return Err((403, "Forbidden", "You are not an approver.".to_owned()));
+        }
+        if let Some(pending) = self.requests.get_mut(found) {
+            pending.decision = decision;
+        }
+        Ok(Reply::empty(204))
+    }
+}
+
+/// A standing membership, as PIM lists it: assigned, without end.
+fn standing(user: &User) -> impl Iterator<Item = Value> {
+    user.member_of.iter().map(|group| {
+        let id = format!("{group}_member_{}", user.id);
+        json!({
+            "id": id,
+            "startDateTime": "2026-01-01T00:00:00Z",
+            "endDateTime": null,
+            "accessId": "member",
+            "principalId": user.id,
+            "groupId": group,
+            "memberType": "direct",
+            "assignmentType": "assigned",
+            "assignmentScheduleId": id,
+        })
+    })
+}
+
+fn validated(wanted: &Wanted<'_>, user: &User, id: &str, now: &str) -> Value {
+    json!({
+        "id": id, "status": "Granted", "completedDateTime": null, "createdDateTime": now,
+        "approvalId": null, "customData": null, "createdBy": {"user": {"id": user.id}},
+        "action": "selfActivate", "isValidationOnly": true, "justification": wanted.justification,
+        "scheduleInfo": {"startDateTime": now, "recurrence": null, "expiration":
+            {"type": "afterDuration", "endDateTime": null, "duration": iso(wanted.duration)}},
+        "ticketInfo": wanted.ticket, "accessId": wanted.access, "principalId": user.id,
+        "groupId": wanted.group, "targetScheduleId": null,
+    })
+}
+
+fn me(user: &User) -> Value {
+    json!({
+        "@odata.context": "https://graph.microsoft.com/v1.0/$metadata#users/$entity",
+        "businessPhones": [], "displayName": user.name, "givenName": null, "jobTitle": null,
+        "mail": user.name, "mobilePhone": null, "officeLocation": null, "preferredLanguage": null,
+        "surname": null, "userPrincipalName": user.name, "id": user.id,
+    })
+}
+
+fn not_found() -> PimError {
+    (
+        404,
+        "ResourceNotFound",
+        "The resource is not found.".to_owned(),
+    )
+}
+
+fn unauthenticated(problem: &TokenProblem) -> PimError {
+    let text = match problem {
+        TokenProblem::Audience(_) => "Access token validation failure. Invalid audience.",
+        TokenProblem::Expired => "Lifetime validation failed, the token is expired.",
+        TokenProblem::Malformed => "CompactToken parsing failed.",
+        TokenProblem::Missing => "Access token is empty.",
+    };
+    (401, "InvalidAuthenticationToken", text.to_owned())
+}
+
+/// Graph wraps this one: the real code is in a JSON string inside the message.
+fn no_scope(needed: &[&str]) -> PimError {
+    let message = format!(
+        "Authorization failed due to missing permission scope {}.",
+        needed.join(",")
+    );
+    let inner = json!({
+        "errorCode": "PermissionScopeNotGranted", "message": message, "instanceAnnotations": [],
+    });
+    (403, "UnknownError", inner.to_string())
+}
+
+/// Whether a group is known under that policy scope.
+fn scoped<'a>(groups: &'a [Group], id: &str) -> Option<&'a Group> {
+    groups.iter().find(|group| group.id == id)
+}

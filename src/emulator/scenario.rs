@@ -1,0 +1,291 @@
+//! The world as data: what `docs/emulator.md` documents and a scenario file says.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Everything that is there before the first request.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// Application registrations.
+    #[serde(default)]
+    pub applications: Vec<Application>,
+    /// Users.
+    #[serde(default)]
+    pub users: Vec<User>,
+    /// Security groups.
+    #[serde(default)]
+    pub groups: Vec<Group>,
+    /// Who may become a member of what.
+    #[serde(default)]
+    pub eligibilities: Vec<Eligibility>,
+    /// Key vaults.
+    #[serde(default)]
+    pub vaults: Vec<Vault>,
+    /// How long the cloud takes for things.
+    #[serde(default)]
+    pub delays: Delays,
+    /// What goes wrong.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+    /// Entries on one page of a list; Key Vault's own limit is 25.
+    #[serde(default = "page_size")]
+    pub page_size: usize,
+}
+
+/// The tenant.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    /// `tid`, a GUID.
+    pub id: String,
+    /// Its domain.
+    pub domain: String,
+}
+
+/// An application registration: a public client.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Application {
+    /// `appid`, a GUID.
+    pub client_id: String,
+    /// Redirect addresses; the port of a loopback address does not count.
+    pub redirect_uris: Vec<String>,
+    /// Delegated permissions with consent, each with its resource in front.
+    pub consented: Vec<String>,
+}
+
+/// A user.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// User principal name.
+    pub name: String,
+    /// `oid`, a GUID.
+    pub id: String,
+    /// What the sign-in page accepts.
+    pub password: String,
+    /// Whether sign-ins come with a second factor.
+    #[serde(default = "yes")]
+    pub mfa: bool,
+    /// Groups the user is a standing member of.
+    #[serde(default)]
+    pub member_of: Vec<String>,
+}
+
+/// A security group that PIM manages.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// A GUID.
+    pub id: String,
+    /// Its display name.
+    pub name: String,
+    /// What PIM asks of those who activate.
+    #[serde(default)]
+    pub policy: Policy,
+}
+
+/// The rules of an activation.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// `Expiration_EndUser_Assignment`.
+    pub maximum_duration: SignedDuration,
+    /// Whether a justification is asked for.
+    pub justification: bool,
+    /// Whether a ticket is asked for.
+    pub ticketing: bool,
+    /// Whether a second factor is asked for.
+    pub mfa: bool,
+    /// User names of the approvers; empty: no approval.
+    pub approvers: Vec<String>,
+    /// The authentication context that is asked for, such as `c1`.
+    pub authentication_context: Option<String>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            maximum_duration: SignedDuration::from_hours(8),
+            justification: false,
+            ticketing: false,
+            mfa: false,
+            approvers: Vec::new(),
+            authentication_context: None,
+        }
+    }
+}
+
+/// An eligible assignment.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Eligibility {
+    /// User name.
+    pub user: String,
+    /// Group id.
+    pub group: String,
+    /// `member` or `owner`.
+    #[serde(default = "member")]
+    pub access: String,
+    /// When the eligibility itself ends.
+    pub end: Option<Timestamp>,
+}
+
+/// A key vault.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vault {
+    /// The first part of its host name.
+    pub name: String,
+    /// Who may do what.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
+    /// Whether its firewall turns everybody away.
+    #[serde(default)]
+    pub firewall: bool,
+    /// Secrets by name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, Secret>,
+    /// Keys by name.
+    #[serde(default)]
+    pub keys: BTreeMap<String, Key>,
+}
+
+/// A role assignment on a vault: for a group or for a user.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Group id.
+    pub group: Option<String>,
+    /// User name.
+    pub user: Option<String>,
+    /// The role.
+    pub role: Role,
+}
+
+/// A data-plane role of Key Vault.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Key Vault Crypto User.
+    CryptoUser,
+    /// Key Vault Reader: metadata only.
+    Reader,
+    /// Key Vault Secrets Officer.
+    SecretsOfficer,
+    /// Key Vault Secrets User.
+    SecretsUser,
+}
+
+/// The first version of a secret.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Secret {
+    /// Its value.
+    pub value: Option<String>,
+    /// What to make instead: `ssh-ed25519`, `rsa-2048`, `rsa-3072`, `rsa-4096`, `ecdsa-p256`,
+    /// `ecdsa-p384`, `ecdsa-p521` or `password`.
+    pub generate: Option<String>,
+    /// `contentType`.
+    pub content_type: Option<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Whether it is disabled.
+    pub disabled: bool,
+    /// `nbf`.
+    pub not_before: Option<Timestamp>,
+    /// `exp`; Key Vault goes on giving the secret out.
+    pub expires: Option<Timestamp>,
+}
+
+/// A key, made at start.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// `rsa-2048`, `rsa-3072`, `rsa-4096`, `ec-p256`, `ec-p384` or `ec-p521`.
+    pub generate: String,
+    /// Whether it is disabled.
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+/// How long the cloud takes.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Delays {
+    /// From a request (or its approval) until PIM says `Provisioned`.
+    pub provisioning: SignedDuration,
+    /// From `Provisioned` until the assignment is listed as an instance.
+    pub instance: SignedDuration,
+    /// From `Provisioned` until new tokens contain the group.
+    pub membership: SignedDuration,
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fault {
+    /// Which operation, as the counters name it.
+    pub operation: String,
+    /// How often; for ever if absent.
+    pub times: Option<u32>,
+    /// Answer with this status instead.
+    pub status: Option<u16>,
+    /// `Retry-After`, as written.
+    pub retry_after: Option<String>,
+    /// Answer with this body instead (and status 200 if none is given).
+    pub body: Option<String>,
+    /// Answer with these headers as well.
+    pub headers: BTreeMap<String, String>,
+    /// Wait this long before the answer.
+    pub delay: SignedDuration,
+    /// Cut the connection in the middle of the answer.
+    pub reset: bool,
+}
+
+impl Scenario {
+    /// The world of the demo and of most tests.
+    ///
+    /// # Errors
+    /// If the file inside the program is damaged.
+    pub fn example() -> Result<Self, toml::de::Error> {
+        toml::from_str(include_str!("contoso.toml"))
+    }
+
+    /// The user of that name.
+    #[must_use]
+    pub fn user(&self, name: &str) -> Option<&User> {
+        self.users
+            .iter()
+            .find(|user| user.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The group of that id.
+    #[must_use]
+    pub fn group(&self, id: &str) -> Option<&Group> {
+        self.groups.iter().find(|group| group.id == id)
+    }
+
+    /// The vault of that name.
+    #[must_use]
+    pub fn vault(&self, name: &str) -> Option<&Vault> {
+        self.vaults.iter().find(|vault| vault.name == name)
+    }
+}
+
+fn page_size() -> usize {
+    25
+}
+
+fn member() -> String {
+    "member".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}

@@ -1,0 +1,294 @@
+//! The state of the emulated cloud. Changed only by requests, the admin endpoint and tests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::material::{StoredKey, generate_secret};
+use super::pim::PimRequest;
+use super::scenario::{Fault, Scenario};
+use super::tokens::Signer;
+
+/// Everything the emulated cloud knows.
+pub struct World {
+    /// The scenario, as it is now.
+    pub scenario: Scenario,
+    pub(super) base: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(super) offset: SignedDuration,
+    pub(super) port: u16,
+    pub(super) signer: Signer,
+    pub(super) codes: BTreeMap<String, AuthCode>,
+    pub(super) devices: BTreeMap<String, Device>,
+    pub(super) refresh: BTreeMap<String, Refresh>,
+    pub(super) requests: Vec<PimRequest>,
+    pub(super) secrets: BTreeMap<(String, String), Vec<SecretVersion>>,
+    pub(super) keys: BTreeMap<(String, String), StoredKey>,
+    counts: BTreeMap<String, u64>,
+    seen: Vec<Seen>,
+}
+
+/// A request that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The operation, as the counters name it.
+    pub operation: String,
+    /// `client-request-id` or `x-ms-client-request-id`.
+    pub client_request_id: Option<String>,
+    /// The status it got.
+    pub status: u16,
+}
+
+pub(super) struct AuthCode {
+    pub(super) grant: Grant,
+    pub(super) redirect_uri: String,
+    pub(super) challenge: String,
+    pub(super) nonce: Option<String>,
+    pub(super) expires: Timestamp,
+}
+
+pub(super) struct Device {
+    pub(super) user_code: String,
+    pub(super) client_id: String,
+    pub(super) scope: String,
+    pub(super) state: DeviceState,
+    pub(super) expires: Timestamp,
+    pub(super) polled: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum DeviceState {
+    Declined,
+    Pending,
+    SignedIn(String),
+}
+
+pub(super) struct Refresh {
+    pub(super) grant: Grant,
+    pub(super) revoked: bool,
+}
+
+/// What a sign-in established.
+#[derive(Clone, Debug)]
+pub(super) struct Grant {
+    pub(super) client_id: String,
+    pub(super) user: String,
+    pub(super) scope: String,
+    /// The authentication context that the sign-in satisfied.
+    pub(super) acrs: Option<String>,
+}
+
+#[derive(Clone)]
+pub(super) struct SecretVersion {
+    pub(super) version: String,
+    pub(super) value: String,
+    pub(super) content_type: Option<String>,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) enabled: bool,
+    pub(super) not_before: Option<Timestamp>,
+    pub(super) expires: Option<Timestamp>,
+    pub(super) created: Timestamp,
+    pub(super) updated: Timestamp,
+}
+
+impl World {
+    pub(super) fn new(
+        scenario: Scenario,
+        base: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    ) -> Result<Self, String> {
+        let mut world = Self {
+            scenario,
+            base,
+            offset: SignedDuration::ZERO,
+            port: 0,
+            signer: Signer::new()?,
+            codes: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            refresh: BTreeMap::new(),
+            requests: Vec::new(),
+            secrets: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            seen: Vec::new(),
+        };
+        world.stock()?;
+        Ok(world)
+    }
+
+    /// Fills the vaults with what the scenario has and the world does not have yet.
+    pub(super) fn stock(&mut self) -> Result<(), String> {
+        let now = self.now();
+        for vault in self.scenario.vaults.clone() {
+            for (name, secret) in vault.secrets {
+                let at = (vault.name.clone(), name);
+                if self.secrets.contains_key(&at) {
+                    continue;
+                }
+                let value = match (&secret.value, &secret.generate) {
+                    (Some(value), _) => value.clone(),
+                    (None, Some(kind)) => generate_secret(kind)?,
+                    (None, None) => return Err(format!("secret {} has no value", at.1)),
+                };
+                let version = SecretVersion {
+                    version: new_version(),
+                    value,
+                    content_type: secret.content_type,
+                    tags: secret.tags,
+                    enabled: !secret.disabled,
+                    not_before: secret.not_before,
+                    expires: secret.expires,
+                    created: now,
+                    updated: now,
+                };
+                self.secrets.insert(at, vec![version]);
+            }
+            for (name, key) in vault.keys {
+                let at = (vault.name.clone(), name);
+                if !self.keys.contains_key(&at) {
+                    let stored = StoredKey::generate(&key.generate, !key.disabled, now)?;
+                    self.keys.insert(at, stored);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The cloud's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.base)() + self.offset
+    }
+
+    /// Lets `span` pass in the cloud alone.
+    pub fn advance(&mut self, span: Duration) {
+        self.offset += SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+    }
+
+    /// The newest value of a secret.
+    #[must_use]
+    pub fn secret(&self, vault: &str, name: &str) -> Option<&str> {
+        let versions = self.secrets.get(&(vault.to_owned(), name.to_owned()))?;
+        versions.last().map(|version| version.value.as_str())
+    }
+
+    /// Puts a new version into a secret, which need not exist.
+    pub fn put_secret(&mut self, vault: &str, name: &str, value: &str) {
+        let now = self.now();
+        let version = SecretVersion {
+            version: new_version(),
+            value: value.to_owned(),
+            content_type: None,
+            tags: BTreeMap::new(),
+            enabled: true,
+            not_before: None,
+            expires: None,
+            created: now,
+            updated: now,
+        };
+        self.secrets
+            .entry((vault.to_owned(), name.to_owned()))
+            .or_default()
+            .push(version);
+    }
+
+    /// Changes the newest version of a secret: enabled, `nbf`, `exp`.
+    pub fn set_secret_attributes(
+        &mut self,
+        vault: &str,
+        name: &str,
+        enabled: bool,
+        not_before: Option<Timestamp>,
+        expires: Option<Timestamp>,
+    ) {
+        let versions = self.secrets.get_mut(&(vault.to_owned(), name.to_owned()));
+        if let Some(newest) = versions.and_then(|versions| versions.last_mut()) {
+            newest.enabled = enabled;
+            newest.not_before = not_before;
+            newest.expires = expires;
+        }
+    }
+
+    /// Removes a secret.
+    pub fn remove_secret(&mut self, vault: &str, name: &str) {
+        self.secrets.remove(&(vault.to_owned(), name.to_owned()));
+    }
+
+    /// Signs `user` in for the device code shown as `user_code`; false if there is no such code.
+    pub fn sign_in_device(&mut self, user_code: &str, user: &str) -> bool {
+        self.decide_device(user_code, DeviceState::SignedIn(user.to_owned()))
+    }
+
+    /// Declines the sign-in of the device code shown as `user_code`.
+    pub fn decline_device(&mut self, user_code: &str) -> bool {
+        self.decide_device(user_code, DeviceState::Declined)
+    }
+
+    fn decide_device(&mut self, user_code: &str, state: DeviceState) -> bool {
+        let device = self
+            .devices
+            .values_mut()
+            .find(|device| device.user_code == user_code);
+        device.map(|device| device.state = state).is_some()
+    }
+
+    /// Makes every refresh token invalid, as a password reset or an administrator does.
+    pub fn revoke_sign_ins(&mut self) {
+        self.refresh
+            .values_mut()
+            .for_each(|token| token.revoked = true);
+    }
+
+    /// How often `operation` was called.
+    #[must_use]
+    pub fn count(&self, operation: &str) -> u64 {
+        self.counts.get(operation).copied().unwrap_or_default()
+    }
+
+    /// Every operation that was called, and how often.
+    #[must_use]
+    pub const fn counts(&self) -> &BTreeMap<String, u64> {
+        &self.counts
+    }
+
+    /// All requests that were answered, in their order.
+    #[must_use]
+    pub fn seen(&self) -> &[Seen] {
+        &self.seen
+    }
+
+    /// Sets all counters to zero.
+    pub fn reset_counts(&mut self) {
+        self.counts.clear();
+        self.seen.clear();
+    }
+
+    /// Adds a fault.
+    pub fn fault(&mut self, fault: Fault) {
+        self.scenario.faults.push(fault);
+    }
+
+    pub(super) fn saw(&mut self, operation: &str, id: Option<&str>, status: u16) {
+        *self.counts.entry(operation.to_owned()).or_default() += 1;
+        self.seen.push(Seen {
+            operation: operation.to_owned(),
+            client_request_id: id.map(str::to_owned),
+            status,
+        });
+    }
+
+    /// The fault that is due for `operation`; counts it down.
+    pub(super) fn due_fault(&mut self, operation: &str) -> Option<Fault> {
+        let due = |fault: &&mut Fault| fault.operation == operation && fault.times != Some(0);
+        let fault = self.scenario.faults.iter_mut().find(due)?;
+        if let Some(times) = &mut fault.times {
+            *times -= 1;
+        }
+        Some(fault.clone())
+    }
+}
+
+pub(super) fn new_version() -> String {
+    Uuid::new_v4().simple().to_string()
+}
