@@ -10,9 +10,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::refusal::Refusal;
@@ -29,6 +31,8 @@ pub struct Audit {
     log: Mutex<Log>,
     /// Whether something is written that is not yet synced to disk.
     unsynced: AtomicBool,
+    /// Wakes [`Self::keep_synced`].
+    written: Notify,
 }
 
 #[derive(Debug)]
@@ -66,6 +70,7 @@ impl Audit {
             path,
             log: Mutex::new(log),
             unsynced: AtomicBool::new(false),
+            written: Notify::new(),
         })
     }
 
@@ -91,6 +96,7 @@ impl Audit {
             .append(fields)
             .map_err(|error| unwritable(&error))?;
         self.unsynced.store(true, Ordering::Release);
+        self.written.notify_one();
         Ok(())
     }
 
@@ -108,7 +114,21 @@ impl Audit {
             .map_err(|error| unwritable(&error))
     }
 
-    /// Syncs what is not yet on disk; the agent calls it at least once a second.
+    /// Syncs what was written, a second after it was written at the latest; never returns.
+    pub async fn keep_synced(self: &Arc<Self>) {
+        loop {
+            self.written.notified().await;
+            // What comes in this second goes to disk together.
+            self.clock.sleep(SYNC_WITHIN).await;
+            let audit = Arc::clone(self);
+            let synced = tokio::task::spawn_blocking(move || audit.sync()).await;
+            if !matches!(synced, Ok(Ok(()))) {
+                tracing::error!("the audit record could not be synced to disk");
+            }
+        }
+    }
+
+    /// Syncs what is not yet on disk.
     ///
     /// # Errors
     /// If the disk refuses.
@@ -244,6 +264,9 @@ pub fn verify(text: &str) -> Result<u64, (usize, String)> {
     }
     Ok(seq)
 }
+
+/// How long a signature's record may be with the kernel only.
+const SYNC_WITHIN: Duration = Duration::from_secs(1);
 
 /// Version of the record's format.
 const SCHEMA: u64 = 1;

@@ -12,6 +12,7 @@ pub mod requester;
 pub mod agent;
 pub mod control;
 
+pub mod house;
 pub mod pipeline;
 
 pub mod audit;

@@ -1,0 +1,185 @@
+//! What the two doors open into: the catalog, the pipeline, and who is signed in.
+//!
+//! Turns what a door has parsed into an [`Ask`] and nothing more; every decision is the
+//! pipeline's. What never happens here: a name looked up twice, or a list that waits for anything.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ssh_key::public::KeyData;
+
+use crate::agent::{self, Bound, Payload, SignAsk, State};
+use crate::catalog::{Catalog, Credential};
+use crate::cloud::{Identity, Stage, StageSink};
+use crate::known_hosts::KnownHosts;
+use crate::pipeline::Pipeline;
+use crate::policy::{Ask, End, Route, Signed};
+use crate::refusal::Refusal;
+use crate::requester::Requester;
+use crate::secret::Material;
+
+/// Everything that is served.
+pub struct House {
+    /// What can be asked for.
+    pub catalog: Catalog,
+    /// The path from an ask to its answer.
+    pub pipeline: Pipeline,
+    /// Sign-in.
+    pub identity: Arc<dyn Identity>,
+    /// Where the names of hosts come from.
+    pub known_hosts: KnownHosts,
+    keys: HashMap<Vec<u8>, Arc<Credential>>,
+    /// Made once: listing is the commonest request of all.
+    listed: Vec<agent::Identity>,
+}
+
+impl House {
+    /// A house that serves `catalog`.
+    ///
+    /// # Errors
+    /// If a public key of the catalog cannot be encoded.
+    pub fn new(
+        catalog: Catalog,
+        pipeline: Pipeline,
+        identity: Arc<dyn Identity>,
+        known_hosts: KnownHosts,
+    ) -> Result<Self, ssh_key::Error> {
+        let mut keys = HashMap::new();
+        let mut listed = Vec::new();
+        for (credential, key) in catalog.keys() {
+            let key_blob = key.public.to_bytes()?;
+            keys.insert(key_blob.clone(), Arc::clone(credential));
+            listed.push(agent::Identity {
+                key_blob,
+                comment: credential.name.to_string(),
+            });
+        }
+        Ok(Self {
+            catalog,
+            pipeline,
+            identity,
+            known_hosts,
+            keys,
+            listed,
+        })
+    }
+
+    /// What the connection's binding proves of the route that `ask` took.
+    fn route(&self, ask: &SignAsk, credential: &Credential) -> Route {
+        let (host_key, forwarded) = match ask.bound.state() {
+            State::Unbound => return Route::Unbound,
+            State::Failed(problem) => {
+                return Route::Broken {
+                    why: problem.to_string(),
+                };
+            }
+            State::Bound {
+                host_key,
+                forwarded,
+                ..
+            } => (host_key, forwarded),
+        };
+        // A login names its session and host key itself; they have to be those of the binding.
+        if matches!(ask.payload, Payload::Login(_)) {
+            if let Err(untied) = ask.destination() {
+                return Route::Broken {
+                    why: untied.to_string(),
+                };
+            }
+        }
+        let Ok(public) = ssh_key::PublicKey::from_bytes(host_key) else {
+            return Route::Broken {
+                why: "the host key cannot be read".to_owned(),
+            };
+        };
+        let names = self
+            .known_hosts
+            .names(&plain(public.key_data()), &credential.hosts);
+        let fingerprint = public.fingerprint(ssh_key::HashAlg::Sha256).to_string();
+        Route::Bound {
+            fingerprint,
+            names,
+            forwarded,
+        }
+    }
+}
+
+/// The key itself, also where the host showed a certificate for it.
+fn plain(key: &KeyData) -> KeyData {
+    key.certificate().map_or_else(
+        || key.clone(),
+        |certificate| certificate.public_key().clone(),
+    )
+}
+
+#[async_trait]
+impl agent::House for House {
+    fn identities(&self, _: &Bound) -> Vec<agent::Identity> {
+        // A locked agent lists nothing (RFC 9987, section 5.5).
+        if self.pipeline.broker.locked() {
+            Vec::new()
+        } else {
+            self.listed.clone()
+        }
+    }
+
+    async fn sign(&self, ask: SignAsk, requester: &Requester) -> Result<Vec<u8>, Refusal> {
+        let credential = self
+            .keys
+            .get(&ask.key_blob)
+            .ok_or_else(|| Refusal::NoMatch {
+                kind: "key",
+                name: fingerprint(&ask.key_blob),
+                nearest: None,
+            })?;
+        let route = self.route(&ask, credential);
+        let what = match &ask.payload {
+            Payload::Certificate => Signed::Certificate,
+            Payload::File { namespace, .. } => Signed::SshSig {
+                namespace: namespace.clone(),
+            },
+            Payload::Login(login) => Signed::Login {
+                user: login.user.clone(),
+            },
+            Payload::Unknown => Signed::Unknown,
+        };
+        let wanted = Ask {
+            credential: Arc::clone(credential),
+            end: End::Sign { what, route },
+            program: requester.program(),
+            reason: None,
+            ticket: None,
+        };
+        let sign = |material: &Material| match material {
+            Material::Key(key) => key
+                .sign(&ask.data, ask.flags)
+                .map_err(|problem| Refusal::Unsupported(problem.to_string())),
+            Material::Password(_) => Err(Refusal::Unsupported("it is a password".to_owned())),
+        };
+        self.pipeline
+            .serve(wanted, requester, &Unwatched, sign)
+            .await
+    }
+
+    async fn remove_all(&self) -> Result<(), Refusal> {
+        self.pipeline.broker.wipe("removed by the user");
+        Ok(())
+    }
+}
+
+fn fingerprint(blob: &[u8]) -> String {
+    ssh_key::PublicKey::from_bytes(blob).map_or_else(
+        |_| "unreadable key".to_owned(),
+        |key| key.fingerprint(ssh_key::HashAlg::Sha256).to_string(),
+    )
+}
+
+/// The agent protocol has no way to tell how far an opening is.
+struct Unwatched;
+
+impl StageSink for Unwatched {
+    fn reached(&self, stage: Stage) {
+        tracing::debug!(%stage, "opening");
+    }
+}
