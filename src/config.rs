@@ -1,1 +1,184 @@
-//! Not written yet.
+//! The configuration: TOML in, a [`Config`] without any invalid state out.
+//!
+//! Enters: the user's file, its drop-ins, the team files it includes and the administrator's
+//! managed file. Leaves: a [`Config`], or every mistake at once, each with its file, its line and
+//! its remedy. What never happens here: a secret is read, or the network is asked.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use crate::catalog::{Catalog, Name, Tenant, VaultSpec, WindowSpec};
+use document::Document;
+use entries::{Entries, Noun};
+pub use paths::{Overrides, Paths, PathsError};
+use problem::Findings;
+pub use problem::{ConfigError, Problem};
+pub use settings::{AgentSettings, Danger};
+
+mod access;
+mod credential;
+mod document;
+mod entries;
+mod layers;
+mod paths;
+mod problem;
+mod section;
+mod settings;
+mod span;
+#[cfg(all(test, unix))]
+mod tests;
+
+/// Everything that is configured. A value of this type has no dangling name and no doubtful field.
+#[derive(Debug)]
+pub struct Config {
+    /// How the agent behaves.
+    pub agent: AgentSettings,
+    /// The folder of the audit record.
+    pub audit: PathBuf,
+    /// The keys and passwords.
+    pub catalog: Catalog,
+    /// What weakens the connections to the cloud.
+    pub danger: Danger,
+    /// The files it was read from.
+    pub files: Vec<PathBuf>,
+    /// The tenants.
+    pub tenants: Vec<Arc<Tenant>>,
+    /// The vaults.
+    pub vaults: Vec<Arc<VaultSpec>>,
+    /// The windows.
+    pub windows: Vec<Arc<WindowSpec>>,
+    warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads every file there is.
+    ///
+    /// # Errors
+    /// If there is none, or for every mistake in them.
+    pub fn load(paths: &Paths) -> Result<Self, ConfigError> {
+        let mut findings = Findings::default();
+        let documents = layers::read(paths, &mut findings);
+        if documents.is_empty() && findings.problems.is_empty() {
+            return Err(ConfigError::Absent(paths.config.clone()));
+        }
+        Self::build(&documents, paths, findings)
+    }
+
+    /// Reads `text` as if it were the user's only file.
+    ///
+    /// # Errors
+    /// For every mistake in it.
+    pub fn parse(text: &str, paths: &Paths) -> Result<Self, ConfigError> {
+        let document = Document::from_text(&paths.config, text);
+        Self::build(&[document], paths, Findings::default())
+    }
+
+    /// What is allowed but deserves a second look.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    fn build(
+        documents: &[Document],
+        paths: &Paths,
+        mut findings: Findings,
+    ) -> Result<Self, ConfigError> {
+        let parsed: Vec<(&Document, DeTable<'_>)> = documents
+            .iter()
+            .filter_map(|document| Some((document, layers::parse(document, &mut findings)?)))
+            .collect();
+        // A file that is no TOML takes its names with it: more findings would only mislead.
+        if !findings.problems.is_empty() {
+            return Err(ConfigError::Invalid(findings.problems));
+        }
+        let mut entries = Entries::default();
+        for (document, table) in &parsed {
+            entries.add(document, table, &mut findings);
+        }
+        let mut config = read(&entries, paths, &mut findings);
+        if !findings.problems.is_empty() {
+            return Err(ConfigError::Invalid(findings.problems));
+        }
+        config.files = documents.iter().map(|file| file.path.clone()).collect();
+        config.warnings = findings.warnings;
+        Ok(config)
+    }
+}
+
+/// What a person wants to know of the configuration: what is in it, or what is wrong with it.
+#[must_use]
+pub fn report(paths: &Paths) -> String {
+    let config = match Config::load(paths) {
+        Ok(config) => config,
+        Err(error) => return format!("{error}\n"),
+    };
+    let mut text = String::new();
+    for file in &config.files {
+        line(&mut text, format_args!("read {}", file.display()));
+    }
+    let credentials = config.catalog.iter().count();
+    let keys = config.catalog.keys().count();
+    line(
+        &mut text,
+        format_args!(
+            "{} tenants, {} windows, {} vaults, {keys} keys, {} passwords",
+            config.tenants.len(),
+            config.windows.len(),
+            config.vaults.len(),
+            credentials - keys,
+        ),
+    );
+    for warning in config.warnings() {
+        line(&mut text, format_args!("warning: {warning}"));
+    }
+    text
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a `String` does not fail.
+    if writeln!(text, "{line}").is_err() {}
+}
+
+fn read(entries: &Entries<'_>, paths: &Paths, findings: &mut Findings) -> Config {
+    let home = paths.home.as_deref();
+    let danger = settings::danger(entries, home, findings);
+    let tenants = named(entries.of(Noun::Tenant), |entry| {
+        access::tenant(entry, &danger, findings)
+    });
+    let windows = named(entries.of(Noun::Window), |entry| {
+        access::window(entry, entries, &tenants, findings)
+    });
+    let vaults = named(entries.of(Noun::Vault), |entry| {
+        access::vault(entry, entries, &windows, &danger, findings)
+    });
+    Config {
+        agent: settings::agent(entries, home, findings),
+        audit: settings::audit(entries, paths, findings),
+        catalog: credential::catalog(entries, &vaults, findings),
+        danger,
+        files: Vec::new(),
+        tenants: things(tenants),
+        vaults: things(vaults),
+        windows: things(windows),
+        warnings: Vec::new(),
+    }
+}
+
+type Named<T> = Vec<(Name, Arc<T>)>;
+
+fn named<'e, 'd: 'e, T>(
+    entries: impl Iterator<Item = &'e entries::Entry<'d>>,
+    mut read: impl FnMut(&'e entries::Entry<'d>) -> Option<T>,
+) -> Named<T> {
+    entries
+        .filter_map(|entry| Some((entry.name.clone(), Arc::new(read(entry)?))))
+        .collect()
+}
+
+fn things<T>(named: Named<T>) -> Vec<Arc<T>> {
+    named.into_iter().map(|(_, thing)| thing).collect()
+}

@@ -1,0 +1,362 @@
+//! `[tenant.NAME]`, `[window.NAME]` and `[vault.NAME]`: the way to a vault.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use url::{Host, Url};
+use uuid::Uuid;
+
+use super::entries::{Entries, Entry, Noun};
+use super::problem::Findings;
+use super::section::{Section, Text, one_of};
+use super::settings::Danger;
+use super::span::{Limits, span};
+use crate::catalog::{
+    AccessId, Name, Reason, SignInMethod, Tenant, Ticket, VaultSpec, WindowSpec, nearest,
+};
+
+/// Reads one tenant.
+pub(super) fn tenant(
+    entry: &Entry<'_>,
+    danger: &Danger,
+    findings: &mut Findings,
+) -> Option<Tenant> {
+    let section = &entry.section;
+    section.allow(&TENANT, findings);
+    let id = section.needed(
+        "id",
+        "write id = \"contoso.onmicrosoft.com\", or the tenant's GUID",
+        findings,
+    );
+    let id = id.and_then(|id| tenant_id(id, findings));
+    let sign_in = sign_in(section, findings);
+    let client_id = client_id(section, sign_in, findings);
+    let mut host = |name, usual, hosts| match section.text(name, findings) {
+        None => Url::parse(usual).ok(),
+        Some(text) => bare_url(text, name, hosts, danger, findings),
+    };
+    let authority = host(
+        "authority",
+        "https://login.microsoftonline.com",
+        LOGIN_HOSTS,
+    );
+    let graph = host("graph", "https://graph.microsoft.com", GRAPH_HOSTS);
+    let hint = section.text("login_hint", findings);
+    Some(Tenant {
+        name: entry.name.clone(),
+        id: id?,
+        client_id,
+        sign_in: sign_in?,
+        login_hint: hint.map(|hint| hint.text.to_owned()),
+        authority: authority?,
+        graph: graph?,
+    })
+}
+
+/// Reads one window.
+pub(super) fn window(
+    entry: &Entry<'_>,
+    entries: &Entries<'_>,
+    tenants: &[(Name, Arc<Tenant>)],
+    findings: &mut Findings,
+) -> Option<WindowSpec> {
+    let section = &entry.section;
+    if let Some(field) = section.field("role").or_else(|| section.field("scope")) {
+        let what = "windows of an Azure role are not supported yet";
+        findings.wrong(field.place, what, "use a PIM group: group = \"GUID\"");
+        return None;
+    }
+    section.allow(&WINDOW, findings);
+    let tenant = section
+        .needed("tenant", "write tenant = \"NAME\"", findings)
+        .and_then(|text| Some((text, entries.find(Noun::Tenant, text, tenants, findings)?)));
+    if let Some((text, tenant)) = tenant {
+        can_activate(text, tenant.sign_in, findings);
+    }
+    let group = group(section, findings);
+    let access = section.word("access", &ACCESS, AccessId::Member, findings);
+    let duration = duration(section, findings);
+    let reason = reason(section, findings);
+    let ticket = ticket(section, findings);
+    Some(WindowSpec {
+        name: entry.name.clone(),
+        tenant: Arc::clone(tenant?.1),
+        group: group?,
+        access: access?,
+        duration: duration?,
+        reason,
+        ticket,
+    })
+}
+
+/// Reads one vault.
+pub(super) fn vault(
+    entry: &Entry<'_>,
+    entries: &Entries<'_>,
+    windows: &[(Name, Arc<WindowSpec>)],
+    danger: &Danger,
+    findings: &mut Findings,
+) -> Option<VaultSpec> {
+    let section = &entry.section;
+    section.allow(&["url", "window"], findings);
+    let url = section
+        .needed(
+            "url",
+            "write url = \"https://NAME.vault.azure.net\"",
+            findings,
+        )
+        .and_then(|text| bare_url(text, "url", VAULT_HOSTS, danger, findings));
+    let window = section
+        .needed("window", "write window = \"NAME\"", findings)
+        .and_then(|text| entries.find(Noun::Window, text, windows, findings));
+    Some(VaultSpec {
+        name: entry.name.clone(),
+        url: url?,
+        window: Arc::clone(window?),
+    })
+}
+
+fn tenant_id(id: Text<'_>, findings: &mut Findings) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let shared = ["common", "organizations", "consumers"].contains(&id.text);
+    // It becomes a part of the authority's path.
+    if shared || id.text.is_empty() || !id.text.chars().all(allowed) || id.text.contains("..") {
+        findings.wrong(
+            id.place,
+            format!("{:?} is not the id of one tenant", id.text),
+            "write its GUID or one of its domains, such as \"contoso.onmicrosoft.com\"",
+        );
+        return None;
+    }
+    Some(id.text.to_owned())
+}
+
+fn sign_in(section: &Section<'_>, findings: &mut Findings) -> Option<SignInMethod> {
+    let Some(field) = section.field("sign_in") else {
+        return Some(SignInMethod::Browser);
+    };
+    let text = field.text(findings)?;
+    if matches!(text.text, "workload-identity" | "client-certificate") {
+        findings.wrong(
+            text.place,
+            format!("sign_in = {:?} is not supported yet", text.text),
+            "use \"browser\" or \"device-code\"",
+        );
+        return None;
+    }
+    one_of(text, "sign_in", &SIGN_IN, findings)
+}
+
+fn client_id(
+    section: &Section<'_>,
+    sign_in: Option<SignInMethod>,
+    findings: &mut Findings,
+) -> Option<String> {
+    let Some(field) = section.field("client_id") else {
+        if matches!(
+            sign_in,
+            Some(SignInMethod::Browser | SignInMethod::DeviceCode)
+        ) {
+            findings.wrong(
+                section.place,
+                format!("{} has no client_id", section.what),
+                "register an application of your own (docs/azure-setup.md) and write its \
+                 \"Application (client) ID\"",
+            );
+        }
+        return None;
+    };
+    let text = field.text(findings)?;
+    guid(text, "client_id", findings).map(|id| id.to_string())
+}
+
+/// Only a person signed in to an application of their own can activate a PIM group: the Azure
+/// CLI's application is not granted the permission (AADSTS65002), and an identity is no person.
+fn can_activate(text: Text<'_>, sign_in: SignInMethod, findings: &mut Findings) {
+    let why = match sign_in {
+        SignInMethod::Browser | SignInMethod::DeviceCode => return,
+        SignInMethod::AzureCli => {
+            "the Azure CLI's sign-in cannot open a PIM group: Microsoft does not let its \
+             application have that permission (AADSTS65002)"
+        }
+        SignInMethod::ManagedIdentity => {
+            "a managed identity cannot open a PIM group for itself: only a person can"
+        }
+    };
+    findings.wrong(
+        text.place,
+        why,
+        format!(
+            "register an application of your own (docs/azure-setup.md), then set client_id and \
+             sign_in = \"browser\" in [tenant.{}]",
+            text.text
+        ),
+    );
+}
+
+fn group(section: &Section<'_>, findings: &mut Findings) -> Option<Uuid> {
+    let text = section.needed(
+        "group",
+        "write group = \"GUID\", the object id of the PIM group \
+         (`az ad group show --group NAME --query id`)",
+        findings,
+    )?;
+    guid(text, "group", findings)
+}
+
+fn guid(text: Text<'_>, name: &str, findings: &mut Findings) -> Option<Uuid> {
+    // The long form only: `Uuid` would also take URNs and braces.
+    let id = (text.text.len() == 36).then(|| Uuid::parse_str(text.text).ok());
+    let id = id.flatten();
+    if id.is_none() {
+        findings.wrong(
+            text.place,
+            format!("{name} = {:?} is not a GUID", text.text),
+            "write its object id, such as \"11111111-2222-3333-4444-555555555555\", not its name",
+        );
+    }
+    id
+}
+
+fn duration(section: &Section<'_>, findings: &mut Findings) -> Option<SignedDuration> {
+    let Some(text) = section.text("duration", findings) else {
+        return Some(SignedDuration::from_hours(1));
+    };
+    let span = span(text, "duration", Limits::new(1, 24 * 3600), findings)?;
+    if span < SignedDuration::from_mins(5) {
+        findings.odd(
+            text.place,
+            format!("duration = {:?} is less than PIM accepts", text.text),
+            "PIM refuses activations of less than 5 minutes",
+        );
+    }
+    Some(span)
+}
+
+fn reason(section: &Section<'_>, findings: &mut Findings) -> Reason {
+    let Some(text) = section.text("reason", findings) else {
+        return Reason::Template("{credential} for {program}".to_owned());
+    };
+    if text.text == "ask" {
+        return Reason::Ask;
+    }
+    for word in placeholders(text.text) {
+        if !PLACEHOLDERS.contains(&word) {
+            let remedy = match nearest(word, PLACEHOLDERS.into_iter()) {
+                Some(name) => format!("did you mean {{{name}}}?"),
+                None => "there are {program}, {user}, {host} and {credential}".to_owned(),
+            };
+            let what = format!("the reason has an unknown placeholder {{{word}}}");
+            findings.wrong(text.place, what, remedy);
+        }
+    }
+    if text.text.trim().is_empty() {
+        let remedy = "write what PIM should record, or reason = \"ask\"";
+        findings.wrong(text.place, "the reason is empty", remedy);
+    }
+    Reason::Template(text.text.to_owned())
+}
+
+fn placeholders(template: &str) -> impl Iterator<Item = &str> {
+    let after_braces = template.split('{').skip(1);
+    after_braces.filter_map(|rest| rest.split_once('}').map(|(word, _)| word))
+}
+
+fn ticket(section: &Section<'_>, findings: &mut Findings) -> Option<Ticket> {
+    let ticket = section
+        .field("ticket")?
+        .section(format!("ticket of {}", section.what), findings)?;
+    ticket.allow(&["number", "system"], findings);
+    let remedy = "write ticket = { number = \"…\", system = \"…\" }";
+    let number = ticket.needed("number", remedy, findings);
+    let system = ticket.needed("system", remedy, findings);
+    Some(Ticket {
+        number: number?.text.to_owned(),
+        system: system?.text.to_owned(),
+    })
+}
+
+/// An address that is nothing but a host, on one of `hosts`: a bearer token goes there.
+fn bare_url(
+    text: Text<'_>,
+    name: &str,
+    hosts: &[&str],
+    danger: &Danger,
+    findings: &mut Findings,
+) -> Option<Url> {
+    let usual = match hosts.first() {
+        Some(host) if host.starts_with('.') => format!("https://NAME{host}"),
+        host => format!("https://{}", host.unwrap_or(&"HOST")),
+    };
+    let url = Url::parse(text.text).ok().filter(is_bare);
+    let Some(url) = url else {
+        // Not quoted: an address can carry a password.
+        findings.wrong(
+            text.place,
+            format!("{name} is not an https address of a host alone"),
+            format!("write {name} = \"{usual}\""),
+        );
+        return None;
+    };
+    let ours = matches!(url.host(), Some(Host::Domain(host)) if hosts.iter().any(|known| {
+        *known == host || (known.starts_with('.') && host.ends_with(known))
+    }));
+    if !ours && !danger.vouches_for(&url) {
+        findings.wrong(
+            text.place,
+            format!("{name} is on a host that is none of Microsoft's, and tokens would go there"),
+            format!(
+                "correct it (usual is {usual}); for a test server name the host in \
+                 [danger] resolve"
+            ),
+        );
+        return None;
+    }
+    Some(url)
+}
+
+fn is_bare(url: &Url) -> bool {
+    let no_login = url.username().is_empty() && url.password().is_none();
+    let no_tail = url.query().is_none() && url.fragment().is_none();
+    url.scheme() == "https" && no_login && no_tail && url.path() == "/"
+}
+
+const ACCESS: [(&str, AccessId); 2] = [("member", AccessId::Member), ("owner", AccessId::Owner)];
+
+/// Public cloud, US government, China.
+const GRAPH_HOSTS: &[&str] = &[
+    "graph.microsoft.com",
+    "graph.microsoft.us",
+    "dod-graph.microsoft.us",
+    "microsoftgraph.chinacloudapi.cn",
+];
+const LOGIN_HOSTS: &[&str] = &[
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+];
+const VAULT_HOSTS: &[&str] = &[
+    ".vault.azure.net",
+    ".vault.usgovcloudapi.net",
+    ".vault.azure.cn",
+];
+
+const PLACEHOLDERS: [&str; 4] = ["credential", "host", "program", "user"];
+
+const SIGN_IN: [(&str, SignInMethod); 4] = [
+    ("azure-cli", SignInMethod::AzureCli),
+    ("browser", SignInMethod::Browser),
+    ("device-code", SignInMethod::DeviceCode),
+    ("managed-identity", SignInMethod::ManagedIdentity),
+];
+
+const TENANT: [&str; 6] = [
+    "authority",
+    "client_id",
+    "graph",
+    "id",
+    "login_hint",
+    "sign_in",
+];
+
+const WINDOW: [&str; 6] = ["access", "duration", "group", "reason", "tenant", "ticket"];

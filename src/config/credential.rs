@@ -1,0 +1,247 @@
+//! `[key.NAME]` and `[password.NAME]`.
+
+use std::sync::Arc;
+
+use ssh_key::PublicKey;
+use ssh_key::public::KeyData;
+
+use super::entries::{Entries, Entry, Noun};
+use super::problem::Findings;
+use super::section::{Field, Section, Text, one_of};
+use crate::catalog::{
+    Catalog, Credential, KeySpec, Kind, Name, PasswordSpec, Permission, SecretName, Use, VaultSpec,
+};
+
+/// Reads every credential.
+pub(super) fn catalog(
+    entries: &Entries<'_>,
+    vaults: &[(Name, Arc<VaultSpec>)],
+    findings: &mut Findings,
+) -> Catalog {
+    let mut credentials: Vec<Arc<Credential>> = Vec::new();
+    for entry in entries.credentials() {
+        let Some(read) = credential(entry, entries, vaults, findings) else {
+            continue;
+        };
+        if let Some(twin) = credentials.iter().find(|known| same_key(known, &read)) {
+            // The agent protocol asks for a key by its public half, so one of them is never used.
+            findings.wrong(
+                entry.section.place,
+                format!(
+                    "keys {} and {} have the same public_key",
+                    twin.name, read.name
+                ),
+                "remove one of them, or correct its public_key",
+            );
+        }
+        credentials.push(Arc::new(read));
+    }
+    Catalog::new(credentials)
+}
+
+fn same_key(one: &Credential, other: &Credential) -> bool {
+    match (&one.kind, &other.kind) {
+        (Kind::Key(one), Kind::Key(other)) => one.public.key_data() == other.public.key_data(),
+        _ => false,
+    }
+}
+
+/// Reads one credential.
+fn credential(
+    entry: &Entry<'_>,
+    entries: &Entries<'_>,
+    vaults: &[(Name, Arc<VaultSpec>)],
+    findings: &mut Findings,
+) -> Option<Credential> {
+    let section = &entry.section;
+    if misplaced(section, findings) {
+        return None;
+    }
+    let vault = section
+        .needed("vault", "write vault = \"NAME\"", findings)
+        .and_then(|text| entries.find(Noun::Vault, text, vaults, findings));
+    let kind = match entry.noun {
+        Noun::Key => key(section, findings).map(|key| Kind::Key(Box::new(key))),
+        _ => password(section, findings).map(Kind::Password),
+    };
+    let secret = secret(section, findings);
+    let hosts = hosts(section, findings);
+    Some(Credential {
+        name: entry.name.clone(),
+        vault: Arc::clone(vault?),
+        secret: secret?,
+        hosts: hosts?,
+        kind: kind?,
+        source: section.place.document.path.clone(),
+    })
+}
+
+/// Reports fields that are not for here. Where somebody may have put the secret itself, nothing is
+/// quoted.
+fn misplaced(section: &Section<'_>, findings: &mut Findings) -> bool {
+    let before = findings.problems.len();
+    for field in &section.fields {
+        match field.name {
+            "passphrase" | "password" | "private_key" | "value" => findings.wrong(
+                field.place,
+                format!(
+                    "{} holds a secret in the clear ({})",
+                    section.what, field.name
+                ),
+                "it lay on disk, so replace it; put the new one into the vault \
+                 (`az keyvault secret set --file`) and name it here: secret = \"NAME\"",
+            ),
+            "certificate" | "key" => findings.wrong(
+                field.place,
+                format!("{} = … is not supported yet", field.name),
+                "store the private key as a secret of the vault: secret = \"NAME\"",
+            ),
+            _ => {}
+        }
+    }
+    findings.problems.len() > before
+}
+
+fn key(section: &Section<'_>, findings: &mut Findings) -> Option<KeySpec> {
+    section.allow(&KEY, findings);
+    let remedy = "write the line of the .pub file (`ssh-keygen -y -f KEYFILE` prints it)";
+    let public = section
+        .needed("public_key", remedy, findings)
+        .and_then(|text| public_key(text, findings));
+    let uses = match section.field("uses") {
+        None => Some(vec![Use::Login]),
+        Some(field) => uses(field, findings),
+    };
+    let unbound = section.word("unbound", &PERMISSION, Permission::Refuse, findings);
+    let forwarded = section.word("forwarded", &PERMISSION, Permission::Refuse, findings);
+    Some(KeySpec {
+        public: public?,
+        uses: uses?,
+        unbound: unbound?,
+        forwarded: forwarded?,
+    })
+}
+
+fn password(section: &Section<'_>, findings: &mut Findings) -> Option<PasswordSpec> {
+    section.allow(&PASSWORD, findings);
+    let user = section.text("user", findings);
+    Some(PasswordSpec {
+        user: user.map(|user| user.text.to_owned()),
+    })
+}
+
+fn public_key(text: Text<'_>, findings: &mut Findings) -> Option<PublicKey> {
+    let wrong = match PublicKey::from_openssh(text.text.trim()) {
+        Ok(key) => match unusable(key.key_data()) {
+            None => return Some(key),
+            Some(why) => why,
+        },
+        // Not quoted: it could be anything that was in the clipboard.
+        Err(_) => "public_key is not an OpenSSH public key",
+    };
+    findings.wrong(
+        text.place,
+        wrong,
+        "write the one line of the .pub file, such as \"ssh-ed25519 AAAA…\"",
+    );
+    None
+}
+
+fn unusable(key: &KeyData) -> Option<&'static str> {
+    match key {
+        KeyData::Ecdsa(_) | KeyData::Ed25519(_) => None,
+        KeyData::Rsa(key) => {
+            let bytes = key.n().as_positive_bytes().map_or(0, <[u8]>::len);
+            let fits = (256..=512).contains(&bytes);
+            (!fits).then_some("RSA keys can have 2048 to 4096 bits, and this has not")
+        }
+        KeyData::SkEcdsaSha2NistP256(_) | KeyData::SkEd25519(_) => {
+            Some("the private half of a FIDO key is in its token, so a vault cannot hold it")
+        }
+        _ => Some("keys of this type are not supported: use Ed25519, ECDSA or RSA"),
+    }
+}
+
+fn uses(field: Field<'_>, findings: &mut Findings) -> Option<Vec<Use>> {
+    let words = field.texts(findings)?;
+    if words.is_empty() {
+        let remedy = "write uses = [\"login\"], or leave it out";
+        findings.wrong(
+            field.place,
+            "uses is empty, so the key serves nothing",
+            remedy,
+        );
+        return None;
+    }
+    let read = |word| one_of(word, "uses", &USES, findings);
+    words.into_iter().map(read).collect()
+}
+
+fn secret(section: &Section<'_>, findings: &mut Findings) -> Option<SecretName> {
+    let remedy = "write secret = \"NAME\", as the vault names it";
+    let text = section.needed("secret", remedy, findings)?;
+    let name = SecretName::parse(text.text).ok();
+    if name.is_none() {
+        // Not quoted: somebody may have put the secret itself here.
+        findings.wrong(
+            text.place,
+            "secret is not the name of a Key Vault secret: those have 1 to 127 letters, digits \
+             and '-'",
+            "write the name of the secret, never the secret itself",
+        );
+    }
+    name
+}
+
+fn hosts(section: &Section<'_>, findings: &mut Findings) -> Option<Vec<String>> {
+    let Some(field) = section.field("hosts") else {
+        return Some(Vec::new());
+    };
+    let hosts = field.texts(findings)?;
+    let mut patterns = Vec::new();
+    for host in hosts {
+        let pattern = host.text.trim_start_matches('!');
+        if pattern.is_empty() || host.text.chars().any(|c| c.is_whitespace() || c == ',') {
+            findings.wrong(
+                host.place,
+                format!("{:?} is not one host pattern", host.text),
+                "write hosts = [\"web*.contoso.com\", \"!web9.contoso.com\"]",
+            );
+            return None;
+        }
+        patterns.push(host.text.to_owned());
+    }
+    if patterns.iter().all(|pattern| pattern.starts_with('!')) {
+        // An empty list would be read as "any host" further down; this fails closed.
+        let what = "hosts allows no host at all";
+        findings.wrong(
+            field.place,
+            what,
+            "add one, such as \"*\", or leave hosts out",
+        );
+        return None;
+    }
+    Some(patterns)
+}
+
+const KEY: [&str; 7] = [
+    "forwarded",
+    "hosts",
+    "public_key",
+    "secret",
+    "unbound",
+    "uses",
+    "vault",
+];
+
+const PASSWORD: [&str; 4] = ["hosts", "secret", "user", "vault"];
+
+const PERMISSION: [(&str, Permission); 2] =
+    [("allow", Permission::Allow), ("refuse", Permission::Refuse)];
+
+const USES: [(&str, Use); 4] = [
+    ("any", Use::Any),
+    ("file-signature", Use::FileSignature),
+    ("git", Use::Git),
+    ("login", Use::Login),
+];

@@ -1,0 +1,125 @@
+//! One file of the configuration: its text, whose it is, and the lines in it.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Whose word a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layer {
+    /// The administrator's: wins over the others.
+    Managed,
+    /// A file that the user's own includes.
+    Team,
+    /// The user's own.
+    User,
+}
+
+/// What the file system says about who can change a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Custody {
+    /// Owned by root.
+    pub(super) by_root: bool,
+    /// Owned by the user who runs this.
+    pub(super) by_user: bool,
+    /// Group or others may write to it.
+    pub(super) shared: bool,
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) path: PathBuf,
+    pub(super) text: String,
+    pub(super) layer: Layer,
+    pub(super) custody: Custody,
+}
+
+impl Document {
+    /// Reads `path`. Ownership is taken from the opened file, so it can't be swapped in between.
+    pub(super) fn read(path: &Path, layer: Layer) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        let mut text = String::new();
+        let read = (&mut file).take(LONGEST + 1).read_to_string(&mut text)?;
+        if read as u64 > LONGEST {
+            return Err(io::Error::other("it is longer than 1 MiB"));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            text,
+            layer,
+            custody: custody(&metadata),
+        })
+    }
+
+    /// A text that is in no file, as if the user had written it to `path`.
+    pub(super) fn from_text(path: &Path, text: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            layer: Layer::User,
+            custody: Custody {
+                by_root: false,
+                by_user: true,
+                shared: false,
+            },
+        }
+    }
+
+    /// `path` as this file means it: `~/` is the home folder, anything relative is beside the file.
+    pub(super) fn resolve(&self, path: &str, home: Option<&Path>) -> PathBuf {
+        match (path.strip_prefix("~/"), home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => self.path.parent().unwrap_or(Path::new("")).join(path),
+        }
+    }
+}
+
+/// A place in a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'d> {
+    pub(super) document: &'d Document,
+    /// In bytes.
+    pub(super) offset: usize,
+}
+
+impl Place<'_> {
+    /// The line, from 1.
+    pub(super) fn line(&self) -> usize {
+        let newlines = self.document.text.bytes().take(self.offset);
+        1 + newlines.filter(|byte| *byte == b'\n').count()
+    }
+}
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.document.path.display(), self.line())
+    }
+}
+
+#[cfg(unix)]
+fn custody(metadata: &Metadata) -> Custody {
+    use std::os::unix::fs::MetadataExt;
+    Custody {
+        by_root: metadata.uid() == 0,
+        by_user: metadata.uid() == rustix::process::geteuid().as_raw(),
+        shared: metadata.mode() & 0o022 != 0,
+    }
+}
+
+/// Windows keeps `%ProgramData%` and the profile to their owners by inherited access lists.
+#[cfg(not(unix))]
+fn custody(_metadata: &Metadata) -> Custody {
+    Custody {
+        by_root: true,
+        by_user: true,
+        shared: false,
+    }
+}
+
+/// More than any real configuration; keeps a wrong path (`/dev/zero`) from filling memory.
+const LONGEST: u64 = 1 << 20;

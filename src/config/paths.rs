@@ -1,0 +1,243 @@
+//! Where the files and sockets are.
+//!
+//! Enters: the environment and what the command line names. Leaves: paths; nothing is made here.
+//! What never happens here: a socket's folder that another user could have prepared.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What the command line names instead of the usual places.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// The user's configuration file; `config.d` is beside it.
+    pub config: Option<PathBuf>,
+    /// The folder of the sockets.
+    pub runtime: Option<PathBuf>,
+    /// The folder of the audit record.
+    pub state: Option<PathBuf>,
+}
+
+/// Where everything is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The user's configuration file.
+    pub config: PathBuf,
+    /// The administrator's configuration file; no option changes it, or a user could escape it.
+    pub managed: PathBuf,
+    /// The folder of the sockets.
+    pub runtime: PathBuf,
+    /// The folder of what outlives a run.
+    pub state: PathBuf,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+}
+
+/// Why a place cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathsError {
+    /// No home folder.
+    #[error("HOME is not set, so there is no place for {0}; set HOME, or name it with an option")]
+    NoHome(&'static str),
+    /// The fallback for sockets belongs to somebody else, or can be entered by others.
+    #[error(
+        "{} is not a folder that only you can enter, so no socket can be put there; \
+         set XDG_RUNTIME_DIR to one that is (systemd gives you /run/user/UID at login)",
+        .0.display()
+    )]
+    NotPrivate(PathBuf),
+}
+
+impl Paths {
+    /// The places that the environment and `overrides` name.
+    ///
+    /// # Errors
+    /// If there is no home folder, or no private folder for the sockets.
+    pub fn from_environment(overrides: Overrides) -> Result<Self, PathsError> {
+        Self::from_variables(|name| std::env::var_os(name), overrides)
+    }
+
+    /// The same with another environment.
+    ///
+    /// # Errors
+    /// If there is no home folder, or no private folder for the sockets.
+    pub fn from_variables(
+        variable: impl Fn(&str) -> Option<OsString>,
+        overrides: Overrides,
+    ) -> Result<Self, PathsError> {
+        // The XDG specification: relative paths are to be ignored.
+        let absolute = |name| {
+            let path = PathBuf::from(variable(name)?);
+            path.is_absolute().then_some(path)
+        };
+        let home = absolute("HOME").or_else(|| absolute("USERPROFILE"));
+        let below = |name, usual: &str, what| {
+            absolute(name)
+                .or_else(|| Some(home.as_ref()?.join(usual)))
+                .map(|folder| folder.join("pimento"))
+                .ok_or(PathsError::NoHome(what))
+        };
+        let config = match overrides.config {
+            Some(file) => file,
+            None => below("XDG_CONFIG_HOME", ".config", "the configuration")?.join("config.toml"),
+        };
+        let state = match overrides.state {
+            Some(folder) => folder,
+            None => below("XDG_STATE_HOME", ".local/state", "the audit record")?,
+        };
+        let runtime = match (overrides.runtime, absolute("XDG_RUNTIME_DIR")) {
+            (Some(folder), _) => folder,
+            (None, Some(folder)) => folder.join("pimento"),
+            (None, None) => fallback(&std::env::temp_dir())?,
+        };
+        Ok(Self {
+            config,
+            managed: managed(),
+            runtime,
+            state,
+            home,
+        })
+    }
+
+    /// The SSH agent's socket.
+    #[must_use]
+    pub fn agent_socket(&self) -> PathBuf {
+        self.runtime.join("agent.sock")
+    }
+
+    /// The control API's socket.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.runtime.join("control.sock")
+    }
+
+    /// The folder of the audit record, unless the configuration names another.
+    #[must_use]
+    pub fn audit(&self) -> PathBuf {
+        self.state.join("audit")
+    }
+}
+
+fn managed() -> PathBuf {
+    if cfg!(windows) {
+        PathBuf::from(r"C:\ProgramData\pimento\managed.toml")
+    } else {
+        PathBuf::from("/etc/pimento/managed.toml")
+    }
+}
+
+/// A folder of ours in the folder for temporary files, which everybody can write to: somebody
+/// else may have made it first, to be handed our socket. Whoever binds checks it once more.
+#[cfg(unix)]
+fn fallback(temporary: &Path) -> Result<PathBuf, PathsError> {
+    use std::os::unix::fs::MetadataExt;
+    let uid = rustix::process::geteuid().as_raw();
+    let folder = temporary.join(format!("pimento-{uid}"));
+    match std::fs::symlink_metadata(&folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(folder),
+        Ok(found) if found.is_dir() && found.uid() == uid && found.mode() & 0o077 == 0 => {
+            Ok(folder)
+        }
+        _ => Err(PathsError::NotPrivate(folder)),
+    }
+}
+
+/// On Windows the sockets are named pipes, and this folder only names them.
+#[cfg(not(unix))]
+fn fallback(temporary: &Path) -> Result<PathBuf, PathsError> {
+    Ok(temporary.join("pimento"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(variables: &[(&str, &str)], overrides: Overrides) -> Result<Paths, PathsError> {
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        Paths::from_variables(variable, overrides)
+    }
+
+    #[test]
+    fn the_xdg_variables_are_followed() {
+        let variables = [
+            ("HOME", "/home/ann"),
+            ("XDG_CONFIG_HOME", "/c"),
+            ("XDG_RUNTIME_DIR", "/run/user/7"),
+            ("XDG_STATE_HOME", "/s"),
+        ];
+        let paths = paths(&variables, Overrides::default()).unwrap();
+        assert_eq!(paths.config, Path::new("/c/pimento/config.toml"));
+        assert_eq!(
+            paths.agent_socket(),
+            Path::new("/run/user/7/pimento/agent.sock")
+        );
+        assert_eq!(
+            paths.control_socket(),
+            Path::new("/run/user/7/pimento/control.sock")
+        );
+        assert_eq!(paths.audit(), Path::new("/s/pimento/audit"));
+    }
+
+    #[test]
+    fn a_relative_variable_is_ignored() {
+        let variables = [
+            ("HOME", "/home/ann"),
+            ("XDG_CONFIG_HOME", "here"),
+            ("XDG_RUNTIME_DIR", "/r"),
+        ];
+        let paths = paths(&variables, Overrides::default()).unwrap();
+        assert_eq!(
+            paths.config,
+            Path::new("/home/ann/.config/pimento/config.toml")
+        );
+        assert_eq!(paths.state, Path::new("/home/ann/.local/state/pimento"));
+    }
+
+    #[test]
+    fn without_a_home_the_message_says_so() {
+        let error = paths(&[("XDG_RUNTIME_DIR", "/r")], Overrides::default()).unwrap_err();
+        assert!(error.to_string().contains("HOME is not set"), "{error}");
+    }
+
+    #[test]
+    fn an_option_wins_over_the_environment() {
+        let overrides = Overrides {
+            config: Some("/x/pimento.toml".into()),
+            runtime: Some("/x/run".into()),
+            state: Some("/x/state".into()),
+        };
+        let paths = paths(&[("XDG_RUNTIME_DIR", "/r")], overrides).unwrap();
+        assert_eq!(paths.config, Path::new("/x/pimento.toml"));
+        assert_eq!(paths.agent_socket(), Path::new("/x/run/agent.sock"));
+        assert_eq!(paths.audit(), Path::new("/x/state/audit"));
+        assert_eq!(paths.managed, managed());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_can_enter_is_not_used_for_sockets() {
+        use std::os::unix::fs::PermissionsExt;
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = fallback(temporary.path()).unwrap();
+        std::fs::create_dir(&folder).unwrap();
+        let mode = |mode| {
+            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(0o755);
+        let refused = PathsError::NotPrivate(folder.clone());
+        assert_eq!(fallback(temporary.path()), Err(refused));
+        mode(0o700);
+        assert_eq!(fallback(temporary.path()), Ok(folder));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_private_folder_is_not_used_for_sockets() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = fallback(temporary.path()).unwrap();
+        std::os::unix::fs::symlink(temporary.path(), &folder).unwrap();
+        assert!(fallback(temporary.path()).is_err());
+    }
+}

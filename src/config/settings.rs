@@ -1,0 +1,195 @@
+//! `[agent]`, `[audit]` and `[danger]`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use super::entries::Entries;
+use super::paths::Paths;
+use super::problem::Findings;
+use super::section::{Field, Section, Text};
+use super::span::{Limits, span};
+
+/// How the agent behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// An ask is answered or refused within this.
+    pub answer_within: Duration,
+    /// How long a vault may take to see a membership that PIM reports as active.
+    pub propagation: Duration,
+    /// How long an opening waits for an approver.
+    pub approval_wait: Duration,
+    /// Where the names of host keys are looked up.
+    pub known_hosts: Vec<PathBuf>,
+}
+
+/// What weakens the protection of the connections to the cloud; empty unless configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Danger {
+    /// Certificate authorities that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Hosts that are not looked up, and where they are.
+    pub resolve: Vec<(String, SocketAddr)>,
+}
+
+impl Danger {
+    /// Whether tokens may go to that host although no cloud of Microsoft's owns it.
+    pub(super) fn vouches_for(&self, url: &Url) -> bool {
+        let loopback = match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            _ => false,
+        };
+        let resolved = |host: &str| self.resolve.iter().any(|(known, _)| known == host);
+        (loopback && self.ca_file.is_some()) || url.host_str().is_some_and(resolved)
+    }
+}
+
+/// Reads `[agent]`.
+pub(super) fn agent(
+    entries: &Entries<'_>,
+    home: Option<&Path>,
+    findings: &mut Findings,
+) -> AgentSettings {
+    let mut settings = AgentSettings {
+        answer_within: Duration::from_secs(60),
+        propagation: Duration::from_secs(300),
+        approval_wait: Duration::from_secs(3600),
+        known_hosts: known_hosts(home),
+    };
+    let Some(section) = entries.settings("agent") else {
+        return settings;
+    };
+    let known = [
+        "answer_within",
+        "approval_wait",
+        "known_hosts",
+        "propagation",
+    ];
+    section.allow(&known, findings);
+    let mut read = |name, limits, setting: &mut Duration| {
+        let text = section.text(name, findings);
+        if let Some(span) = text.and_then(|text| span(text, name, limits, findings)) {
+            *setting = span.unsigned_abs();
+        }
+    };
+    read("answer_within", ANSWER, &mut settings.answer_within);
+    read("propagation", PROPAGATION, &mut settings.propagation);
+    read("approval_wait", APPROVAL, &mut settings.approval_wait);
+    let files = section.field("known_hosts");
+    if let Some(files) = files.and_then(|field| field.texts(findings)) {
+        let file = |file: Text<'_>| file.place.document.resolve(file.text, home);
+        settings.known_hosts = files.into_iter().map(file).collect();
+    }
+    settings
+}
+
+/// Reads `[audit]`: the folder of the record.
+pub(super) fn audit(entries: &Entries<'_>, paths: &Paths, findings: &mut Findings) -> PathBuf {
+    let folder = entries.settings("audit").and_then(|section| {
+        section.allow(&["folder"], findings);
+        section.text("folder", findings)
+    });
+    let home = paths.home.as_deref();
+    folder.map_or_else(
+        || paths.audit(),
+        |folder| folder.place.document.resolve(folder.text, home),
+    )
+}
+
+/// Reads `[danger]`.
+pub(super) fn danger(
+    entries: &Entries<'_>,
+    home: Option<&Path>,
+    findings: &mut Findings,
+) -> Danger {
+    let Some(section) = entries.settings("danger") else {
+        return Danger::default();
+    };
+    section.allow(&["ca_file", "resolve"], findings);
+    for field in &section.fields {
+        guard(*field, findings);
+    }
+    Danger {
+        ca_file: ca_file(section, home, findings),
+        resolve: resolve(section, findings),
+    }
+}
+
+/// Somebody who can write these fields can read every token, so only the user may.
+fn guard(field: Field<'_>, findings: &mut Findings) {
+    let document = field.place.document;
+    let custody = document.custody;
+    if custody.shared || !(custody.by_user || custody.by_root) {
+        let path = document.path.display();
+        findings.wrong(
+            field.place,
+            "[danger] counts only in a file that you own and nobody else can write to",
+            format!("`chown \"$(id -u)\" {path}` and `chmod 600 {path}`"),
+        );
+    } else {
+        findings.odd(
+            field.place,
+            format!("danger.{} is set", field.name),
+            "whoever controls what it names can read your tokens and secrets; \
+             use it for a proxy of your own or for tests only",
+        );
+    }
+}
+
+fn ca_file(section: &Section<'_>, home: Option<&Path>, findings: &mut Findings) -> Option<PathBuf> {
+    let file = section.text("ca_file", findings)?;
+    let path = file.place.document.resolve(file.text, home);
+    if !path.is_file() {
+        findings.wrong(
+            file.place,
+            format!("ca_file {} is not a file", path.display()),
+            "name a file with certificates in PEM form",
+        );
+    }
+    Some(path)
+}
+
+fn resolve(section: &Section<'_>, findings: &mut Findings) -> Vec<(String, SocketAddr)> {
+    let Some(field) = section.field("resolve") else {
+        return Vec::new();
+    };
+    let Some(table) = field.section("danger.resolve".to_owned(), findings) else {
+        return Vec::new();
+    };
+    let read = |field: &Field<'_>| {
+        let host = field.name.to_ascii_lowercase();
+        if host.contains('*') || !matches!(Host::parse(&host), Ok(Host::Domain(_))) {
+            findings.wrong(
+                field.place,
+                format!("{host:?} is not the exact name of a host"),
+                "write \"name.example\" = \"127.0.0.1:8443\", one line for each host",
+            );
+            return None;
+        }
+        let address = field.text(findings)?;
+        let parsed = address.text.parse().ok();
+        if parsed.is_none() {
+            findings.wrong(
+                address.place,
+                format!("{:?} is not an address with a port", address.text),
+                "write it as \"127.0.0.1:8443\" or \"[::1]:8443\"",
+            );
+        }
+        Some((host, parsed?))
+    };
+    table.fields.iter().filter_map(read).collect()
+}
+
+fn known_hosts(home: Option<&Path>) -> Vec<PathBuf> {
+    let own = home.map(|home| home.join(".ssh/known_hosts"));
+    let system = PathBuf::from("/etc/ssh/ssh_known_hosts");
+    own.into_iter().chain([system]).collect()
+}
+
+/// sshd gives a login 120 s in all; an answer after that serves nobody.
+const ANSWER: Limits = Limits::new(1, 115);
+const APPROVAL: Limits = Limits::new(1, 24 * 3600);
+const PROPAGATION: Limits = Limits::new(1, 3600);

@@ -1,0 +1,503 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::document::{Custody, Layer};
+use super::*;
+use crate::catalog::testing::PUBLIC_KEY;
+use crate::catalog::{Kind, Permission, Reason, SignInMethod, Use};
+
+const OTHER_KEY: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHwf2HMM5TRXvo2SQJjsNkiDD5KqiiNjrGVv3UUh+mMT5RHxiRtOnlqvjhQtBq0VpmpCV/PwUdhOig4vkbqAcEc=";
+
+fn valid() -> String {
+    format!(
+        r#"[tenant.contoso]
+id = "contoso.onmicrosoft.com"
+client_id = "11111111-2222-3333-4444-555555555555"
+
+[window.linux-root]
+tenant = "contoso"
+group = "66666666-2222-3333-4444-555555555555"
+duration = "90m"
+reason = "{{program}} to {{user}}@{{host}}"
+
+[vault.linux]
+url = "https://kv-linux.vault.azure.net"
+window = "linux-root"
+
+[key.web]
+vault = "linux"
+secret = "web-root-ssh"
+public_key = "{PUBLIC_KEY}"
+hosts = ["web*.contoso.com"]
+
+[password.db01-root]
+vault = "linux"
+secret = "db01-root"
+user = "root"
+hosts = ["db01.contoso.com"]
+"#
+    )
+}
+
+fn paths() -> Paths {
+    Paths {
+        config: "/home/ann/.config/pimento/config.toml".into(),
+        managed: "/nowhere/managed.toml".into(),
+        runtime: "/run/user/7/pimento".into(),
+        state: "/home/ann/.local/state/pimento".into(),
+        home: Some("/home/ann".into()),
+    }
+}
+
+fn problems(text: &str) -> Vec<Problem> {
+    match Config::parse(text, &paths()) {
+        Err(ConfigError::Invalid(problems)) => problems,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The one problem of the valid file with `from` replaced by `to`.
+fn problem(from: &str, to: &str) -> Problem {
+    let text = valid();
+    assert!(text.contains(from), "{from}");
+    let mut problems = problems(&text.replacen(from, to, 1));
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems.remove(0)
+}
+
+fn changed(from: &str, to: &str) -> Config {
+    Config::parse(&valid().replacen(from, to, 1), &paths()).unwrap()
+}
+
+fn document(path: &str, layer: Layer, text: &str) -> Document {
+    let document = Document::from_text(Path::new(path), text);
+    Document { layer, ..document }
+}
+
+fn build(documents: &[Document]) -> Result<Config, ConfigError> {
+    Config::build(documents, &paths(), Findings::default())
+}
+
+#[test]
+fn a_valid_file_becomes_a_catalog_with_cautious_defaults() {
+    let config = Config::parse(&valid(), &paths()).unwrap();
+    assert_eq!(config.warnings(), []);
+    assert_eq!(config.tenants[0].sign_in, SignInMethod::Browser);
+    assert_eq!(config.windows[0].duration, SignedDuration::from_mins(90));
+    assert_eq!(
+        config.audit,
+        Path::new("/home/ann/.local/state/pimento/audit")
+    );
+    assert_eq!(config.agent.answer_within, Duration::from_secs(60));
+    assert_eq!(
+        config.agent.known_hosts,
+        [
+            Path::new("/home/ann/.ssh/known_hosts"),
+            Path::new("/etc/ssh/ssh_known_hosts")
+        ]
+    );
+    let names: Vec<&str> = config.catalog.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["web", "db01-root"]);
+    let Kind::Key(key) = &config.catalog.named("web").unwrap().kind else {
+        panic!("not a key");
+    };
+    assert_eq!(key.uses, [Use::Login]);
+    assert_eq!(key.unbound, Permission::Refuse);
+    assert_eq!(key.forwarded, Permission::Refuse);
+}
+
+#[test]
+fn a_problem_names_file_line_and_remedy() {
+    let problem = problem("window = \"linux-root\"", "window = \"linux-roott\"");
+    let expected = Problem {
+        file: paths().config,
+        line: Some(13),
+        what: "there is no window named \"linux-roott\"".to_owned(),
+        remedy: "did you mean \"linux-root\"?".to_owned(),
+    };
+    assert_eq!(problem, expected);
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_and_none_twice() {
+    let text = valid()
+        .replace(
+            "group = \"66666666-2222-3333-4444-555555555555\"",
+            "group = \"admins\"",
+        )
+        .replace("user = \"root\"", "usr = \"root\"")
+        .replace("web-root-ssh", "web/root");
+    let lines: Vec<Option<usize>> = problems(&text).iter().map(|it| it.line).collect();
+    // The vault and the credentials behind the wrong window are not reported as well.
+    assert_eq!(lines, [Some(7), Some(17), Some(24)]);
+}
+
+#[test]
+fn an_unknown_field_gets_the_nearest_name() {
+    let problem = problem("user = \"root\"", "usr = \"root\"");
+    assert_eq!(problem.what, "password db01-root has no field \"usr\"");
+    assert_eq!(problem.remedy, "did you mean user?");
+}
+
+#[test]
+fn an_unknown_section_gets_the_nearest_name() {
+    let problem = problem("[tenant.contoso]", "[agnet]\nx = 1\n[tenant.contoso]");
+    assert_eq!(problem.line, Some(1));
+    assert_eq!(problem.remedy, "did you mean agent?");
+}
+
+#[test]
+fn a_pasted_private_key_is_not_quoted_and_its_owner_is_told_to_rotate() {
+    for pasted in [
+        "\"-----BEGIN OPENSSH PRIVATE KEY-----\\nCANARY\"",
+        "-----BEGIN RSA PRIVATE KEY-----\nCANARY",
+        "\"\"\"\n-----BEGIN PRIVATE KEY-----\nCANARY\n\"\"\"",
+    ] {
+        let problem = problem(&format!("\"{PUBLIC_KEY}\""), pasted);
+        let text = problem.to_string();
+        assert!(!text.contains("CANARY"), "{text}");
+        assert!(text.contains("make a new one"), "{text}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_wrong_field_is_not_quoted() {
+    for (from, to) in [
+        ("user = \"root\"", "password = \"CANARY/1\""),
+        ("secret = \"db01-root\"", "secret = \"CANARY/1\""),
+        (
+            "secret = \"db01-root\"",
+            "secret = \"db01-root\"\nvalue = \"CANARY/1\"",
+        ),
+        (&format!("\"{PUBLIC_KEY}\""), "\"CANARY/1\""),
+        ("https://kv-linux", "https://ann:CANARY@kv-linux"),
+    ] {
+        let text = problem(from, to).to_string();
+        assert!(!text.contains("CANARY"), "{text}");
+    }
+}
+
+#[test]
+fn an_azure_cli_sign_in_for_a_pim_group_is_explained() {
+    let text = valid().replace(
+        "client_id = \"11111111-2222-3333-4444-555555555555\"",
+        "sign_in = \"azure-cli\"",
+    );
+    let problems = problems(&text);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert!(problems[0].what.contains("AADSTS65002"), "{}", problems[0]);
+    assert!(problems[0].remedy.contains("sign_in = \"browser\""));
+}
+
+#[test]
+fn what_is_not_supported_yet_says_so() {
+    for (from, to) in [
+        ("client_id", "sign_in = \"workload-identity\"\nclient_id"),
+        ("client_id", "sign_in = \"client-certificate\"\nclient_id"),
+        ("group = ", "role = \"Reader\"\ngroup = "),
+        ("secret = \"web-root-ssh\"", "key = \"web\""),
+        ("secret = \"web-root-ssh\"", "certificate = { ca = \"x\" }"),
+    ] {
+        let problem = problem(from, to);
+        assert!(problem.what.contains("not supported yet"), "{problem}");
+    }
+}
+
+#[test]
+fn a_browser_sign_in_needs_a_client_id() {
+    let problem = problem("client_id = \"11111111-2222-3333-4444-555555555555\"\n", "");
+    assert!(problem.remedy.contains("docs/azure-setup.md"), "{problem}");
+}
+
+#[test]
+fn a_token_cannot_be_sent_to_a_host_that_is_not_microsofts() {
+    for url in [
+        "https://kv-linux.vault.azure.net.example.com",
+        "https://vault.azure.net.evil",
+        "https://evilvault.azure.net",
+        "https://127.0.0.1",
+    ] {
+        let problem = problem("https://kv-linux.vault.azure.net", url);
+        assert!(problem.what.contains("none of Microsoft's"), "{problem}");
+    }
+    for url in [
+        "http://kv-linux.vault.azure.net",
+        "https://kv-linux.vault.azure.net/secrets",
+        "https://kv-linux.vault.azure.net?x=1",
+        "kv-linux",
+    ] {
+        let problem = problem("https://kv-linux.vault.azure.net", url);
+        assert!(problem.what.contains("a host alone"), "{problem}");
+    }
+}
+
+#[test]
+fn a_host_named_in_danger_is_allowed_and_warned_about() {
+    let text = valid().replace("kv-linux.vault.azure.net", "vault.test")
+        + "[danger]\nresolve = { \"vault.test\" = \"127.0.0.1:8443\" }\n";
+    let config = Config::parse(&text, &paths()).unwrap();
+    let resolve = [("vault.test".to_owned(), "127.0.0.1:8443".parse().unwrap())];
+    assert_eq!(config.danger.resolve, resolve);
+    assert_eq!(config.warnings().len(), 1);
+    assert!(config.warnings()[0].what.contains("danger.resolve"));
+}
+
+#[test]
+fn danger_in_a_file_that_others_can_write_is_refused() {
+    let text = valid() + "[danger]\nresolve = {}\n";
+    for (by_user, shared) in [(true, true), (false, false)] {
+        let by_root = false;
+        let custody = Custody {
+            by_root,
+            by_user,
+            shared,
+        };
+        let document = document("/c.toml", Layer::User, &text);
+        let error = build(&[Document {
+            custody,
+            ..document
+        }])
+        .unwrap_err();
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+    }
+}
+
+#[test]
+fn a_pattern_or_a_bare_address_is_no_name_for_resolve() {
+    for (host, address) in [
+        ("*.vault.azure.net", "127.0.0.1:1"),
+        ("127.0.0.1", "127.0.0.1:1"),
+        ("kv.vault.azure.net", "127.0.0.1"),
+        ("kv.vault.azure.net", "localhost:1"),
+    ] {
+        let text = valid() + &format!("[danger]\nresolve = {{ \"{host}\" = \"{address}\" }}\n");
+        assert_eq!(problems(&text).len(), 1, "{host} {address}");
+    }
+}
+
+#[test]
+fn spans_of_time_are_friendly_or_iso_and_bounded() {
+    for (text, minutes) in [("1h 30m", 90), ("PT2H", 120), ("8 hours", 480), ("300s", 5)] {
+        let config = changed("90m", text);
+        assert_eq!(
+            config.windows[0].duration,
+            SignedDuration::from_mins(minutes)
+        );
+    }
+    for bad in ["90", "1 fortnight", "25h", "-1h", "0s", ""] {
+        let problem = problem("90m", bad);
+        assert_eq!(problem.line, Some(8), "{bad}");
+    }
+}
+
+#[test]
+fn a_window_shorter_than_pim_accepts_is_a_warning() {
+    let config = changed("90m", "20s");
+    assert_eq!(config.warnings().len(), 1);
+    assert!(config.warnings()[0].remedy.contains("5 minutes"));
+}
+
+#[test]
+fn a_reason_has_known_placeholders() {
+    let config = changed("{program} to {user}@{host}", "ask");
+    assert_eq!(config.windows[0].reason, Reason::Ask);
+    let problem = problem("{program}", "{programm}");
+    assert_eq!(problem.remedy, "did you mean {program}?");
+}
+
+#[test]
+fn a_public_key_that_a_vault_cannot_serve_is_refused() {
+    let sk = "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAICFo/k5LU8863u66YC9eUO2170QduohPURkQnbLa/dczAAAABHNzaDo=";
+    let rsa_1024 = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ";
+    for (key, word) in [
+        (sk, "FIDO"),
+        (rsa_1024, "not an OpenSSH"),
+        ("", "not an OpenSSH"),
+    ] {
+        let problem = problem(PUBLIC_KEY, key);
+        assert!(problem.what.contains(word), "{problem}");
+    }
+}
+
+#[test]
+fn two_keys_with_one_public_half_are_a_mistake() {
+    let again = format!(
+        "[key.again]\nvault = \"linux\"\nsecret = \"s\"\npublic_key = \"{PUBLIC_KEY} comment\"\n"
+    );
+    let problems = problems(&(valid() + &again));
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0].what.contains("web and again"),
+        "{}",
+        problems[0]
+    );
+    let other = again.replace(PUBLIC_KEY, OTHER_KEY);
+    assert!(Config::parse(&(valid() + &other), &paths()).is_ok());
+}
+
+#[test]
+fn keys_and_passwords_share_their_names() {
+    let text = valid().replace("[password.db01-root]", "[password.web]");
+    let problems = problems(&text);
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0].what.contains("config.toml:15"),
+        "{}",
+        problems[0]
+    );
+}
+
+#[test]
+fn hosts_that_allow_nothing_are_refused() {
+    for hosts in [
+        "[]",
+        "[\"!web1\"]",
+        "[\"a b\"]",
+        "[\"a,b\"]",
+        "[\"\"]",
+        "\"web\"",
+    ] {
+        let problem = problem("[\"web*.contoso.com\"]", hosts);
+        assert_eq!(problem.line, Some(19), "{hosts}");
+    }
+}
+
+#[test]
+fn a_thing_configured_in_two_files_names_both_places() {
+    let second = "[vault.linux]\nurl = \"https://kv-2.vault.azure.net\"\nwindow = \"linux-root\"\n";
+    let files = [
+        document("/a.toml", Layer::User, &valid()),
+        document("/b.toml", Layer::Team, second),
+    ];
+    let text = build(&files).unwrap_err().to_string();
+    assert!(text.contains("/b.toml:1"), "{text}");
+    assert!(text.contains("/a.toml:11"), "{text}");
+}
+
+#[test]
+fn the_managed_file_wins_and_the_user_is_told() {
+    let managed = "[vault.linux]\nurl = \"https://kv-2.vault.azure.net\"\nwindow = \"linux-root\"\n\
+                   [agent]\nanswer_within = \"30s\"\n";
+    let own = valid() + "[agent]\nanswer_within = \"50s\"\npropagation = \"10m\"\n";
+    let files = [
+        document("/a.toml", Layer::User, &own),
+        document("/m.toml", Layer::Managed, managed),
+    ];
+    let config = build(&files).unwrap();
+    assert_eq!(config.vaults.len(), 1);
+    assert_eq!(
+        config.vaults[0].url.host_str(),
+        Some("kv-2.vault.azure.net")
+    );
+    assert_eq!(config.agent.answer_within, Duration::from_secs(30));
+    assert_eq!(config.agent.propagation, Duration::from_secs(600));
+    assert_eq!(config.warnings().len(), 2, "{:?}", config.warnings());
+    let source = &config.catalog.named("web").unwrap().source;
+    assert_eq!(source, Path::new("/a.toml"));
+}
+
+#[test]
+fn no_file_at_all_points_to_the_demo_and_the_guide() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths {
+        config: folder.path().join("config.toml"),
+        ..paths()
+    };
+    let text = report(&paths);
+    assert!(text.contains("pimento demo"), "{text}");
+    assert!(text.contains("docs/azure-setup.md"), "{text}");
+}
+
+#[test]
+fn drop_ins_and_included_files_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    };
+    let text = valid();
+    let (access, credentials) = text.split_once("[key.web]").unwrap();
+    write("config.toml", "include = [\"team/access.toml\"]\n");
+    write("config.d/20.toml", &format!("[key.web]{credentials}"));
+    write("config.d/ignored.txt", "not TOML");
+    write("team/access.toml", access);
+    let paths = Paths {
+        config: folder.path().join("config.toml"),
+        ..paths()
+    };
+    let config = Config::load(&paths).unwrap();
+    assert_eq!(config.files.len(), 3);
+    assert_eq!(config.catalog.iter().count(), 2);
+    let text = report(&paths);
+    assert!(text.contains("1 keys, 1 passwords"), "{text}");
+
+    write("config.d/30.toml", "include = [\"absent.toml\"]\n");
+    let text = Config::load(&paths).unwrap_err().to_string();
+    assert!(text.contains("30.toml:1: cannot include"), "{text}");
+}
+
+#[test]
+fn a_managed_file_that_others_can_write_is_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths {
+        config: folder.path().join("config.toml"),
+        managed: folder.path().join("managed.toml"),
+        ..paths()
+    };
+    fs::write(&paths.managed, valid()).unwrap();
+    fs::set_permissions(&paths.managed, fs::Permissions::from_mode(0o666)).unwrap();
+    let text = Config::load(&paths).unwrap_err().to_string();
+    assert!(text.contains("cannot be trusted"), "{text}");
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_refused_with_its_line() {
+    let problem = problem("[vault.linux]", "[vault.linux");
+    assert_eq!(problem.line, Some(11));
+    assert!(problem.what.contains("not TOML"), "{problem}");
+}
+
+#[test]
+fn a_bare_field_in_a_group_of_names_is_explained() {
+    let problem = problem("[vault.linux]", "[vault]\nurl = \"x\"\n[vault.linux]");
+    assert!(
+        problem.what.contains("holds only named tables"),
+        "{problem}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,200}") {
+        drop(Config::parse(&text, &paths()));
+    }
+
+    #[test]
+    fn no_mutation_of_a_valid_file_makes_the_parser_panic(
+        at in any::<prop::sample::Index>(),
+        cut in 0usize..20,
+        insert in "\\PC{0,8}",
+    ) {
+        let characters: Vec<char> = valid().chars().collect();
+        let at = at.index(characters.len());
+        let head = characters.iter().take(at);
+        let tail = characters.iter().skip(at + cut);
+        let text: String = head.copied().chain(insert.chars()).chain(tail.copied()).collect();
+        match Config::parse(&text, &paths()) {
+            Ok(_) => {}
+            Err(ConfigError::Absent(path)) => prop_assert!(false, "{path:?}"),
+            Err(ConfigError::Invalid(problems)) => {
+                let lines = text.lines().count() + 1;
+                prop_assert!(!problems.is_empty());
+                prop_assert!(problems.iter().all(|it| it.line.is_none_or(|line| line <= lines)));
+            }
+        }
+    }
+}
