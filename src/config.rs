@@ -28,7 +28,7 @@ mod problem;
 mod section;
 mod settings;
 mod span;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
 
 /// Everything that is configured. A value of this type has no dangling name and no doubtful field.

@@ -1,15 +1,16 @@
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::document::{Custody, Layer};
+use super::document::Layer;
 use super::*;
 use crate::catalog::testing::PUBLIC_KEY;
 use crate::catalog::{Kind, Permission, Reason, SignInMethod, Use};
+
+mod files;
+mod hosts;
 
 const OTHER_KEY: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHwf2HMM5TRXvo2SQJjsNkiDD5KqiiNjrGVv3UUh+mMT5RHxiRtOnlqvjhQtBq0VpmpCV/PwUdhOig4vkbqAcEc=";
 
@@ -215,72 +216,6 @@ fn a_browser_sign_in_needs_a_client_id() {
 }
 
 #[test]
-fn a_token_cannot_be_sent_to_a_host_that_is_not_microsofts() {
-    for url in [
-        "https://kv-linux.vault.azure.net.example.com",
-        "https://vault.azure.net.evil",
-        "https://evilvault.azure.net",
-        "https://127.0.0.1",
-    ] {
-        let problem = problem("https://kv-linux.vault.azure.net", url);
-        assert!(problem.what.contains("none of Microsoft's"), "{problem}");
-    }
-    for url in [
-        "http://kv-linux.vault.azure.net",
-        "https://kv-linux.vault.azure.net/secrets",
-        "https://kv-linux.vault.azure.net?x=1",
-        "kv-linux",
-    ] {
-        let problem = problem("https://kv-linux.vault.azure.net", url);
-        assert!(problem.what.contains("a host alone"), "{problem}");
-    }
-}
-
-#[test]
-fn a_host_named_in_danger_is_allowed_and_warned_about() {
-    let text = valid().replace("kv-linux.vault.azure.net", "vault.test")
-        + "[danger]\nresolve = { \"vault.test\" = \"127.0.0.1:8443\" }\n";
-    let config = Config::parse(&text, &paths()).unwrap();
-    let resolve = [("vault.test".to_owned(), "127.0.0.1:8443".parse().unwrap())];
-    assert_eq!(config.danger.resolve, resolve);
-    assert_eq!(config.warnings().len(), 1);
-    assert!(config.warnings()[0].what.contains("danger.resolve"));
-}
-
-#[test]
-fn danger_in_a_file_that_others_can_write_is_refused() {
-    let text = valid() + "[danger]\nresolve = {}\n";
-    for (by_user, shared) in [(true, true), (false, false)] {
-        let by_root = false;
-        let custody = Custody {
-            by_root,
-            by_user,
-            shared,
-        };
-        let document = document("/c.toml", Layer::User, &text);
-        let error = build(&[Document {
-            custody,
-            ..document
-        }])
-        .unwrap_err();
-        assert!(error.to_string().contains("chmod 600"), "{error}");
-    }
-}
-
-#[test]
-fn a_pattern_or_a_bare_address_is_no_name_for_resolve() {
-    for (host, address) in [
-        ("*.vault.azure.net", "127.0.0.1:1"),
-        ("127.0.0.1", "127.0.0.1:1"),
-        ("kv.vault.azure.net", "127.0.0.1"),
-        ("kv.vault.azure.net", "localhost:1"),
-    ] {
-        let text = valid() + &format!("[danger]\nresolve = {{ \"{host}\" = \"{address}\" }}\n");
-        assert_eq!(problems(&text).len(), 1, "{host} {address}");
-    }
-}
-
-#[test]
 fn spans_of_time_are_friendly_or_iso_and_bounded() {
     for (text, minutes) in [("1h 30m", 90), ("PT2H", 120), ("8 hours", 480), ("300s", 5)] {
         let config = changed("90m", text);
@@ -365,96 +300,6 @@ fn hosts_that_allow_nothing_are_refused() {
         let problem = problem("[\"web*.contoso.com\"]", hosts);
         assert_eq!(problem.line, Some(19), "{hosts}");
     }
-}
-
-#[test]
-fn a_thing_configured_in_two_files_names_both_places() {
-    let second = "[vault.linux]\nurl = \"https://kv-2.vault.azure.net\"\nwindow = \"linux-root\"\n";
-    let files = [
-        document("/a.toml", Layer::User, &valid()),
-        document("/b.toml", Layer::Team, second),
-    ];
-    let text = build(&files).unwrap_err().to_string();
-    assert!(text.contains("/b.toml:1"), "{text}");
-    assert!(text.contains("/a.toml:11"), "{text}");
-}
-
-#[test]
-fn the_managed_file_wins_and_the_user_is_told() {
-    let managed = "[vault.linux]\nurl = \"https://kv-2.vault.azure.net\"\nwindow = \"linux-root\"\n\
-                   [agent]\nanswer_within = \"30s\"\n";
-    let own = valid() + "[agent]\nanswer_within = \"50s\"\npropagation = \"10m\"\n";
-    let files = [
-        document("/a.toml", Layer::User, &own),
-        document("/m.toml", Layer::Managed, managed),
-    ];
-    let config = build(&files).unwrap();
-    assert_eq!(config.vaults.len(), 1);
-    assert_eq!(
-        config.vaults[0].url.host_str(),
-        Some("kv-2.vault.azure.net")
-    );
-    assert_eq!(config.agent.answer_within, Duration::from_secs(30));
-    assert_eq!(config.agent.propagation, Duration::from_secs(600));
-    assert_eq!(config.warnings().len(), 2, "{:?}", config.warnings());
-    let source = &config.catalog.named("web").unwrap().source;
-    assert_eq!(source, Path::new("/a.toml"));
-}
-
-#[test]
-fn no_file_at_all_points_to_the_demo_and_the_guide() {
-    let folder = tempfile::tempdir().unwrap();
-    let paths = Paths {
-        config: folder.path().join("config.toml"),
-        ..paths()
-    };
-    let text = report(&paths);
-    assert!(text.contains("pimento demo"), "{text}");
-    assert!(text.contains("docs/azure-setup.md"), "{text}");
-}
-
-#[test]
-fn drop_ins_and_included_files_are_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    };
-    let text = valid();
-    let (access, credentials) = text.split_once("[key.web]").unwrap();
-    write("config.toml", "include = [\"team/access.toml\"]\n");
-    write("config.d/20.toml", &format!("[key.web]{credentials}"));
-    write("config.d/ignored.txt", "not TOML");
-    write("team/access.toml", access);
-    let paths = Paths {
-        config: folder.path().join("config.toml"),
-        ..paths()
-    };
-    let config = Config::load(&paths).unwrap();
-    assert_eq!(config.files.len(), 3);
-    assert_eq!(config.catalog.iter().count(), 2);
-    let text = report(&paths);
-    assert!(text.contains("1 keys, 1 passwords"), "{text}");
-
-    write("config.d/30.toml", "include = [\"absent.toml\"]\n");
-    let text = Config::load(&paths).unwrap_err().to_string();
-    assert!(text.contains("30.toml:1: cannot include"), "{text}");
-}
-
-#[test]
-fn a_managed_file_that_others_can_write_is_not_trusted() {
-    let folder = tempfile::tempdir().unwrap();
-    let paths = Paths {
-        config: folder.path().join("config.toml"),
-        managed: folder.path().join("managed.toml"),
-        ..paths()
-    };
-    fs::write(&paths.managed, valid()).unwrap();
-    fs::set_permissions(&paths.managed, fs::Permissions::from_mode(0o666)).unwrap();
-    let text = Config::load(&paths).unwrap_err().to_string();
-    assert!(text.contains("cannot be trusted"), "{text}");
 }
 
 #[test]
