@@ -113,6 +113,16 @@ fn a_valid_file_becomes_a_catalog_with_cautious_defaults() {
 }
 
 #[test]
+fn the_example_of_the_documents_is_valid_and_without_warnings() {
+    let page = include_str!("../../docs/configuration.md");
+    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let config = Config::parse(example, &paths()).unwrap();
+    assert_eq!(config.warnings(), []);
+    assert_eq!(config.catalog.iter().count(), 2);
+}
+
+#[test]
 fn a_problem_names_file_line_and_remedy() {
     let problem = problem("window = \"linux-root\"", "window = \"linux-roott\"");
     let expected = Problem {
