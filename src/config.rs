@@ -101,6 +101,8 @@ impl Config {
         }
         let mut config = read(&entries, paths, &mut findings);
         if !findings.problems.is_empty() {
+            let place = |it: &Problem| (it.file.clone(), it.line);
+            findings.problems.sort_by_key(place);
             return Err(ConfigError::Invalid(findings.problems));
         }
         config.files = documents.iter().map(|file| file.path.clone()).collect();
