@@ -43,6 +43,28 @@ fn token_operation(form: &Form) -> &'static str {
 
 impl World {
     pub(super) fn entra(&mut self, operation: &str, request: &Request) -> Reply {
+        let reply = self.entra_answer(operation, request);
+        if operation == "entra.discovery" || operation == "entra.keys" {
+            return reply;
+        }
+        reply
+            .with("Cache-Control", "no-store, no-cache")
+            .with("Expires", "-1")
+            .with("P3P", "CP=\"DSP CUR OTPi IND OTRi ONL FIN\"")
+            .with("Pragma", "no-cache")
+            .with(
+                "Strict-Transport-Security",
+                "max-age=31536000; includeSubDomains",
+            )
+            .with("X-Content-Type-Options", "nosniff")
+            .with("X-XSS-Protection", "0")
+            .with("x-ms-clitelem", "1,0,0,,")
+            .with("x-ms-ests-server", "2.1.0 - emulator")
+            .with("x-ms-request-id", Uuid::new_v4().to_string())
+            .with("x-ms-srs", "1.P")
+    }
+
+    fn entra_answer(&mut self, operation: &str, request: &Request) -> Reply {
         match operation {
             "entra.instance" => Reply::json(200, &instance(&self.scenario.tenant.id)),
             "entra.discovery" => self.discovery(request),
@@ -211,12 +233,10 @@ impl World {
             "cancel" => self.decline_device(&user_code),
             _ => self.sign_in_device(&user_code, &user.name),
         };
-        let text = if decided {
-            "You can close this window now."
-        } else {
-            "That code is not right."
-        };
-        Reply::html(200, pages::device(text))
+        if decided {
+            return Reply::html(200, pages::done("You can close this window now."));
+        }
+        Reply::html(200, pages::device("That code is not right."))
     }
 
     fn token(&mut self, request: &Request) -> Result<Reply, Problem> {
@@ -362,12 +382,12 @@ impl World {
         let scope = self.scope(&grant, form.get("scope").unwrap_or(&grant.scope))?;
         let claims = form.get("claims").unwrap_or_default();
         // Only an interactive sign-in can satisfy a context that the grant does not have yet.
-        if let Some(context) = asked_context(claims) {
-            if grant.acrs.as_deref() != Some(&context) {
-                return Err(Problem::interaction(&context));
-            }
+        if let Some(context) = asked_context(claims)
+            && grant.acrs.as_deref() != Some(&context)
+        {
+            return Err(Problem::interaction(&context));
         }
-        let access_token = self.access_token(&grant, &user, &scope, claims.contains("cp1"));
+        let access_token = self.access_token(&grant, &user, &scope, announces_cp1(claims));
         let refresh_token = format!("1.{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let tenant = &self.scenario.tenant.id;
         let full: Vec<String> = scope
@@ -399,9 +419,7 @@ impl World {
                 revoked: false,
             },
         );
-        Ok(Reply::json(200, &body)
-            .with("Cache-Control", "no-store, no-cache")
-            .with("Pragma", "no-cache"))
+        Ok(Reply::json(200, &body))
     }
 
     /// The one resource of a request, and what the tenant consented to of what it names.
@@ -468,6 +486,16 @@ fn asked_context(claims: &str) -> Option<String> {
         .pointer("/access_token/acrs/value")?
         .as_str()
         .map(str::to_owned)
+}
+
+/// Whether the client can handle claims challenges; msal spells the capability `CP1`.
+fn announces_cp1(claims: &str) -> bool {
+    let claims: Value = serde_json::from_str(claims).unwrap_or_default();
+    let named = claims
+        .pointer("/access_token/xms_cc/values")
+        .and_then(Value::as_array);
+    let mut named = named.into_iter().flatten().filter_map(Value::as_str);
+    named.any(|name| name.eq_ignore_ascii_case("cp1"))
 }
 
 /// A loopback address matches whatever its port (RFC 8252, section 7.3); everything else exactly.
@@ -545,6 +573,20 @@ mod tests {
         assert!(!redirect_allowed(&known, "http://localhost:4711/x"));
         assert!(!redirect_allowed(&known, "http://evil.example"));
         assert!(!redirect_allowed(&known, "nonsense"));
+    }
+
+    #[test]
+    fn the_capability_counts_in_either_spelling_and_only_where_it_belongs() {
+        assert!(announces_cp1(
+            r#"{"access_token":{"xms_cc":{"values":["CP1"]}}}"#
+        ));
+        assert!(announces_cp1(
+            r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#
+        ));
+        assert!(!announces_cp1(
+            r#"{"id_token":{"xms_cc":{"values":["cp1"]}}}"#
+        ));
+        assert!(!announces_cp1("cp1"));
     }
 
     #[test]

@@ -103,6 +103,7 @@ impl World {
             .with("request-id", request_id.clone())
             .with("client-request-id", id.unwrap_or(request_id))
             .with("Cache-Control", "no-cache")
+            .with("x-ms-ags-diagnostic", DIAGNOSTIC)
             .with("Strict-Transport-Security", "max-age=31536000")
     }
 
@@ -484,6 +485,9 @@ fn no_scope(needed: &[&str]) -> PimError {
     });
     (403, "UnknownError", inner.to_string())
 }
+
+/// Graph names the machine that answered.
+const DIAGNOSTIC: &str = r#"{"ServerInfo":{"DataCenter":"Loopback","Slice":"E","Ring":"5","ScaleUnit":"000","RoleInstance":"EMULATOR"}}"#;
 
 /// Whether a group is known under that policy scope.
 fn scoped<'a>(groups: &'a [Group], id: &str) -> Option<&'a Group> {

@@ -1,7 +1,5 @@
 //! Key Vault's data plane: secrets and keys, with RBAC from the presented token.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -10,6 +8,8 @@ use super::http::{Reply, Request};
 use super::scenario::{Role, Vault};
 use super::tokens::{Caller, TokenProblem};
 use super::world::{SecretVersion, World, new_version};
+
+mod keys;
 
 /// The operation behind a request to a vault.
 pub(super) fn operation(request: &Request) -> Option<&'static str> {
@@ -93,6 +93,11 @@ impl World {
         if let Some(id) = id {
             reply = reply.with("x-ms-client-request-id", id);
         }
+        // Names the role assignment that let the caller in; errors of an authorised caller lack it.
+        if reply.status < 300 {
+            let assignment = Uuid::new_v4().simple().to_string();
+            reply = reply.with("x-ms-keyvault-rbac-assignment-id", assignment);
+        }
         reply
     }
 
@@ -142,6 +147,7 @@ impl World {
             "vault.secrets.list" => Ok(self.list_secrets(vault, request)),
             "vault.key.sign" => self.sign(vault, &name, version, request),
             "vault.keys.list" => Ok(self.list_keys(vault, request)),
+            "vault.key.versions" => self.key_versions(vault, &name, request),
             _ => self.get_key(vault, &name, version),
         }
     }
@@ -288,7 +294,9 @@ impl World {
             .query("$skiptoken")
             .and_then(|text| text.parse().ok())
             .unwrap_or_default();
-        let next = (items.len() > skip + size).then(|| {
+        let page: Vec<Value> = items.into_iter().skip(skip).take(size).collect();
+        // A full page has a link even where nothing follows: it then leads to an empty one.
+        let next = (page.len() == size).then(|| {
             let version = request.query("api-version").unwrap_or_default();
             let path = request.path.trim_end_matches('/');
             format!(
@@ -296,84 +304,7 @@ impl World {
                 skip + size
             )
         });
-        let page: Vec<Value> = items.into_iter().skip(skip).take(size).collect();
         Reply::json(200, &json!({"value": page, "nextLink": next}))
-    }
-
-    fn get_key(&self, vault: &str, name: &str, version: Option<&str>) -> Result<Reply, Refused> {
-        let at = (vault.to_owned(), name.to_owned());
-        let key = self
-            .keys
-            .get(&at)
-            .ok_or_else(|| not_found("key", "KeyNotFound", name))?;
-        if version.is_some_and(|wanted| wanted != "versions" && wanted != key.version) {
-            return Err(not_found("key", "KeyNotFound", name));
-        }
-        let mut jwk = key.jwk();
-        jwk.insert("kid".to_owned(), json!(key_id(vault, name, &key.version)));
-        let created = key.created.as_second();
-        Ok(Reply::json(
-            200,
-            &json!({
-                "key": jwk,
-                "attributes": {
-                    "enabled": key.enabled, "created": created, "updated": created,
-                    "recoveryLevel": "Recoverable+Purgeable", "recoverableDays": 90,
-                },
-                "tags": {},
-            }),
-        ))
-    }
-
-    fn list_keys(&self, vault: &str, request: &Request) -> Reply {
-        let mine = self.keys.iter().filter(|((of, _), _)| of == vault);
-        let items = mine.map(|((_, name), key)| {
-            let created = key.created.as_second();
-            json!({
-                "kid": format!("https://{vault}.vault.azure.net/keys/{name}"),
-                "attributes": {
-                    "enabled": key.enabled, "created": created, "updated": created,
-                    "recoveryLevel": "Recoverable+Purgeable", "recoverableDays": 90,
-                },
-                "tags": {},
-            })
-        });
-        self.pages(vault, request, items.collect())
-    }
-
-    fn sign(
-        &self,
-        vault: &str,
-        name: &str,
-        version: Option<&str>,
-        request: &Request,
-    ) -> Result<Reply, Refused> {
-        let bad = |text: &str| Refused(400, "BadParameter", None, text.to_owned());
-        let at = (vault.to_owned(), name.to_owned());
-        let key = self
-            .keys
-            .get(&at)
-            .ok_or_else(|| not_found("key", "KeyNotFound", name))?;
-        if version.is_some_and(|wanted| wanted != key.version) {
-            return Err(not_found("key", "KeyNotFound", name));
-        }
-        if !key.enabled {
-            let text = "Operation sign is not allowed on a disabled key.".to_owned();
-            return Err(Refused(403, "Forbidden", Some("KeyDisabled"), text));
-        }
-        let body = request.json().ok_or(bad("The request body is not JSON."))?;
-        let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-        let digest = URL_SAFE_NO_PAD.decode(text("value").trim_end_matches('='));
-        let digest = digest.map_err(|_| bad("Property value is not base64url."))?;
-        let signature = key.sign(text("alg"), &digest);
-        let signature = signature.ok_or(bad("Key and signing algorithm are incompatible."))?;
-        Ok(Reply::json(
-            200,
-            &json!({
-                "kid": key_id(vault, name, &key.version),
-                "value": URL_SAFE_NO_PAD.encode(signature),
-            }),
-        ))
     }
 }
 
@@ -407,15 +338,14 @@ fn secret_item(
     let mut item = Map::new();
     item.insert("id".to_owned(), json!(id));
     item.insert("attributes".to_owned(), attributes);
-    item.insert("tags".to_owned(), json!(found.tags));
+    // A secret that never had tags has no member of that name.
+    if !found.tags.is_empty() {
+        item.insert("tags".to_owned(), json!(found.tags));
+    }
     if let Some(content_type) = &found.content_type {
         item.insert("contentType".to_owned(), json!(content_type));
     }
     item
-}
-
-fn key_id(vault: &str, name: &str, version: &str) -> String {
-    format!("https://{vault}.vault.azure.net/keys/{name}/{version}")
 }
 
 fn is_name(name: &str) -> bool {

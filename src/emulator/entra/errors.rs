@@ -122,7 +122,4 @@ pub(super) fn refuse(now: Timestamp, request: &Request, problem: &Problem) -> Re
         }
     }
     Reply::json(problem.status, &body)
-        .with("Cache-Control", "no-store, no-cache")
-        .with("Pragma", "no-cache")
-        .with("x-ms-request-id", trace)
 }

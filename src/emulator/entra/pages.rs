@@ -28,6 +28,11 @@ pub(super) fn device(text: &str) -> String {
     ))
 }
 
+/// The page where nothing is left to do.
+pub(super) fn done(text: &str) -> String {
+    page(&format!("<h1>Done</h1><p>{}</p>", escape(text)))
+}
+
 /// The page for a request that cannot be answered with a redirect.
 pub(super) fn error(code: u32, text: &str) -> String {
     page(&format!(
