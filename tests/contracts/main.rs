@@ -14,8 +14,19 @@
 //! What leaves: a pass, or the operation, the member and the rule that was broken.
 //! What never happens here: a judgement by the project's own reading of the service.
 
+#[cfg(feature = "emulator")]
+mod conversations;
+#[cfg(feature = "emulator")]
+mod entra;
+#[cfg(feature = "emulator")]
+mod errors;
+mod members;
 mod openapi;
 mod openapi_tests;
+#[cfg(feature = "emulator")]
+mod recordings;
 mod shape;
 mod source;
 mod template;
+#[cfg(feature = "emulator")]
+mod wire;

@@ -16,16 +16,7 @@ use crate::source;
 use crate::template::best_template;
 
 /// The base under which every description is known to the schema resolver.
-const BASE: &str = "contract:///";
-/// The `$ref`s of these five types name objects that the service sends whole.
-const WHOLE: [&str; 5] = [
-    "microsoft.graph.privilegedAccessGroupAssignmentSchedule",
-    "microsoft.graph.privilegedAccessGroupAssignmentScheduleInstance",
-    "microsoft.graph.privilegedAccessGroupAssignmentScheduleRequest",
-    "microsoft.graph.privilegedAccessGroupEligibilitySchedule",
-    "microsoft.graph.privilegedAccessGroupEligibilityScheduleInstance",
-];
-
+pub(crate) const BASE: &str = "contract:///";
 #[derive(Clone, Copy, PartialEq)]
 enum Dialect {
     /// OpenAPI 3.1: JSON Schema 2020-12, validated as is.
@@ -46,7 +37,7 @@ pub struct Exchange<'a> {
 
 /// All descriptions in the contract folder.
 pub struct Descriptions {
-    files: BTreeMap<String, Value>,
+    pub(crate) files: BTreeMap<String, Value>,
 }
 
 #[derive(Clone)]
@@ -110,6 +101,10 @@ impl Descriptions {
             .ok_or_else(|| format!("{place}: no body where one is described"))?;
         self.validate(operation.dialect, &reference, body)
             .map_err(|error| format!("{place}: {error}"))?;
+        if operation.dialect == Dialect::Swagger {
+            self.only_described(operation.file, schema, body)
+                .map_err(|error| format!("{place}: {error}"))?;
+        }
         if operation.dialect == Dialect::Graph && !selects(exchange.url) {
             self.whole(schema, body)
                 .map_err(|error| format!("{place}: {error}"))?;
@@ -165,26 +160,34 @@ impl Descriptions {
             (Dialect::Swagger, parts.as_slice(), url.path())
         };
         let path = path.replace("%27", "'");
+        let verb = method.to_lowercase();
+        let mut best: Option<(usize, Operation<'_>)> = None;
         for part in parts {
             for (file, document) in self.files.iter().filter(|(file, _)| file.starts_with(part)) {
-                if let Some(template) = best_template(document, method, &path) {
-                    let method = method.to_lowercase();
-                    let pointer = format!("/paths/{}/{method}", escape(template));
-                    let node = document
-                        .pointer(&pointer)
-                        .ok_or("a template without node")?;
-                    return Ok(Operation {
+                let Some((literals, template)) = best_template(document, &verb, &path) else {
+                    continue;
+                };
+                // The more literal template is meant, and the newer description at a tie.
+                if best.as_ref().is_some_and(|(known, _)| *known >= literals) {
+                    continue;
+                }
+                let pointer = format!("/paths/{}/{verb}", escape(template));
+                let node = document
+                    .pointer(&pointer)
+                    .ok_or("a template without node")?;
+                best = Some((
+                    literals,
+                    Operation {
                         file,
                         dialect,
                         pointer,
                         node,
-                    });
-                }
+                    },
+                ));
             }
         }
-        Err(format!(
-            "{method} {url}: no description has this path and method"
-        ))
+        best.map(|(_, operation)| operation)
+            .ok_or_else(|| format!("{method} {url}: no description has this path and method"))
     }
 
     /// The schema node of a response, and the reference under which the validator finds it.
@@ -235,7 +238,7 @@ impl Descriptions {
     }
 
     /// The node itself, or the one its `$ref` leads to.
-    fn follow<'a>(&'a self, file: &str, node: &'a Value) -> Option<&'a Value> {
+    pub(crate) fn follow<'a>(&'a self, file: &str, node: &'a Value) -> Option<&'a Value> {
         let Some(reference) = node["$ref"].as_str() else {
             return Some(node);
         };
@@ -278,59 +281,6 @@ impl Descriptions {
             Err(broken.join("; "))
         }
     }
-
-    /// Without `$select` the five types carry every structural property, null or not.
-    fn whole(&self, schema: &Value, body: &Value) -> Result<(), String> {
-        let Some(node) = self.follow("graph/pim-groups.openapi.json", schema) else {
-            return Ok(());
-        };
-        let (type_name, items) = match node.pointer("/properties/value/items/$ref") {
-            Some(reference) => (
-                name_of(reference),
-                body["value"].as_array().cloned().unwrap_or_default(),
-            ),
-            None => (name_of(&schema["$ref"]), vec![body.clone()]),
-        };
-        if !WHOLE.contains(&type_name.as_str()) {
-            return Ok(());
-        }
-        let described = &self.files["graph/pim-groups.openapi.json"]["components"]["schemas"]
-            [&type_name]["x-structural-properties"];
-        let wanted = described
-            .as_array()
-            .ok_or("no structural properties described")?;
-        for item in &items {
-            for name in wanted.iter().filter_map(Value::as_str) {
-                if item.get(name).is_none() {
-                    return Err(format!("{type_name} lacks the structural property {name}"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// `x-docs-required`: what the documentation demands although the schema allows its absence.
-    fn documented_members(&self, reference: &str, body: &Value) -> Result<(), String> {
-        let (file, pointer) = reference
-            .trim_start_matches(BASE)
-            .split_once('#')
-            .ok_or("bad reference")?;
-        let Some(schema) = self
-            .files
-            .get(file)
-            .and_then(|document| document.pointer(pointer))
-            .and_then(|node| self.follow(file, node))
-        else {
-            return Ok(());
-        };
-        for name in schema["x-docs-required"].as_array().into_iter().flatten() {
-            let name = name.as_str().unwrap_or_default();
-            if body.get(name).is_none_or(Value::is_null) {
-                return Err(format!("the documented member {name} is missing or null"));
-            }
-        }
-        Ok(())
-    }
 }
 
 fn response_node<'a>(operation: &Operation<'a>, status: u16) -> Option<(String, &'a Value)> {
@@ -348,11 +298,6 @@ fn response_node<'a>(operation: &Operation<'a>, status: u16) -> Option<(String, 
 
 fn selects(url: &Url) -> bool {
     url.query_pairs().any(|(name, _)| name == "$select")
-}
-
-fn name_of(reference: &Value) -> String {
-    let reference = reference.as_str().unwrap_or_default();
-    reference.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 fn in_fragment(one: char) -> String {

@@ -137,6 +137,19 @@ fn a_member_that_graph_does_not_have_is_refused() {
 }
 
 #[test]
+fn a_member_that_key_vault_does_not_have_is_refused() {
+    refused(
+        "GET",
+        SECRET,
+        200,
+        Some(json!({"value": "v", "colour": "red"})),
+    );
+    let bundle = json!({"key": {"kty": "EC"}, "attributes": {"enabled": true}});
+    let versions = "https://kv.vault.azure.net/keys/k/versions?api-version=7.5";
+    refused("GET", versions, 200, Some(bundle));
+}
+
+#[test]
 fn a_time_that_is_no_time_is_refused() {
     let body = json!({"value": [{
         "id": "a", "startDateTime": "yesterday", "endDateTime": null, "accessId": "member",

@@ -37,6 +37,8 @@ pub fn missing_headers<'a>(
 
 fn compare(at: &str, recorded: &Value, given: &Value, found: &mut Vec<String>) {
     match (recorded, given) {
+        // The names of tags are the user's.
+        (Value::Object(_), Value::Object(_)) if at.ends_with("/tags") => {}
         (Value::Object(recorded), Value::Object(given)) => {
             for (name, value) in recorded {
                 match given.get(name) {

@@ -2,18 +2,21 @@
 
 use serde_json::Value;
 
-/// The template with the most literal segments that fits `path` and has `method`.
-pub fn best_template<'a>(document: &'a Value, method: &str, path: &str) -> Option<&'a str> {
-    let method = method.to_lowercase();
+/// The template with the most literal segments that fits `path` and has `method`, and how
+/// many they are.
+pub fn best_template<'a>(
+    document: &'a Value,
+    method: &str,
+    path: &str,
+) -> Option<(usize, &'a str)> {
     document["paths"]
         .as_object()?
         .iter()
-        .filter(|(_, operations)| operations.get(&method).is_some())
+        .filter(|(_, operations)| operations.get(method).is_some())
         .filter_map(|(template, _)| {
             fits(template, path).map(|literals| (literals, template.as_str()))
         })
         .max()
-        .map(|(_, template)| template)
 }
 
 /// How many segments of the template are literal, if it fits. A missing last `{…-version}` means

@@ -1,0 +1,172 @@
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
+#![cfg(feature = "emulator")]
+//! Microsoft's own Python clients (`msal`, `azure-keyvault-secrets`, `azure-keyvault-keys`) against
+//! the emulator: judges of it that nobody here wrote. The scripts are in `microsoft_clients/`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use pimento::emulator::{Emulator, Options, Scenario};
+use serde_json::json;
+
+const CLIENT: &str = "00001111-aaaa-2222-bbbb-3333cccc4444";
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const GROUP: &str = "00000000-0000-4000-8000-000000000001";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn msal_signs_in_by_device_code_and_by_browser() {
+    passes("sign_in.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keyvault_secrets_is_let_in_by_a_new_token_within_the_window_only() {
+    passes("secrets_and_window.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keyvault_keys_signs_what_its_public_half_verifies() {
+    passes("keys.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_fails_fails_its_test() {
+    let Some(python) = python() else { return };
+    let emulator = emulator().await;
+    let output = script(
+        &python,
+        &emulator,
+        "import emulator; emulator.application(); assert False",
+    );
+    assert!(!output.status.success());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("AssertionError"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_cannot_reach_a_host_that_the_emulator_does_not_have() {
+    let Some(python) = python() else { return };
+    let emulator = emulator().await;
+    let stray = "import emulator, requests; requests.get('https://management.azure.com/')";
+    let output = script(&python, &emulator, stray);
+    assert!(!output.status.success());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("the emulator has no host"), "{told}");
+}
+
+async fn passes(name: &str) {
+    let Some(python) = python() else { return };
+    let emulator = emulator().await;
+    let text = std::fs::read_to_string(folder().join(name)).unwrap();
+    let output = script(&python, &emulator, &text);
+    assert!(
+        output.status.success(),
+        "{name} failed; the emulator saw {:?}\n{}{}",
+        emulator.calls(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+}
+
+async fn emulator() -> Emulator {
+    let scenario: Scenario = toml::from_str(include_str!("contracts/world.toml")).unwrap();
+    Emulator::start(scenario, Options::default()).await.unwrap()
+}
+
+/// Runs a script that finds its world in the environment.
+fn script(python: &Path, emulator: &Emulator, text: &str) -> Output {
+    let ca = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(ca.path(), emulator.ca_pem()).unwrap();
+    let hosts: Vec<String> = emulator
+        .resolve()
+        .into_iter()
+        .map(|(host, _)| host)
+        .collect();
+    let world = json!({
+        "hosts": hosts,
+        "port": emulator.address().port(),
+        "admin": emulator.admin_url(),
+        "tenant": TENANT,
+        "client_id": CLIENT,
+        "user": "mia@contoso.onmicrosoft.com",
+        "password": "correct horse",
+        "group": GROUP,
+        "vault": "https://kv-pim.vault.azure.net",
+        "secret": "db01-root",
+        "value": "correct horse battery staple",
+        "keys": ["ec-p256", "ec-p384", "ec-p521", "rsa-2048"],
+    });
+    // The process is waited for here; the emulator runs on the runtime's other threads.
+    tokio::task::block_in_place(|| {
+        Command::new(python)
+            .args(["-c", text])
+            .env("PYTHONPATH", folder())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("PIMENTO_WORLD", world.to_string())
+            .env("REQUESTS_CA_BUNDLE", ca.path())
+            .env("NO_PROXY", "*")
+            .output()
+            .unwrap()
+    })
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/microsoft_clients")
+}
+
+/// The Python that has Microsoft's clients; made once, where `./check` did not make it.
+fn python() -> Option<PathBuf> {
+    static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match MADE.get_or_init(environment) {
+        Ok(python) => Some(python.clone()),
+        Err(problem) if std::env::var_os("PIMENTO_OFFLINE").is_some() => {
+            eprintln!("SKIPPED: no Python environment ({problem}), and PIMENTO_OFFLINE is set");
+            None
+        }
+        Err(problem) => panic!(
+            "{problem}\nrun `./check tools`, or set PIMENTO_OFFLINE=1 to go without these tests"
+        ),
+    }
+}
+
+fn environment() -> Result<PathBuf, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let venv = std::env::var_os("PIMENTO_VENV")
+        .map_or_else(|| root.join("target/venv"), |venv| root.join(venv));
+    let (python, stamp) = (venv.join("bin/python"), venv.join("requirements.installed"));
+    let wanted = folder().join("requirements.txt");
+    let text = |path: &Path| std::fs::read_to_string(path).ok();
+    if text(&stamp).is_some() && text(&stamp) == text(&wanted) && python.is_file() {
+        return Ok(python);
+    }
+    run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    let quiet = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ];
+    run(Command::new(&python).args(quiet).arg(&wanted))?;
+    std::fs::copy(&wanted, &stamp).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(python)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(format!(
+            "{command:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )),
+        Err(error) => Err(format!("{command:?}: {error}")),
+    }
+}
