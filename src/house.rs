@@ -81,12 +81,12 @@ impl House {
             } => (host_key, forwarded),
         };
         // A login names its session and host key itself; they have to be those of the binding.
-        if matches!(ask.payload, Payload::Login(_)) {
-            if let Err(untied) = ask.destination() {
-                return Route::Broken {
-                    why: untied.to_string(),
-                };
-            }
+        if matches!(ask.payload, Payload::Login(_))
+            && let Err(untied) = ask.destination()
+        {
+            return Route::Broken {
+                why: untied.to_string(),
+            };
         }
         let Ok(public) = ssh_key::PublicKey::from_bytes(host_key) else {
             return Route::Broken {
