@@ -1,6 +1,7 @@
 //! The state of the emulated cloud. Changed only by requests, the admin endpoint and tests.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -146,9 +147,9 @@ impl World {
             }
             for (name, key) in vault.keys {
                 let at = (vault.name.clone(), name);
-                if !self.keys.contains_key(&at) {
+                if let Entry::Vacant(vacant) = self.keys.entry(at) {
                     let stored = StoredKey::generate(&key.generate, !key.disabled, now)?;
-                    self.keys.insert(at, stored);
+                    vacant.insert(stored);
                 }
             }
         }
