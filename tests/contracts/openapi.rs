@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use jsonschema::{Draft, Retrieve, Uri};
 use serde_json::{Value, json};
@@ -37,11 +38,11 @@ pub struct Exchange<'a> {
 
 /// All descriptions in the contract folder.
 pub struct Descriptions {
-    pub(crate) files: BTreeMap<String, Value>,
+    pub(crate) files: Arc<BTreeMap<String, Value>>,
 }
 
 #[derive(Clone)]
-struct Files(BTreeMap<String, Value>);
+struct Files(Arc<BTreeMap<String, Value>>);
 
 impl Retrieve for Files {
     fn retrieve(
@@ -78,7 +79,9 @@ impl Descriptions {
                 files.insert(format!("{part}/{stem}.json"), without_examples(value));
             }
         }
-        Self { files }
+        Self {
+            files: Arc::new(files),
+        }
     }
 
     /// Judges a response by operation and status.
@@ -263,7 +266,7 @@ impl Descriptions {
         let validator = jsonschema::options()
             .with_draft(draft)
             .should_validate_formats(dialect == Dialect::Graph)
-            .with_retriever(Files(self.files.clone()))
+            .with_retriever(Files(Arc::clone(&self.files)))
             .build(&json!({ "$ref": format!("{file}#{pointer}") }))
             // Not an `Err`: a broken description must not pass for a refusal in a test.
             .unwrap_or_else(|error| panic!("cannot use {reference}: {error}"));

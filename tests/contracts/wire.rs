@@ -1,6 +1,7 @@
 //! A raw client on the emulator's wire: no SDK, no code of pimento's own client in between.
 
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use pimento::emulator::{Emulator, Options, Scenario, World};
@@ -38,7 +39,7 @@ pub struct Answer {
 /// An emulator of `world.toml`, and a client that judges all it hears.
 pub struct Wire {
     pub emulator: Emulator,
-    descriptions: Descriptions,
+    descriptions: &'static Descriptions,
     http: reqwest::Client,
 }
 
@@ -57,7 +58,7 @@ impl Wire {
         }
         Self {
             emulator,
-            descriptions: Descriptions::load(contracts),
+            descriptions: DESCRIPTIONS.get_or_init(|| Descriptions::load(contracts)),
             http: http.build().unwrap(),
         }
     }
@@ -247,5 +248,8 @@ async fn read(response: reqwest::Response) -> Answer {
         body,
     }
 }
+
+/// Read once for all tests.
+static DESCRIPTIONS: OnceLock<Descriptions> = OnceLock::new();
 
 pub const REQUEST_ID: &str = "6f1d1b0e-58ad-4c61-9a31-6c2f3f0f7a55";
