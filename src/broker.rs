@@ -14,27 +14,16 @@ use tokio::sync::Notify;
 use crate::audit::{Audit, Event};
 use crate::catalog::{Name, WindowSpec};
 use crate::clock::{Clock, Moment};
-use crate::cloud::{CorrelationId, Identity, Pim, Stage, StageSink, Vault};
+use crate::cloud::{Cloud, CorrelationId, Stage, StageSink};
 use crate::policy::Grant;
 use crate::refusal::Refusal;
 use crate::secret::Material;
-use crate::window::{Closed, View, Windows};
+use crate::window::{Closed, Terms, View, Windows};
 
 use flight::{Flight, Refused};
 
 mod fetch;
 mod flight;
-
-/// The parts of the cloud that the broker drives.
-#[derive(Clone)]
-pub struct Cloud {
-    /// Tokens.
-    pub identity: Arc<dyn Identity>,
-    /// Windows.
-    pub pim: Arc<dyn Pim>,
-    /// Secrets.
-    pub vault: Arc<dyn Vault>,
-}
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,6 +190,12 @@ impl Broker {
     #[must_use]
     pub fn views(&self) -> Vec<View> {
         self.windows().views(self.clock.now())
+    }
+
+    /// How much is left of a window with these terms.
+    #[must_use]
+    pub fn left(&self, terms: &Terms) -> Duration {
+        self.clock.now().until(terms.until)
     }
 
     /// How far the opening of each window has come that is not open yet.

@@ -15,8 +15,55 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::catalog::{Credential, SignInMethod, Tenant, Ticket, WindowSpec};
-use crate::clock::Moment;
+use crate::clock::{Clock, Moment};
 use crate::refusal::Refusal;
+
+pub use http::Network;
+
+mod entra;
+mod error_body;
+mod http;
+mod pim;
+mod vault;
+
+/// The parts of the cloud, connected.
+#[derive(Clone)]
+pub struct Cloud {
+    /// Sign-in and tokens.
+    pub identity: Arc<dyn Identity>,
+    /// Windows.
+    pub pim: Arc<dyn Pim>,
+    /// Secrets.
+    pub vault: Arc<dyn Vault>,
+}
+
+impl Cloud {
+    /// The cloud over `network`; `approval` is how long an approver is waited for.
+    ///
+    /// Reaches nothing yet.
+    ///
+    /// # Errors
+    /// If the configured authority cannot be read.
+    pub fn connect(
+        network: &Network,
+        clock: Arc<dyn Clock>,
+        approval: Duration,
+    ) -> Result<Self, Refusal> {
+        let http = Arc::new(http::Http::new(network, clock)?);
+        let entra = Arc::new(entra::Entra::new(Arc::clone(&http)));
+        let pim = pim::GroupPim {
+            http: Arc::clone(&http),
+            entra: Arc::clone(&entra),
+            approval,
+        };
+        let vault = vault::KeyVault { http };
+        Ok(Self {
+            identity: entra,
+            pim: Arc::new(pim),
+            vault: Arc::new(vault),
+        })
+    }
+}
 
 /// The GUID that joins the local record, the Graph request and Key Vault's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -12,8 +12,8 @@ use crate::catalog::testing::password;
 use crate::catalog::{Credential, SignInMethod, Tenant};
 use crate::clock::manual::ManualClock;
 use crate::cloud::{
-    AccessToken, Account, Activated, Activation, FetchedSecret, Freshness, ReadError, Resource,
-    SignInGuide,
+    AccessToken, Account, Activated, Activation, FetchedSecret, Freshness, Identity, Pim,
+    ReadError, Resource, SignInGuide, Vault,
 };
 use crate::policy::{Ask, End, judge};
 

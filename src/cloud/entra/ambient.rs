@@ -1,0 +1,55 @@
+//! Sign-ins that another program keeps: the Azure CLI's, and the machine's managed identity.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use azure_core::credentials::TokenCredential;
+use azure_identity::{AzureCliCredential, AzureCliCredentialOptions, ManagedIdentityCredential};
+
+use super::expires;
+use crate::catalog::{SignInMethod, Tenant};
+use crate::clock::Clock;
+use crate::cloud::{AccessToken, Resource};
+use crate::refusal::Refusal;
+
+pub(super) async fn token(
+    tenant: &Tenant,
+    resource: Resource,
+    clock: &Arc<dyn Clock>,
+) -> Result<AccessToken, Refusal> {
+    let failed = |error: azure_core::Error| Refusal::SignIn {
+        tenant: tenant.name.to_string(),
+        why: error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    let credential: Arc<dyn TokenCredential> = match tenant.sign_in {
+        SignInMethod::ManagedIdentity => ManagedIdentityCredential::new(None).map_err(failed)?,
+        _ => {
+            let tenant_id = Some(tenant.id.clone());
+            let options = AzureCliCredentialOptions {
+                tenant_id,
+                ..Default::default()
+            };
+            AzureCliCredential::new(Some(options)).map_err(failed)?
+        }
+    };
+    let scope = match resource {
+        Resource::Graph => format!("{}.default", tenant.graph),
+        Resource::Vault => "https://vault.azure.net/.default".to_owned(),
+    };
+    let token = credential
+        .get_token(&[&scope], None)
+        .await
+        .map_err(failed)?;
+    // Its end is a wall time; from here on it is a moment like every other.
+    let now = clock.wall().as_second();
+    let left = u64::try_from(token.expires_on.unix_timestamp() - now).unwrap_or_default();
+    Ok(AccessToken {
+        secret: token.token.secret().into(),
+        expires: expires(clock.now(), Some(Duration::from_secs(left))),
+    })
+}

@@ -1,0 +1,258 @@
+//! The OAuth 2.0 grants, through the `oauth2` crate over our own client.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use oauth2::basic::BasicTokenType;
+use oauth2::{
+    AsyncHttpClient, AuthUrl, AuthorizationCode, Client, ClientId, DeviceAuthorizationUrl,
+    EndpointSet, ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeVerifier, RedirectUrl,
+    RefreshToken, RequestTokenError, Scope, StandardDeviceAuthorizationResponse,
+    StandardErrorResponse, StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::refused::{EntraError, refuse};
+use super::{claims, expires};
+use crate::catalog::Tenant;
+use crate::cloud::http::{Http, unreachable};
+use crate::cloud::{AccessToken, CorrelationId, Resource};
+use crate::refusal::{Refusal, Service};
+
+/// The grants of one tenant's endpoints.
+pub(super) struct OAuth {
+    pub(super) client: EntraClient,
+    pub(super) tenant: Arc<str>,
+    pub(super) graph: Url,
+    http: Arc<Http>,
+    id: CorrelationId,
+    /// Where an administrator consents.
+    consent: String,
+}
+
+/// What a grant gave.
+pub(super) struct Tokens {
+    pub(super) access: AccessToken,
+    pub(super) refresh: Option<SecretString>,
+    pub(super) id_token: Option<String>,
+}
+
+/// Entra sends an id token beside the others.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct IdToken {
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for IdToken {}
+
+type EntraTokens = StandardTokenResponse<IdToken, BasicTokenType>;
+
+type EntraClient = Client<
+    EntraError,
+    EntraTokens,
+    oauth2::basic::BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    StandardErrorResponse<oauth2::RevocationErrorResponseType>,
+    EndpointSet,
+    EndpointSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    EndpointSet,
+>;
+
+impl OAuth {
+    pub(super) fn new(
+        http: Arc<Http>,
+        tenant: &Tenant,
+        id: CorrelationId,
+    ) -> Result<Self, Refusal> {
+        let name = tenant.name.to_string();
+        let refuse = |why: &str| Refusal::SignIn {
+            tenant: name.clone(),
+            why: why.to_owned(),
+        };
+        let client_id = tenant.client_id.clone().ok_or_else(|| {
+            refuse("the configuration names no application registration (`client_id`)")
+        })?;
+        let base = format!("{}{}/oauth2/v2.0", tenant.authority, tenant.id);
+        let bad = |_| refuse("the configured authority is not an address");
+        let client = Client::new(ClientId::new(client_id.clone()))
+            .set_auth_uri(AuthUrl::new(format!("{base}/authorize")).map_err(bad)?)
+            .set_device_authorization_url(
+                DeviceAuthorizationUrl::new(format!("{base}/devicecode")).map_err(bad)?,
+            )
+            .set_token_uri(TokenUrl::new(format!("{base}/token")).map_err(bad)?)
+            .set_auth_type(oauth2::AuthType::RequestBody);
+        let consent = format!(
+            "{}{}/adminconsent?client_id={client_id}",
+            tenant.authority, tenant.id
+        );
+        let (tenant, graph) = (name.as_str().into(), tenant.graph.clone());
+        Ok(Self {
+            client,
+            tenant,
+            graph,
+            http,
+            id,
+            consent,
+        })
+    }
+
+    /// Redeems the refresh token for a token of `resource`.
+    pub(super) async fn refresh(&self, token: &str, resource: Resource) -> Result<Tokens, Refusal> {
+        let token = RefreshToken::new(token.to_owned());
+        let answer = self
+            .client
+            .exchange_refresh_token(&token)
+            .add_scopes(self.scopes(resource))
+            .add_extra_param("claims", claims::CAPABILITIES)
+            .request_async(self)
+            .await;
+        self.tokens(answer)
+    }
+
+    /// Redeems the code that the browser brought back.
+    pub(super) async fn code(
+        &self,
+        code: String,
+        verifier: PkceCodeVerifier,
+        redirect: &RedirectUrl,
+        claims: &str,
+    ) -> Result<Tokens, Refusal> {
+        let answer = self
+            .client
+            .exchange_code(AuthorizationCode::new(code))
+            .set_pkce_verifier(verifier)
+            .set_redirect_uri(std::borrow::Cow::Borrowed(redirect))
+            .add_extra_param("claims", claims)
+            .request_async(self)
+            .await;
+        self.tokens(answer)
+    }
+
+    /// Asks for a device code.
+    pub(super) async fn device_code(&self) -> Result<StandardDeviceAuthorizationResponse, Refusal> {
+        let answer = self
+            .client
+            .exchange_device_code()
+            .add_scopes(self.scopes(Resource::Graph))
+            .request_async(self)
+            .await;
+        answer.map_err(|error| self.failed(error))
+    }
+
+    /// Polls until the person has typed the code.
+    pub(super) async fn device(
+        &self,
+        details: &StandardDeviceAuthorizationResponse,
+    ) -> Result<Tokens, Refusal> {
+        let clock = Arc::clone(&self.http.clock);
+        let sleep = move |span: Duration| {
+            let clock = Arc::clone(&clock);
+            async move { clock.sleep(span).await }
+        };
+        let answer = self
+            .client
+            .exchange_device_access_token(details)
+            .add_extra_param("claims", claims::CAPABILITIES)
+            .request_async(self, sleep, Some(details.expires_in()))
+            .await;
+        self.tokens(answer.map_err(|error| match error {
+            RequestTokenError::ServerResponse(error) => {
+                RequestTokenError::ServerResponse(EntraError::of_device(&error))
+            }
+            RequestTokenError::Request(error) => RequestTokenError::Request(error),
+            RequestTokenError::Parse(error, body) => RequestTokenError::Parse(error, body),
+            RequestTokenError::Other(text) => RequestTokenError::Other(text),
+        }))
+    }
+
+    /// The scopes of a resource; Graph's are those of `docs/azure-setup.md`.
+    pub(super) fn scopes(&self, resource: Resource) -> Vec<Scope> {
+        let graph = self.graph.as_str().trim_end_matches('/');
+        let scopes: Vec<String> = match resource {
+            Resource::Graph => GRAPH_SCOPES
+                .iter()
+                .map(|name| format!("{graph}/{name}"))
+                .collect(),
+            Resource::Vault => vec!["https://vault.azure.net/user_impersonation".to_owned()],
+        };
+        let common = ["openid", "profile", "offline_access"].map(str::to_owned);
+        scopes.into_iter().chain(common).map(Scope::new).collect()
+    }
+
+    fn tokens<E>(
+        &self,
+        answer: Result<EntraTokens, RequestTokenError<E, EntraError>>,
+    ) -> Result<Tokens, Refusal>
+    where
+        E: std::error::Error + 'static,
+    {
+        let tokens = answer.map_err(|error| self.failed(error))?;
+        let now = self.http.clock.now();
+        Ok(Tokens {
+            access: AccessToken {
+                secret: tokens.access_token().secret().as_str().into(),
+                expires: expires(now, tokens.expires_in()),
+            },
+            refresh: tokens
+                .refresh_token()
+                .map(|token| token.secret().as_str().into()),
+            id_token: tokens.extra_fields().id_token.clone(),
+        })
+    }
+
+    fn failed<E>(&self, error: RequestTokenError<E, EntraError>) -> Refusal
+    where
+        E: std::error::Error + 'static,
+    {
+        match error {
+            RequestTokenError::ServerResponse(error) => refuse(&self.tenant, &self.consent, &error),
+            RequestTokenError::Request(error) => unreachable(Service::Entra, &error),
+            // The body is not told: it may hold tokens.
+            RequestTokenError::Parse(..) => Refusal::Unreachable {
+                service: Service::Entra,
+                why: "its answer is not that of a token endpoint".to_owned(),
+            },
+            RequestTokenError::Other(text) => Refusal::SignIn {
+                tenant: self.tenant.to_string(),
+                why: text,
+            },
+        }
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
+        let mut request = reqwest::Request::try_from(request)?;
+        if let Ok(id) = self.id.to_string().parse() {
+            request.headers_mut().insert("client-request-id", id);
+        }
+        let response = self.http.client.execute(request).await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await?;
+        let mut answer = HttpResponse::new(body.to_vec());
+        *answer.status_mut() = status;
+        *answer.headers_mut() = headers;
+        Ok(answer)
+    }
+}
+
+/// A boxed future, because the crate's own closures cannot be proven `Send` here.
+impl<'c> AsyncHttpClient<'c> for OAuth {
+    type Error = reqwest::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, reqwest::Error>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
+    }
+}
+
+/// The least delegated permissions (docs/azure-setup.md).
+const GRAPH_SCOPES: [&str; 4] = [
+    "PrivilegedAssignmentSchedule.ReadWrite.AzureADGroup",
+    "PrivilegedEligibilitySchedule.Read.AzureADGroup",
+    "RoleManagementPolicy.Read.AzureADGroup",
+    "User.Read",
+];

@@ -1,0 +1,179 @@
+//! HTTPS to the cloud: one client for all of it.
+//!
+//! Enters: a call, with the token that belongs to that host. Leaves: the answer, read whole, with
+//! the server's own time. What never happens here: a redirect is followed, an answer is stored, or
+//! a token is sent over anything but TLS.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::{Certificate, Method};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::AccessToken;
+use crate::clock::{Clock, Moment};
+use crate::refusal::{Refusal, Service};
+
+/// How to reach the cloud, where it is not simply there.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// The one authority to trust (PEM), instead of the system's.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Hosts with fixed addresses.
+    pub resolve: Vec<(String, SocketAddr)>,
+}
+
+/// The client.
+pub(super) struct Http {
+    pub(super) client: reqwest::Client,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// One request.
+pub(super) struct Call<'a> {
+    pub(super) service: Service,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) token: &'a AccessToken,
+    /// Name of the header that takes the correlation id, and the id.
+    pub(super) id: (&'static str, String),
+    pub(super) body: Option<&'a Value>,
+}
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Zeroizing<Vec<u8>>,
+    /// When the request was sent.
+    pub(super) sent: Moment,
+    /// The server's time.
+    pub(super) date: Option<Timestamp>,
+    /// `Retry-After`.
+    pub(super) wait: Option<Duration>,
+    /// `WWW-Authenticate`.
+    pub(super) challenge: Option<String>,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    pub(super) const fn is_success(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+}
+
+impl Http {
+    pub(super) fn new(network: &Network, clock: Arc<dyn Clock>) -> Result<Self, Refusal> {
+        let failed = |error: reqwest::Error| unreachable(Service::Entra, &error);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("pimento/", env!("CARGO_PKG_VERSION")))
+            .https_only(true)
+            .http1_only()
+            // A redirect could carry a token or a secret's address to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(Duration::from_secs(20))
+            .referer(false);
+        if let Some(pem) = &network.ca_pem {
+            builder = builder.tls_certs_only([Certificate::from_pem(pem).map_err(failed)?]);
+        }
+        for (host, address) in &network.resolve {
+            builder = builder.resolve(host, *address);
+        }
+        Ok(Self {
+            client: builder.build().map_err(failed)?,
+            clock,
+        })
+    }
+
+    /// Sends `call` once.
+    pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
+        let failed = |error: reqwest::Error| unreachable(call.service, &error);
+        let mut request = self
+            .client
+            .request(call.method.clone(), call.url.clone())
+            .bearer_auth(call.token.secret.expose_secret())
+            .header(call.id.0, &call.id.1)
+            .header("Accept", "application/json");
+        if let Some(body) = call.body {
+            request = request.json(body);
+        }
+        let sent = self.clock.now();
+        let mut response = request.send().await.map_err(failed)?;
+        let headers = response.headers();
+        let (date, wait) = (date(headers), retry_after(headers));
+        let challenge = text(headers, &WWW_AUTHENTICATE).map(str::to_owned);
+        let status = response.status().as_u16();
+        // Room for the whole body at once, so that growing leaves no copies of a part behind.
+        let length = response.content_length().unwrap_or(4096);
+        let length = usize::try_from(length)
+            .unwrap_or(LONGEST_BODY)
+            .min(LONGEST_BODY);
+        let mut body = Zeroizing::new(Vec::with_capacity(length));
+        while let Some(part) = response.chunk().await.map_err(failed)? {
+            if body.len() + part.len() > LONGEST_BODY {
+                let why = "its answer is longer than any it should give".to_owned();
+                return Err(Refusal::Unreachable {
+                    service: call.service,
+                    why,
+                });
+            }
+            body.extend_from_slice(&part);
+            wipe(part);
+        }
+        Ok(Answer {
+            status,
+            body,
+            sent,
+            date,
+            wait,
+            challenge,
+        })
+    }
+}
+
+/// Overwrites a buffer of the HTTP library, if nobody else holds it.
+fn wipe(part: bytes::Bytes) {
+    use zeroize::Zeroize as _;
+    if let Ok(mut part) = part.try_into_mut() {
+        part.as_mut().zeroize();
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &reqwest::header::HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(text(headers, &DATE)?)
+        .ok()
+        .map(|date| date.timestamp())
+}
+
+/// In seconds, which Graph also writes with a fraction (RFC 9110, section 10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: f64 = text(headers, &RETRY_AFTER)?.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+pub(super) fn unreachable(service: Service, error: &dyn std::error::Error) -> Refusal {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    Refusal::Unreachable {
+        service,
+        why: cause.to_string(),
+    }
+}
+
+/// Far above any policy or secret, far below what would hurt.
+const LONGEST_BODY: usize = 4 * 1024 * 1024;

@@ -1,0 +1,100 @@
+//! What an error of PIM means for the person who asked.
+
+use crate::catalog::WindowSpec;
+use crate::cloud::error_body::ErrorBody;
+use crate::cloud::http::Answer;
+use crate::refusal::{Refusal, Service};
+
+/// The typed refusal for an error answer.
+pub(super) fn refuse(window: &WindowSpec, error: &ErrorBody, answer: &Answer) -> Refusal {
+    let tenant = &window.tenant;
+    let name = window.name.to_string();
+    if let Some(claims) = &error.claims {
+        return Refusal::StepUp {
+            tenant: tenant.name.to_string(),
+            why: "its policy wants a stronger sign-in for this".to_owned(),
+            claims: claims.clone(),
+        };
+    }
+    match error.code.as_str() {
+        "RoleAssignmentRequestPolicyValidationFailed" => {
+            let rules = rules(&error.message);
+            if rules.contains("EligibilityRule") {
+                return Refusal::NotEligible { window: name };
+            }
+            Refusal::PimPolicy {
+                window: name,
+                rules,
+            }
+        }
+        "RoleAssignmentDoesNotExist" | "RoleNotFound" | "SubjectNotFound" | "ResourceNotFound" => {
+            Refusal::NotEligible { window: name }
+        }
+        "PermissionScopeNotGranted" => {
+            let client = tenant.client_id.as_deref().unwrap_or("CLIENT_ID");
+            Refusal::Consent {
+                tenant: tenant.name.to_string(),
+                scopes: scopes(&error.message),
+                link: format!(
+                    "{}{}/adminconsent?client_id={client}",
+                    tenant.authority, tenant.id
+                ),
+            }
+        }
+        "Authorization_RequestDenied" | "InsufficientPermissions" | "Forbidden" => {
+            Refusal::Forbidden {
+                what: format!("window {name}"),
+                why: error.message.lines().next().unwrap_or_default().to_owned(),
+            }
+        }
+        "InvalidAuthenticationToken" => Refusal::SignIn {
+            tenant: tenant.name.to_string(),
+            why: "Graph no longer accepts the sign-in".to_owned(),
+        },
+        _ => error.refuse(Service::Pim, answer),
+    }
+}
+
+/// PIM ends no activation within its first five minutes.
+pub(super) fn too_short(window: &WindowSpec) -> Refusal {
+    Refusal::Forbidden {
+        what: format!("ending window {} at PIM", window.name),
+        why: "PIM ends an activation only after five minutes; here it is closed and wiped already"
+            .to_owned(),
+    }
+}
+
+/// `["JustificationRule"]` as `JustificationRule`.
+fn rules(message: &str) -> String {
+    let list = message
+        .split_once('[')
+        .and_then(|(_, rest)| rest.split_once(']'));
+    let list = list.map_or(message, |(list, _)| list);
+    list.replace('"', "").replace(',', ", ")
+}
+
+/// The least permission of those that would do.
+fn scopes(message: &str) -> String {
+    let list = message
+        .rsplit_once("scope ")
+        .map_or(message, |(_, list)| list);
+    list.split(',')
+        .next()
+        .unwrap_or(list)
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_and_scopes_are_read_from_the_services_sentences() {
+        let text = "The following policy rules failed: [\"JustificationRule\",\"TicketingRule\"]";
+        assert_eq!(rules(text), "JustificationRule, TicketingRule");
+        let text = "Authorization failed due to missing permission scope A.B.C,D.E.";
+        assert_eq!(scopes(text), "A.B.C");
+        assert_eq!(rules("something else"), "something else");
+    }
+}

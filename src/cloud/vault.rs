@@ -1,0 +1,211 @@
+//! Reads secrets from Key Vault.
+//!
+//! A request of our own rather than the SDK's: the value goes from the wire into one buffer that is
+//! wiped, the token to the vault's own host alone, and the decisive error code is not lost
+//! (docs/decisions). What never happens here: a retry of a refused read; that is the broker's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::error_body::ErrorBody;
+use super::http::{Answer, Call, Http, unreachable};
+use super::{AccessToken, CorrelationId, FetchedSecret, ReadError, Vault};
+use crate::catalog::Credential;
+use crate::refusal::{Refusal, Service};
+
+mod value;
+
+/// Key Vault's REST API.
+pub(super) struct KeyVault {
+    pub(super) http: Arc<Http>,
+}
+
+#[async_trait]
+impl Vault for KeyVault {
+    async fn secret(
+        &self,
+        credential: &Credential,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<FetchedSecret, ReadError> {
+        let mut url = credential.vault.url.clone();
+        url.set_path(&format!("secrets/{}", credential.secret));
+        url.set_query(Some(&format!("api-version={API_VERSION}")));
+        let call = Call {
+            service: Service::KeyVault,
+            method: Method::GET,
+            url,
+            token,
+            id: ("x-ms-client-request-id", id.to_string()),
+            body: None,
+        };
+        let answer = self.persist(&call).await.map_err(ReadError::Refused)?;
+        if !answer.is_success() {
+            return Err(refused(credential, &answer));
+        }
+        fetched(credential, &answer).map_err(ReadError::Refused)
+    }
+}
+
+impl KeyVault {
+    /// Sends `call`, again if the vault is busy or the connection breaks.
+    async fn persist(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
+        let mut pause = Duration::from_secs(1);
+        for _ in 0..TRIES {
+            let wait = match self.http.send(call).await {
+                Ok(answer) if matches!(answer.status, 429 | 500..=599) => answer.wait,
+                Ok(answer) => return Ok(answer),
+                Err(_) => None,
+            };
+            // Longer than a login can wait: the caller is told, and nothing is hammered.
+            if wait.is_some_and(|wait| wait > LONGEST_WAIT) {
+                break;
+            }
+            self.http.clock.sleep(wait.unwrap_or(pause)).await;
+            pause *= 2;
+        }
+        self.http.send(call).await
+    }
+}
+
+#[derive(Deserialize)]
+struct Bundle<'a> {
+    #[serde(borrow)]
+    value: Option<&'a serde_json::value::RawValue>,
+    id: String,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+#[derive(Default, Deserialize)]
+struct Attributes {
+    nbf: Option<i64>,
+    exp: Option<i64>,
+}
+
+fn fetched(credential: &Credential, answer: &Answer) -> Result<FetchedSecret, Refusal> {
+    let odd = |why: &dyn std::error::Error| unreachable(Service::KeyVault, why);
+    let bundle: Bundle<'_> = serde_json::from_slice(&answer.body).map_err(|error| odd(&error))?;
+    let raw = bundle
+        .value
+        .map(serde_json::value::RawValue::get)
+        .unwrap_or_default();
+    let value: Zeroizing<Vec<u8>> = value::decode(raw.as_bytes()).map_err(|error| odd(&error))?;
+    let problem = |problem: &str, remedy: &str| Refusal::Material {
+        credential: credential.name.to_string(),
+        problem: format!(
+            "{problem} (secret {} in vault {})",
+            credential.secret, credential.vault.name
+        ),
+        remedy: remedy.to_owned(),
+    };
+    // Key Vault gives out secrets outside these times; enforcing them is ours.
+    let now = answer.date.unwrap_or_else(|| answer_time(answer));
+    let until = |seconds: i64| {
+        Timestamp::from_second(seconds)
+            .ok()
+            .map(|at| at.duration_since(now))
+    };
+    if bundle
+        .attributes
+        .nbf
+        .and_then(until)
+        .is_some_and(|left| left.is_positive())
+    {
+        return Err(problem(
+            "its time has not come yet",
+            "see `nbf` of the secret",
+        ));
+    }
+    let left = bundle.attributes.exp.and_then(until);
+    if left.is_some_and(|left| !left.is_positive()) {
+        return Err(problem(
+            "it has expired",
+            "rotate it, or set a later `exp` on the secret",
+        ));
+    }
+    let version = bundle.id.rsplit('/').next().unwrap_or_default().to_owned();
+    let valid_for = left.and_then(|left| Duration::try_from(left).ok());
+    Ok(FetchedSecret {
+        value,
+        version,
+        valid_for,
+    })
+}
+
+/// An answer without a date is older than any time limit could be: nothing has begun or ended.
+const fn answer_time(_: &Answer) -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+/// What a refused read means.
+fn refused(credential: &Credential, answer: &Answer) -> ReadError {
+    let error = ErrorBody::of(answer);
+    let vault = &credential.vault.name;
+    let forbidden = |why: &str| {
+        let what = format!("secret {} in vault {vault}", credential.secret);
+        ReadError::Refused(Refusal::Forbidden {
+            what,
+            why: why.to_owned(),
+        })
+    };
+    let material = |problem: &str, remedy: String| {
+        let credential = credential.name.to_string();
+        ReadError::Refused(Refusal::Material {
+            credential,
+            problem: problem.to_owned(),
+            remedy,
+        })
+    };
+    match (answer.status, error.code.as_str()) {
+        (401, _) if error.claims.is_some() => ReadError::Refused(Refusal::StepUp {
+            tenant: credential.vault.window.tenant.name.to_string(),
+            why: "Key Vault asks for more than this sign-in has shown".to_owned(),
+            claims: error.claims.unwrap_or_default(),
+        }),
+        (401, _) => ReadError::TokenRejected,
+        // A deny assignment does not go away by waiting.
+        (403, "ForbiddenByRbac") if denied(&error.message) => {
+            forbidden("a deny assignment forbids it")
+        }
+        (403, "ForbiddenByRbac") => ReadError::NotYet,
+        (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => {
+            forbidden("the vault's firewall does not let this network in")
+        }
+        (403, "SecretDisabled") => material(
+            &format!("secret {} in vault {vault} is disabled", credential.secret),
+            format!(
+                "an owner of the vault enables it: `az keyvault secret set-attributes --vault-name {vault} --name {} --enabled true`",
+                credential.secret
+            ),
+        ),
+        (403, _) => forbidden("the vault's access policy gives you no right to read secrets"),
+        (404, _) => material(
+            &format!("there is no secret {} in vault {vault}", credential.secret),
+            format!(
+                "check `secret` of {} in {}, or whether it was deleted",
+                credential.name,
+                credential.source.display()
+            ),
+        ),
+        _ => ReadError::Refused(error.refuse(Service::KeyVault, answer)),
+    }
+}
+
+fn denied(message: &str) -> bool {
+    let id = message.split("DenyAssignmentId: ").nth(1).unwrap_or("null");
+    !id.trim_start().starts_with("null")
+}
+
+/// The newest stable version that Microsoft's own clients use by default.
+const API_VERSION: &str = "2025-07-01";
+/// Retries before the last attempt.
+const TRIES: usize = 3;
+/// A `Retry-After` above this is told instead of waited out.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
