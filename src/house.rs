@@ -4,23 +4,24 @@
 //! pipeline's. What never happens here: a name looked up twice, or a list that waits for anything.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use ssh_key::public::KeyData;
 
 use crate::agent::{self, Bound, Payload, SignAsk, State};
-use crate::catalog::{Catalog, Credential};
+use crate::catalog::{Catalog, Credential, Kind, Tenant, WindowSpec, nearest};
 use crate::cloud::{Identity, Stage, StageSink};
 use crate::known_hosts::KnownHosts;
 use crate::pipeline::Pipeline;
 use crate::policy::{Ask, End, Route, Signed};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
-use crate::secret::Material;
+use crate::secret::{Material, Password};
 
-/// Everything that is served.
-pub struct House {
+/// What a house is made of.
+pub struct Rooms {
     /// What can be asked for.
     pub catalog: Catalog,
     /// The path from an ask to its answer.
@@ -29,25 +30,48 @@ pub struct House {
     pub identity: Arc<dyn Identity>,
     /// Where the names of hosts come from.
     pub known_hosts: KnownHosts,
+    /// Every tenant of the configuration.
+    pub tenants: Vec<Arc<Tenant>>,
+    /// Every window of the configuration.
+    pub windows: Vec<Arc<WindowSpec>>,
+    /// What `status` tells besides.
+    pub facts: Facts,
+}
+
+/// What `status` tells besides what is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The agent's socket.
+    pub agent_socket: PathBuf,
+    /// What the user should know about the configuration.
+    pub warnings: Vec<String>,
+}
+
+/// Everything that is served.
+pub struct House {
+    rooms: Rooms,
     keys: HashMap<Vec<u8>, Arc<Credential>>,
     /// Made once: listing is the commonest request of all.
     listed: Vec<agent::Identity>,
 }
 
+impl std::ops::Deref for House {
+    type Target = Rooms;
+
+    fn deref(&self) -> &Rooms {
+        &self.rooms
+    }
+}
+
 impl House {
-    /// A house that serves `catalog`.
+    /// A house that serves what `rooms` has.
     ///
     /// # Errors
     /// If a public key of the catalog cannot be encoded.
-    pub fn new(
-        catalog: Catalog,
-        pipeline: Pipeline,
-        identity: Arc<dyn Identity>,
-        known_hosts: KnownHosts,
-    ) -> Result<Self, ssh_key::Error> {
+    pub fn new(rooms: Rooms) -> Result<Self, ssh_key::Error> {
         let mut keys = HashMap::new();
         let mut listed = Vec::new();
-        for (credential, key) in catalog.keys() {
+        for (credential, key) in rooms.catalog.keys() {
             let key_blob = key.public.to_bytes()?;
             keys.insert(key_blob.clone(), Arc::clone(credential));
             listed.push(agent::Identity {
@@ -56,13 +80,80 @@ impl House {
             });
         }
         Ok(Self {
-            catalog,
-            pipeline,
-            identity,
-            known_hosts,
+            rooms,
             keys,
             listed,
         })
+    }
+
+    /// The window of that name.
+    ///
+    /// # Errors
+    /// If there is none; the refusal proposes the nearest.
+    pub fn window(&self, name: &str) -> Result<&Arc<WindowSpec>, Refusal> {
+        let found = self
+            .windows
+            .iter()
+            .find(|window| window.name.as_str() == name);
+        let names = self.windows.iter().map(|window| window.name.as_str());
+        found.ok_or_else(|| no_match("window", name, nearest(name, names)))
+    }
+
+    /// The tenant of that name, or the only one if `name` is empty.
+    ///
+    /// # Errors
+    /// If there is none of that name, or more than one to choose from.
+    pub fn tenant(&self, name: &str) -> Result<&Arc<Tenant>, Refusal> {
+        if let (true, [only]) = (name.is_empty(), self.tenants.as_slice()) {
+            return Ok(only);
+        }
+        let found = self
+            .tenants
+            .iter()
+            .find(|tenant| tenant.name.as_str() == name);
+        let names = self.tenants.iter().map(|tenant| tenant.name.as_str());
+        found.ok_or_else(|| no_match("tenant", name, nearest(name, names)))
+    }
+
+    /// The password of that name.
+    ///
+    /// # Errors
+    /// If there is none; the refusal proposes the nearest.
+    pub fn password(&self, name: &str) -> Result<&Arc<Credential>, Refusal> {
+        let passwords = || {
+            self.catalog
+                .iter()
+                .filter(|c| matches!(c.kind, Kind::Password(_)))
+        };
+        let found = passwords().find(|credential| credential.name.as_str() == name);
+        let names = passwords().map(|credential| credential.name.as_str());
+        found.ok_or_else(|| no_match("password", name, nearest(name, names)))
+    }
+
+    /// Reveals a password to `requester`, inside `using`.
+    ///
+    /// # Errors
+    /// As the pipeline's.
+    pub async fn reveal<T>(
+        &self,
+        credential: &Arc<Credential>,
+        reason: Option<String>,
+        requester: &Requester,
+        stages: &dyn StageSink,
+        using: impl FnOnce(&Password) -> T,
+    ) -> Result<T, Refusal> {
+        let wanted = Ask {
+            credential: Arc::clone(credential),
+            end: End::Reveal,
+            program: requester.program(),
+            reason,
+            ticket: None,
+        };
+        let read = |material: &Material| match material {
+            Material::Password(password) => Ok(using(password)),
+            Material::Key(_) => Err(Refusal::Unsupported("it is a private key".to_owned())),
+        };
+        self.pipeline.serve(wanted, requester, stages, read).await
     }
 
     /// What the connection's binding proves of the route that `ask` took.
@@ -102,6 +193,14 @@ impl House {
             names,
             forwarded,
         }
+    }
+}
+
+fn no_match(kind: &'static str, name: &str, nearest: Option<&str>) -> Refusal {
+    Refusal::NoMatch {
+        kind,
+        name: name.to_owned(),
+        nearest: nearest.map(str::to_owned),
     }
 }
 

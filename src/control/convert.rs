@@ -1,0 +1,93 @@
+//! Refusals across the socket: as a gRPC status, with the refusal itself in its details.
+
+use prost::Message;
+use tonic::{Code, Status};
+
+use super::proto;
+use crate::refusal::{ExitCode, Refusal};
+
+/// The refusal as a message.
+#[must_use]
+pub fn message(refusal: &Refusal) -> proto::Refusal {
+    proto::Refusal {
+        code: refusal.code().to_owned(),
+        message: refusal.to_string(),
+        advice: refusal.advice(),
+        exit_code: refusal.exit_code() as u32,
+    }
+}
+
+/// The refusal as a status.
+#[must_use]
+pub fn status(refusal: &Refusal) -> Status {
+    let details = message(refusal).encode_to_vec();
+    Status::with_details(
+        grpc_code(refusal.exit_code()),
+        refusal.to_string(),
+        details.into(),
+    )
+}
+
+/// What the server said, whether it was a refusal of ours or something of the transport.
+#[must_use]
+pub fn refusal(status: &Status) -> proto::Refusal {
+    let decoded = proto::Refusal::decode(status.details()).ok();
+    if let Some(refusal) = decoded.filter(|refusal| !refusal.code.is_empty()) {
+        return refusal;
+    }
+    match status.code() {
+        Code::Unimplemented => proto::Refusal {
+            code: "other_version".to_owned(),
+            message: format!(
+                "the running agent does not know this request; it is of another version than this \
+                 command ({})",
+                env!("CARGO_PKG_VERSION")
+            ),
+            advice: "restart the agent, so that both are of one version".to_owned(),
+            exit_code: ExitCode::Failed as u32,
+        },
+        code => proto::Refusal {
+            code: "connection".to_owned(),
+            message: format!(
+                "the connection to the agent broke: {code}: {}",
+                status.message()
+            ),
+            advice: "see whether the agent still runs: `pimento status`".to_owned(),
+            exit_code: ExitCode::NoAgent as u32,
+        },
+    }
+}
+
+const fn grpc_code(exit: ExitCode) -> Code {
+    match exit {
+        ExitCode::NoMatch => Code::NotFound,
+        ExitCode::SignIn => Code::Unauthenticated,
+        ExitCode::Policy => Code::PermissionDenied,
+        ExitCode::Usage => Code::InvalidArgument,
+        ExitCode::AwaitingApproval | ExitCode::NotUsable => Code::DeadlineExceeded,
+        ExitCode::NoAgent => Code::Unavailable,
+        ExitCode::Audit | ExitCode::Done | ExitCode::Failed | ExitCode::Partly => {
+            Code::FailedPrecondition
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_survives_the_way_through_a_status() {
+        let denied = Refusal::Denied {
+            window: "ops".to_owned(),
+            status: "Denied".to_owned(),
+        };
+        assert_eq!(refusal(&status(&denied)), message(&denied));
+    }
+
+    #[test]
+    fn an_unknown_request_is_told_as_another_version() {
+        assert_eq!(refusal(&Status::unimplemented("")).code, "other_version");
+        assert_eq!(refusal(&Status::unavailable("gone")).exit_code, 10);
+    }
+}

@@ -1,0 +1,49 @@
+//! Progress, on its way to the client.
+
+use tokio::sync::mpsc;
+use tonic::Status;
+
+use super::proto::login_event::{Browser, DeviceCode, Event};
+use super::proto::{LoginEvent, OpenEvent, PasswordEvent, open_event, password_event};
+use crate::cloud::{SignInGuide, SignInStep, Stage, StageSink};
+
+/// Sends events of one call. A client that hung up simply gets no more of them.
+pub(super) struct Sink<T>(pub(super) mpsc::UnboundedSender<Result<T, Status>>);
+
+impl<T> Sink<T> {
+    pub(super) fn send(&self, event: Result<T, Status>) {
+        let _hung_up = self.0.send(event).is_err();
+    }
+}
+
+impl StageSink for Sink<OpenEvent> {
+    fn reached(&self, stage: Stage) {
+        let event = open_event::Event::Stage(stage.to_string());
+        self.send(Ok(OpenEvent { event: Some(event) }));
+    }
+}
+
+impl StageSink for Sink<PasswordEvent> {
+    fn reached(&self, stage: Stage) {
+        let event = password_event::Event::Stage(stage.to_string());
+        self.send(Ok(PasswordEvent { event: Some(event) }));
+    }
+}
+
+impl SignInGuide for Sink<LoginEvent> {
+    fn show(&self, step: SignInStep) {
+        let event = match step {
+            SignInStep::Browser { url, opened } => Event::Browser(Browser { url, opened }),
+            SignInStep::DeviceCode {
+                user_code,
+                verification_uri,
+                message,
+            } => Event::DeviceCode(DeviceCode {
+                user_code,
+                verification_uri,
+                message,
+            }),
+        };
+        self.send(Ok(LoginEvent { event: Some(event) }));
+    }
+}
