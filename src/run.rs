@@ -1,1 +1,150 @@
-//! Not written yet.
+//! Composition: from a configuration to two open doors, and back.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::audit::Audit;
+use crate::broker::{Broker, Limits};
+use crate::clock::Clock;
+use crate::cloud::{Cloud, Network};
+use crate::config::{Config, Paths};
+use crate::house::{Facts, House, Rooms};
+use crate::known_hosts::KnownHosts;
+use crate::listen::{Connection, Door, DoorError};
+use crate::pipeline::{Memory, Pipeline};
+use crate::refusal::Refusal;
+use crate::{agent, control};
+
+/// An agent that listens and does not serve yet.
+pub struct Agent {
+    /// Everything behind the doors.
+    pub house: Arc<House>,
+    agent: Door,
+    control: Door,
+}
+
+/// Why an agent cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The audit record cannot be written.
+    #[error("the audit record in {folder} cannot be written: {error}")]
+    Audit {
+        /// Where it would be.
+        folder: std::path::PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A file of the `[danger]` section cannot be read.
+    #[error("the certificate authority {file} cannot be read: {error}")]
+    Authority {
+        /// The file.
+        file: std::path::PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// The cloud's client cannot be made.
+    #[error("the cloud cannot be reached: {0}")]
+    Cloud(Refusal),
+    /// A socket cannot be listened on.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// A public key of the configuration cannot be encoded.
+    #[error("a public key of the configuration cannot be used: {0}")]
+    Key(#[from] ssh_key::Error),
+}
+
+impl Agent {
+    /// Opens both doors for `config`.
+    ///
+    /// # Errors
+    /// If another agent is listening, or nothing could be recorded.
+    pub fn start(config: Config, paths: &Paths, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        // Before anything else is touched, so that a second start harms nothing.
+        let agent = Door::bind(&paths.agent_socket())?;
+        let control = Door::bind(&paths.control_socket())?;
+        let folder = config.audit.clone();
+        let audit = Audit::open(&folder, Arc::clone(&clock))
+            .map_err(|error| StartError::Audit { folder, error })?;
+        let audit = Arc::new(audit);
+        let settings = &config.agent;
+        let network = network(&config)?;
+        let cloud = Cloud::connect(&network, Arc::clone(&clock), settings.approval_wait)
+            .map_err(StartError::Cloud)?;
+        let limits =
+            Limits { answer: settings.answer_within, propagation: settings.propagation };
+        let identity = Arc::clone(&cloud.identity);
+        let broker = Broker::new(cloud, Arc::clone(&clock), Arc::clone(&audit), limits);
+        let facts = Facts {
+            agent_socket: agent.path().to_owned(),
+            warnings: config.warnings().iter().map(ToString::to_string).collect(),
+        };
+        let house = House::new(Rooms {
+            pipeline: Pipeline { broker, audit, memory: Memory::new(clock) },
+            identity,
+            known_hosts: KnownHosts::new(config.agent.known_hosts),
+            catalog: config.catalog,
+            tenants: config.tenants,
+            windows: config.windows,
+            facts,
+        })?;
+        Ok(Self { house: Arc::new(house), agent, control })
+    }
+
+    /// Serves both doors until `shutdown`; then wipes everything.
+    ///
+    /// # Errors
+    /// If the control door's transport fails as a whole.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let Self { house, agent, control } = self;
+        let (stop, stopped) = watch::channel(false);
+        let sweeper = Arc::clone(&house.pipeline.broker);
+        let syncer = Arc::clone(&house.pipeline.audit);
+        let controlled = control::serve(Arc::clone(&house), control, stops(stopped));
+        let outcome = tokio::select! {
+            () = shutdown => Ok(()),
+            () = serve_agent(Arc::clone(&house), agent) => Ok(()),
+            () = sweeper.sweep() => Ok(()),
+            () = syncer.keep_synced() => Ok(()),
+            served = controlled => served.map_err(|error| RunError(error.to_string())),
+        };
+        let _nobody_listens = stop.send(true).is_err();
+        house.pipeline.broker.wipe("the agent stops");
+        house.pipeline.audit.sync().map_err(|error| RunError(error.to_string()))?;
+        outcome
+    }
+}
+
+/// Why serving ended.
+#[derive(Debug, thiserror::Error)]
+#[error("the agent cannot go on: {0}")]
+pub struct RunError(String);
+
+/// Serves the agent door; never returns.
+async fn serve_agent(house: Arc<House>, door: Door) {
+    loop {
+        let Connection { stream, requester, place } = door.accept().await;
+        let house = Arc::clone(&house);
+        let _runs_on = tokio::spawn(async move {
+            if let Err(error) = agent::serve(stream, &requester, house.as_ref()).await {
+                tracing::debug!(%error, requester = requester.describe(), "a client was hung up on");
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn stops(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a stop as well.
+    let _stopped = stopped.wait_for(|stopped| *stopped).await.is_ok();
+}
+
+fn network(config: &Config) -> Result<Network, StartError> {
+    let read = |file: &std::path::PathBuf| {
+        let failed = |error| StartError::Authority { file: file.clone(), error };
+        std::fs::read(file).map_err(failed)
+    };
+    let ca_pem = config.danger.ca_file.as_ref().map(read).transpose()?;
+    Ok(Network { ca_pem, resolve: config.danger.resolve.clone() })
+}

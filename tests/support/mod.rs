@@ -1,0 +1,302 @@
+//! A world for end-to-end tests: an emulated cloud, a pimento agent, and real SSH around them.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod clock;
+pub mod sshd;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pimento::clock::Clock;
+use pimento::cloud::{SignInGuide, SignInStep};
+use pimento::config::{Config, Overrides, Paths};
+use pimento::emulator::scenario::Fault;
+use pimento::emulator::{Emulator, Options, Scenario, World as Cloud};
+use pimento::house::House;
+use pimento::run::Agent;
+use pimento::secret::private_key::PrivateKey;
+use ssh_key::PublicKey;
+use tokio::sync::oneshot;
+
+use clock::WorldClock;
+use sshd::Sshd;
+
+pub const GROUP: &str = "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b";
+pub const CLIENT: &str = "7d9b0c3e-7f5e-4c8b-9d5b-2a6f4f0e1b22";
+pub const USER: &str = "mia@contoso.onmicrosoft.com";
+
+/// Keys of the example world: name in the catalog, name of the secret.
+pub const KEYS: [(&str, &str); 3] =
+    [("web", "web-root-ssh"), ("db", "db-root-ssh"), ("legacy", "legacy-root-ssh")];
+
+/// How a world differs from the usual one.
+pub struct Plan {
+    scenario: Scenario,
+    /// How much faster than real time it is.
+    speed: u32,
+    /// More lines of the configuration.
+    config: String,
+    /// The window's duration, as the configuration writes it.
+    duration: String,
+    answer: String,
+    public_key: Option<String>,
+}
+
+impl Plan {
+    pub fn scenario(mut self, change: impl FnOnce(&mut Scenario)) -> Self {
+        change(&mut self.scenario);
+        self
+    }
+
+    pub fn speed(mut self, speed: u32) -> Self {
+        self.speed = speed;
+        self
+    }
+
+    pub fn answer_within(mut self, answer: &str) -> Self {
+        answer.clone_into(&mut self.answer);
+        self
+    }
+
+    /// Pins this public key for `web` instead of the right one.
+    pub fn pinned(mut self, key: &str) -> Self {
+        self.public_key = Some(key.to_owned());
+        self
+    }
+
+    pub async fn start(self) -> World {
+        World::build(self).await
+    }
+}
+
+pub struct World {
+    pub emulator: Emulator,
+    pub clock: Arc<WorldClock>,
+    pub house: Arc<House>,
+    pub sshd: Sshd,
+    pub paths: Paths,
+    pub config: PathBuf,
+    folder: tempfile::TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    agent: tokio::task::JoinHandle<()>,
+}
+
+impl World {
+    pub fn plan() -> Plan {
+        Plan {
+            scenario: Scenario::example().unwrap(),
+            speed: 1,
+            config: String::new(),
+            duration: "1h".to_owned(),
+            answer: "60s".to_owned(),
+            public_key: None,
+        }
+    }
+
+    pub async fn start() -> Self {
+        Self::plan().start().await
+    }
+
+    async fn build(plan: Plan) -> Self {
+        let folder = private_folder();
+        let clock = Arc::new(WorldClock::new(plan.speed));
+        let cloud_time = Arc::clone(&clock);
+        let options = Options { now: Arc::new(move || cloud_time.true_wall()), ..Options::default() };
+        let emulator = Emulator::start(plan.scenario, options).await.unwrap();
+        let keys: Vec<PublicKey> =
+            KEYS.iter().map(|(_, secret)| public_key(&emulator, secret)).collect();
+        let sshd = Sshd::start(&keys, "");
+        let config = folder.path().join("config.toml");
+        let text = configuration(&emulator, folder.path(), &sshd, &keys, &plan.public_key, &plan.duration, &plan.answer);
+        fs::write(&config, text + &plan.config).unwrap();
+        fs::set_permissions(&config, PermissionsExt::from_mode(0o600)).unwrap();
+        let paths = paths(folder.path(), &config);
+        let loaded = Config::load(&paths).unwrap_or_else(|error| panic!("{error}"));
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        let agent = Agent::start(loaded, &paths, time).unwrap_or_else(|error| panic!("{error}"));
+        let house = Arc::clone(&agent.house);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let agent = tokio::spawn(async move {
+            agent.serve(async { drop(stopped.await) }).await.unwrap();
+        });
+        let stop = Some(stop);
+        let world = Self { emulator, clock, house, sshd, paths, config, folder, stop, agent };
+        world.sign_in().await;
+        world.emulator.change(Cloud::reset_counts);
+        world
+    }
+
+    /// Signs the user in by device code, as a person with a browser would.
+    pub async fn sign_in(&self) {
+        struct Person<'a>(&'a Emulator);
+        impl SignInGuide for Person<'_> {
+            fn show(&self, step: SignInStep) {
+                let SignInStep::DeviceCode { user_code, .. } = step else { panic!("{step:?}") };
+                assert!(self.0.change(|cloud| cloud.sign_in_device(&user_code, USER)));
+            }
+        }
+        let tenant = Arc::clone(self.house.tenant("").unwrap());
+        let method = pimento::catalog::SignInMethod::DeviceCode;
+        self.house.identity.sign_in(&tenant, method, &Person(&self.emulator)).await.unwrap();
+    }
+
+    /// Stops the agent; the sockets are gone when this returns.
+    pub async fn stop(&mut self) {
+        drop(self.stop.take());
+        (&mut self.agent).await.unwrap();
+    }
+
+    /// Logs in with real `ssh`, by the key of that name.
+    pub async fn ssh(&self, key: &str) -> Login {
+        let mut ssh = self.ssh_command(key);
+        let output = tokio::task::spawn_blocking(move || ssh.output().unwrap()).await.unwrap();
+        Login {
+            ok: output.status.success(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub fn ssh_command(&self, key: &str) -> std::process::Command {
+        let file = self.folder.path().join(format!("{key}.pub"));
+        let (_, secret) = KEYS.iter().find(|(name, _)| *name == key).unwrap();
+        let public = public_key(&self.emulator, secret);
+        fs::write(&file, public.to_openssh().unwrap()).unwrap();
+        let mut ssh = self.sshd.ssh(&self.paths.agent_socket());
+        let last = ssh.get_args().map(ToOwned::to_owned).collect::<Vec<_>>();
+        let mut with_identity = std::process::Command::new("ssh");
+        with_identity.arg("-o").arg("IdentitiesOnly=yes").arg("-i").arg(&file);
+        // The options given first win, so the file stands before the harness's own.
+        with_identity.args(last).env_remove("SSH_AUTH_SOCK").stdin(std::process::Stdio::null());
+        ssh = with_identity;
+        ssh
+    }
+
+    /// The last refusal, as `pimento why` tells it.
+    pub fn why(&self) -> pimento::refusal::Refusal {
+        self.house.pipeline.memory.last(1).pop().expect("nothing was refused").refusal
+    }
+
+    pub fn calls(&self) -> Vec<String> {
+        self.emulator.calls()
+    }
+
+    pub fn count(&self, operation: &str) -> u64 {
+        self.emulator.count(operation)
+    }
+
+    pub fn activations(&self) -> u64 {
+        self.count("graph.assignmentScheduleRequests.create")
+    }
+
+    pub fn reads(&self) -> u64 {
+        self.count("vault.secret.get")
+    }
+
+    pub fn fault(&self, fault: Fault) {
+        self.emulator.change(|cloud| cloud.fault(fault));
+    }
+
+    /// Lets the window end, and a little more.
+    pub fn after_the_window(&self) {
+        self.clock.advance(Duration::from_secs(3601));
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn audit(&self) -> String {
+        fs::read_to_string(self.house.pipeline.audit.path()).unwrap()
+    }
+
+    /// The names of the audit record's events.
+    pub fn events(&self) -> Vec<String> {
+        let event = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["event"].as_str().unwrap().to_owned()
+        };
+        self.audit().lines().map(event).collect()
+    }
+}
+
+#[must_use = "a login either succeeds or is refused: say which"]
+#[derive(Debug)]
+pub struct Login {
+    ok: bool,
+    stderr: String,
+}
+
+impl Login {
+    #[track_caller]
+    pub fn assert_ok(&self) {
+        assert!(self.ok, "the login failed: {}", self.stderr);
+    }
+
+    #[track_caller]
+    pub fn assert_refused(&self) {
+        assert!(!self.ok, "the login succeeded");
+    }
+}
+
+pub fn private_folder() -> tempfile::TempDir {
+    tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o700)).tempdir().unwrap()
+}
+
+pub fn public_key(emulator: &Emulator, secret: &str) -> PublicKey {
+    let text = emulator.change(|cloud| cloud.secret("kv-linux", secret).unwrap().to_owned());
+    PrivateKey::parse(text.as_bytes()).unwrap_or_else(|problem| panic!("{problem}")).public().clone()
+}
+
+pub fn paths(folder: &Path, config: &Path) -> Paths {
+    let overrides = Overrides {
+        config: Some(config.to_owned()),
+        runtime: Some(folder.join("run")),
+        state: Some(folder.join("state")),
+    };
+    let mut paths = Paths::from_environment(overrides).unwrap();
+    // No administrator of this machine has a say in a test.
+    paths.managed = folder.join("managed.toml");
+    paths
+}
+
+pub fn configuration(
+    emulator: &Emulator,
+    folder: &Path,
+    sshd: &Sshd,
+    keys: &[PublicKey],
+    pinned: &Option<String>,
+    duration: &str,
+    answer: &str,
+) -> String {
+    let ca_file = folder.join("ca.pem");
+    fs::write(&ca_file, emulator.ca_pem()).unwrap();
+    let mut text = format!(
+        "[agent]\nanswer_within = \"{answer}\"\nknown_hosts = [{known:?}]\n\
+         [tenant.contoso]\nid = \"contoso.onmicrosoft.com\"\nclient_id = \"{CLIENT}\"\n\
+         sign_in = \"device-code\"\n\
+         [window.linux-root]\ntenant = \"contoso\"\ngroup = \"{GROUP}\"\nduration = \"{duration}\"\n\
+         reason = \"{{program}} to {{user}}@{{host}}\"\n\
+         [vault.linux]\nurl = \"https://kv-linux.vault.azure.net\"\nwindow = \"linux-root\"\n\
+         [password.db01-root]\nvault = \"linux\"\nsecret = \"db01-root\"\nuser = \"root\"\n\
+         hosts = [\"db01.contoso.com\"]\n",
+        known = sshd.known_hosts("host.test"),
+    );
+    for ((name, secret), key) in KEYS.iter().zip(keys) {
+        let key = match pinned {
+            Some(other) if *name == "web" => other.clone(),
+            _ => key.to_openssh().unwrap(),
+        };
+        text.push_str(&format!(
+            "[key.{name}]\nvault = \"linux\"\nsecret = \"{secret}\"\npublic_key = \"{key}\"\n\
+             hosts = [\"host.test\"]\n"
+        ));
+    }
+    text.push_str(&format!("[danger]\nca_file = {ca_file:?}\n[danger.resolve]\n"));
+    for (host, address) in emulator.resolve() {
+        text.push_str(&format!("\"{host}\" = \"{address}\"\n"));
+    }
+    text
+}

@@ -1,0 +1,112 @@
+//! A real `sshd` on loopback, and the real `ssh` to reach it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use ssh_key::PublicKey;
+
+/// A running `sshd`; stopped when dropped.
+pub struct Sshd {
+    child: Child,
+    folder: tempfile::TempDir,
+    pub port: u16,
+}
+
+impl Sshd {
+    /// Starts `sshd`, which lets `keys` in; `settings` are more lines of `sshd_config`.
+    pub fn start(keys: &[PublicKey], settings: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path("host")));
+        let keys: Vec<String> = keys.iter().map(|key| key.to_openssh().unwrap()).collect();
+        fs::write(path("authorized_keys"), keys.join("\n")).unwrap();
+        // sshd leaves its privileges in this folder, and refuses to start without it.
+        fs::create_dir_all("/run/sshd").unwrap();
+        let port = free_port();
+        let config = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile none\n\
+             AuthorizedKeysFile {keys}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
+             PermitRootLogin yes\nMaxStartups 500\nLogLevel DEBUG1\n{settings}\n",
+            host = path("host").display(),
+            keys = path("authorized_keys").display(),
+        );
+        fs::write(path("sshd_config"), config).unwrap();
+        let mut child = Command::new("/usr/sbin/sshd")
+            .args(["-D", "-e", "-f"])
+            .arg(path("sshd_config"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("sshd is needed for these tests: apt-get install openssh-server");
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let listening = |line: &str| line.contains("Server listening");
+        assert!(log.by_ref().map_while(Result::ok).any(|line| listening(&line)), "sshd did not start");
+        // Whoever reads no longer would stop sshd once the pipe is full.
+        std::thread::spawn(move || log.for_each(drop));
+        Self { child, folder, port }
+    }
+
+    /// Its public host key.
+    pub fn host_key(&self) -> PublicKey {
+        PublicKey::read_openssh_file(self.folder.path().join("host.pub")).unwrap()
+    }
+
+    /// A `known_hosts` file that knows it as `name`.
+    pub fn known_hosts(&self, name: &str) -> PathBuf {
+        let file = self.folder.path().join("known_hosts");
+        let line = format!("{name} {}\n", self.host_key().to_openssh().unwrap());
+        fs::write(&file, line).unwrap();
+        file
+    }
+
+    /// `ssh` to this host by the agent at `agent`, to run `true` there.
+    pub fn ssh(&self, agent: &Path) -> Command {
+        let mut ssh = Command::new("ssh");
+        let option = |ssh: &mut Command, option: String| {
+            ssh.arg("-o").arg(option);
+        };
+        ssh.args(["-F", "/dev/null", "-p", &self.port.to_string()]);
+        option(&mut ssh, format!("IdentityAgent={}", agent.display()));
+        option(&mut ssh, format!("UserKnownHostsFile={}", self.known_hosts("host.test").display()));
+        for setting in [
+            "HostKeyAlias=host.test",
+            "StrictHostKeyChecking=yes",
+            "PreferredAuthentications=publickey",
+            "IdentityFile=none",
+            "BatchMode=yes",
+            "LogLevel=ERROR",
+        ] {
+            option(&mut ssh, setting.to_owned());
+        }
+        ssh.args([&format!("{}@127.0.0.1", user()), "true"]);
+        ssh.env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
+        ssh
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// Who these tests run as.
+pub fn user() -> String {
+    let id = Command::new("id").arg("-un").output().unwrap();
+    String::from_utf8(id.stdout).unwrap().trim().to_owned()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Runs `command`, which has to succeed.
+pub fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
