@@ -39,6 +39,18 @@ impl Request {
         serde_json::from_slice(&self.body).ok()
     }
 
+    /// The whole address, as a client would write it.
+    pub(super) fn url(&self) -> String {
+        let mut url = format!("https://{}{}", self.host, self.path);
+        if !self.query.is_empty() {
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(&self.query)
+                .finish();
+            url = format!("{url}?{query}");
+        }
+        url
+    }
+
     /// The path without empty parts, decoded.
     pub(super) fn parts(&self) -> Vec<String> {
         let decode = |part: &str| decode(part);

@@ -84,7 +84,7 @@ async fn answer(
             404,
             &serde_json::json!({"error": {"code": "NotFound", "message": "unknown path"}}),
         );
-        lock(&world).saw("unknown", None, 404);
+        lock(&world).saw("unknown", &request, 404);
         return respond(reply, lock(&world).now(), false);
     };
     let fault = lock(&world).due_fault(operation).unwrap_or_default();
@@ -100,10 +100,7 @@ async fn answer(
             Service::Vault(name) => world.vault(operation, &name, &request),
         },
     };
-    let id = request
-        .header("client-request-id")
-        .or_else(|| request.header("x-ms-client-request-id"));
-    world.saw(operation, id, reply.status);
+    world.saw(operation, &request, reply.status);
     respond(reply, world.now(), fault.reset)
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+use super::http::Request;
 use super::material::{StoredKey, generate_secret};
 use super::pim::PimRequest;
 use super::scenario::{Fault, Scenario};
@@ -40,6 +41,12 @@ pub struct Seen {
     pub client_request_id: Option<String>,
     /// The status it got.
     pub status: u16,
+    /// How it was asked for.
+    pub method: String,
+    /// What was asked for, on the host's own port.
+    pub url: String,
+    /// What was sent along, if it is JSON; tokens and sign-ins are not.
+    pub body: Option<serde_json::Value>,
 }
 
 pub(super) struct AuthCode {
@@ -270,12 +277,18 @@ impl World {
         self.scenario.faults.push(fault);
     }
 
-    pub(super) fn saw(&mut self, operation: &str, id: Option<&str>, status: u16) {
+    pub(super) fn saw(&mut self, operation: &str, request: &Request, status: u16) {
         *self.counts.entry(operation.to_owned()).or_default() += 1;
+        let id = request
+            .header("client-request-id")
+            .or_else(|| request.header("x-ms-client-request-id"));
         self.seen.push(Seen {
             operation: operation.to_owned(),
             client_request_id: id.map(str::to_owned),
             status,
+            method: request.method.clone(),
+            url: request.url(),
+            body: request.json(),
         });
     }
 
