@@ -83,6 +83,11 @@ impl Descriptions {
         };
         for name in schema["x-docs-required"].as_array().into_iter().flatten() {
             let name = name.as_str().unwrap_or_default();
+            // The documentation's table is about making assignments. Clients known to work with the
+            // live service end one without a schedule, and there is nothing it could say.
+            if name == "scheduleInfo" && body["action"] == "selfDeactivate" {
+                continue;
+            }
             if body.get(name).is_none_or(Value::is_null) {
                 return Err(format!("the documented member {name} is missing or null"));
             }

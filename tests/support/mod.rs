@@ -1,5 +1,12 @@
 //! A world for end-to-end tests: an emulated cloud, a pimento agent, and real SSH around them.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 
 pub mod clock;
 pub mod sshd;
@@ -29,8 +36,11 @@ pub const CLIENT: &str = "7d9b0c3e-7f5e-4c8b-9d5b-2a6f4f0e1b22";
 pub const USER: &str = "mia@contoso.onmicrosoft.com";
 
 /// Keys of the example world: name in the catalog, name of the secret.
-pub const KEYS: [(&str, &str); 3] =
-    [("web", "web-root-ssh"), ("db", "db-root-ssh"), ("legacy", "legacy-root-ssh")];
+pub const KEYS: [(&str, &str); 3] = [
+    ("web", "web-root-ssh"),
+    ("db", "db-root-ssh"),
+    ("legacy", "legacy-root-ssh"),
+];
 
 /// How a world differs from the usual one.
 pub struct Plan {
@@ -104,13 +114,26 @@ impl World {
         let folder = private_folder();
         let clock = Arc::new(WorldClock::new(plan.speed));
         let cloud_time = Arc::clone(&clock);
-        let options = Options { now: Arc::new(move || cloud_time.true_wall()), ..Options::default() };
+        let options = Options {
+            now: Arc::new(move || cloud_time.true_wall()),
+            ..Options::default()
+        };
         let emulator = Emulator::start(plan.scenario, options).await.unwrap();
-        let keys: Vec<PublicKey> =
-            KEYS.iter().map(|(_, secret)| public_key(&emulator, secret)).collect();
+        let keys: Vec<PublicKey> = KEYS
+            .iter()
+            .map(|(_, secret)| public_key(&emulator, secret))
+            .collect();
         let sshd = Sshd::start(&keys, "");
         let config = folder.path().join("config.toml");
-        let text = configuration(&emulator, folder.path(), &sshd, &keys, &plan.public_key, &plan.duration, &plan.answer);
+        let text = configuration(
+            &emulator,
+            folder.path(),
+            &sshd,
+            &keys,
+            &plan.public_key,
+            &plan.duration,
+            &plan.answer,
+        );
         fs::write(&config, text + &plan.config).unwrap();
         fs::set_permissions(&config, PermissionsExt::from_mode(0o600)).unwrap();
         let paths = paths(folder.path(), &config);
@@ -123,7 +146,17 @@ impl World {
             agent.serve(async { drop(stopped.await) }).await.unwrap();
         });
         let stop = Some(stop);
-        let world = Self { emulator, clock, house, sshd, paths, config, folder, stop, agent };
+        let world = Self {
+            emulator,
+            clock,
+            house,
+            sshd,
+            paths,
+            config,
+            folder,
+            stop,
+            agent,
+        };
         world.sign_in().await;
         world.emulator.change(Cloud::reset_counts);
         world
@@ -134,13 +167,22 @@ impl World {
         struct Person<'a>(&'a Emulator);
         impl SignInGuide for Person<'_> {
             fn show(&self, step: SignInStep) {
-                let SignInStep::DeviceCode { user_code, .. } = step else { panic!("{step:?}") };
-                assert!(self.0.change(|cloud| cloud.sign_in_device(&user_code, USER)));
+                let SignInStep::DeviceCode { user_code, .. } = step else {
+                    panic!("{step:?}")
+                };
+                assert!(
+                    self.0
+                        .change(|cloud| cloud.sign_in_device(&user_code, USER))
+                );
             }
         }
         let tenant = Arc::clone(self.house.tenant("").unwrap());
         let method = pimento::catalog::SignInMethod::DeviceCode;
-        self.house.identity.sign_in(&tenant, method, &Person(&self.emulator)).await.unwrap();
+        self.house
+            .identity
+            .sign_in(&tenant, method, &Person(&self.emulator))
+            .await
+            .unwrap();
     }
 
     /// Stops the agent; the sockets are gone when this returns.
@@ -152,7 +194,9 @@ impl World {
     /// Logs in with real `ssh`, by the key of that name.
     pub async fn ssh(&self, key: &str) -> Login {
         let mut ssh = self.ssh_command(key);
-        let output = tokio::task::spawn_blocking(move || ssh.output().unwrap()).await.unwrap();
+        let output = tokio::task::spawn_blocking(move || ssh.output().unwrap())
+            .await
+            .unwrap();
         Login {
             ok: output.status.success(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -167,16 +211,29 @@ impl World {
         let mut ssh = self.sshd.ssh(&self.paths.agent_socket());
         let last = ssh.get_args().map(ToOwned::to_owned).collect::<Vec<_>>();
         let mut with_identity = std::process::Command::new("ssh");
-        with_identity.arg("-o").arg("IdentitiesOnly=yes").arg("-i").arg(&file);
+        with_identity
+            .arg("-o")
+            .arg("IdentitiesOnly=yes")
+            .arg("-i")
+            .arg(&file);
         // The options given first win, so the file stands before the harness's own.
-        with_identity.args(last).env_remove("SSH_AUTH_SOCK").stdin(std::process::Stdio::null());
+        with_identity
+            .args(last)
+            .env_remove("SSH_AUTH_SOCK")
+            .stdin(std::process::Stdio::null());
         ssh = with_identity;
         ssh
     }
 
     /// The last refusal, as `pimento why` tells it.
     pub fn why(&self) -> pimento::refusal::Refusal {
-        self.house.pipeline.memory.last(1).pop().expect("nothing was refused").refusal
+        self.house
+            .pipeline
+            .memory
+            .last(1)
+            .pop()
+            .expect("nothing was refused")
+            .refusal
     }
 
     pub fn calls(&self) -> Vec<String> {
@@ -242,12 +299,18 @@ impl Login {
 }
 
 pub fn private_folder() -> tempfile::TempDir {
-    tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o700)).tempdir().unwrap()
+    tempfile::Builder::new()
+        .permissions(PermissionsExt::from_mode(0o700))
+        .tempdir()
+        .unwrap()
 }
 
 pub fn public_key(emulator: &Emulator, secret: &str) -> PublicKey {
     let text = emulator.change(|cloud| cloud.secret("kv-linux", secret).unwrap().to_owned());
-    PrivateKey::parse(text.as_bytes()).unwrap_or_else(|problem| panic!("{problem}")).public().clone()
+    PrivateKey::parse(text.as_bytes())
+        .unwrap_or_else(|problem| panic!("{problem}"))
+        .public()
+        .clone()
 }
 
 pub fn paths(folder: &Path, config: &Path) -> Paths {
@@ -294,7 +357,9 @@ pub fn configuration(
              hosts = [\"host.test\"]\n"
         ));
     }
-    text.push_str(&format!("[danger]\nca_file = {ca_file:?}\n[danger.resolve]\n"));
+    text.push_str(&format!(
+        "[danger]\nca_file = {ca_file:?}\n[danger.resolve]\n"
+    ));
     for (host, address) in emulator.resolve() {
         text.push_str(&format!("\"{host}\" = \"{address}\"\n"));
     }

@@ -20,7 +20,9 @@ impl Sshd {
     pub fn start(keys: &[PublicKey], settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path("host")));
+        run(Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+            .arg(path("host")));
         let keys: Vec<String> = keys.iter().map(|key| key.to_openssh().unwrap()).collect();
         fs::write(path("authorized_keys"), keys.join("\n")).unwrap();
         // sshd leaves its privileges in this folder, and refuses to start without it.
@@ -44,10 +46,19 @@ impl Sshd {
             .expect("sshd is needed for these tests: apt-get install openssh-server");
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
         let listening = |line: &str| line.contains("Server listening");
-        assert!(log.by_ref().map_while(Result::ok).any(|line| listening(&line)), "sshd did not start");
+        assert!(
+            log.by_ref()
+                .map_while(Result::ok)
+                .any(|line| listening(&line)),
+            "sshd did not start"
+        );
         // Whoever reads no longer would stop sshd once the pipe is full.
         std::thread::spawn(move || log.for_each(drop));
-        Self { child, folder, port }
+        Self {
+            child,
+            folder,
+            port,
+        }
     }
 
     /// Its public host key.
@@ -71,7 +82,13 @@ impl Sshd {
         };
         ssh.args(["-F", "/dev/null", "-p", &self.port.to_string()]);
         option(&mut ssh, format!("IdentityAgent={}", agent.display()));
-        option(&mut ssh, format!("UserKnownHostsFile={}", self.known_hosts("host.test").display()));
+        option(
+            &mut ssh,
+            format!(
+                "UserKnownHostsFile={}",
+                self.known_hosts("host.test").display()
+            ),
+        );
         for setting in [
             "HostKeyAlias=host.test",
             "StrictHostKeyChecking=yes",
@@ -102,11 +119,19 @@ pub fn user() -> String {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Runs `command`, which has to succeed.
 pub fn run(command: &mut Command) {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -1,0 +1,220 @@
+//! pimento's own client on the emulator's wire: each request it sends is judged by the published
+//! descriptions, which refuse unknown members and query names.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pimento::catalog::{
+    AccessId, Credential, Kind, Name, PasswordSpec, Reason, SecretName, SignInMethod, Tenant,
+    Ticket, VaultSpec, WindowSpec,
+};
+use pimento::clock::SystemClock;
+use pimento::cloud::{
+    Activation, Cloud, CorrelationId, Freshness, Network, ReadError, Resource, SignInGuide,
+    SignInStep, Stage, StageSink,
+};
+use pimento::refusal::Refusal;
+use url::Url;
+
+use crate::source;
+use crate::wire::{CLIENT, MIA, TENANT, Wire, group_id};
+
+/// The client, connected by nothing but configuration, and somebody signed in.
+struct Client<'a> {
+    wire: &'a Wire,
+    cloud: Cloud,
+    tenant: Arc<Tenant>,
+}
+
+/// Types the device code, as the person would.
+struct Person<'a>(&'a Wire);
+
+impl SignInGuide for Person<'_> {
+    fn show(&self, step: SignInStep) {
+        if let SignInStep::DeviceCode { user_code, .. } = step {
+            assert!(
+                self.0
+                    .change(|world| world.sign_in_device(&user_code, MIA.0))
+            );
+        }
+    }
+}
+
+/// Approves what waits for approval, as the approver would.
+struct Approver<'a>(&'a Wire);
+
+impl StageSink for Approver<'_> {
+    fn reached(&self, stage: Stage) {
+        if let Stage::AwaitingApproval { .. } = stage {
+            self.0.change(|world| world.decide(&group_id('4'), true));
+        }
+    }
+}
+
+impl<'a> Client<'a> {
+    async fn signed_in(wire: &'a Wire) -> Self {
+        let network = Network {
+            ca_pem: Some(wire.emulator.ca_pem().as_bytes().to_vec()),
+            resolve: wire.emulator.resolve(),
+        };
+        let at = |host: &str| Url::parse(&format!("https://{host}")).unwrap();
+        let tenant = Arc::new(Tenant {
+            name: Name::parse("contoso").unwrap(),
+            id: TENANT.to_owned(),
+            client_id: Some(CLIENT.to_owned()),
+            sign_in: SignInMethod::DeviceCode,
+            login_hint: None,
+            authority: at("login.microsoftonline.com"),
+            graph: at("graph.microsoft.com"),
+        });
+        let minute = Duration::from_secs(60);
+        let cloud = Cloud::connect(&network, Arc::new(SystemClock), minute).unwrap();
+        let method = SignInMethod::DeviceCode;
+        cloud
+            .identity
+            .sign_in(&tenant, method, &Person(wire))
+            .await
+            .unwrap();
+        Self {
+            wire,
+            cloud,
+            tenant,
+        }
+    }
+
+    fn window(&self, group: char) -> Arc<WindowSpec> {
+        Arc::new(WindowSpec {
+            name: Name::parse("linux-root").unwrap(),
+            tenant: Arc::clone(&self.tenant),
+            group: group_id(group).parse().unwrap(),
+            access: AccessId::Member,
+            duration: "1h".parse().unwrap(),
+            reason: Reason::Ask,
+            ticket: None,
+        })
+    }
+
+    async fn activate(&self, group: char, ticket: Option<Ticket>) -> Result<(), Refusal> {
+        let activation = Activation {
+            window: self.window(group),
+            duration: "1h".parse().unwrap(),
+            reason: "ssh to root@web1".to_owned(),
+            ticket,
+            id: CorrelationId::new(),
+        };
+        let sink = Approver(self.wire);
+        self.cloud.pim.activate(&activation, &sink).await.map(drop)
+    }
+
+    async fn read(&self, secret: &str) -> Result<Vec<u8>, ReadError> {
+        let vault = VaultSpec {
+            name: Name::parse("linux").unwrap(),
+            url: Url::parse("https://kv-pim.vault.azure.net").unwrap(),
+            window: self.window('1'),
+        };
+        let credential = Credential {
+            name: Name::parse("db01-root").unwrap(),
+            vault: Arc::new(vault),
+            secret: SecretName::parse(secret).unwrap(),
+            hosts: Vec::new(),
+            kind: Kind::Password(PasswordSpec { user: None }),
+            source: "config.toml".into(),
+        };
+        let id = CorrelationId::new();
+        let identity = &self.cloud.identity;
+        let token = identity
+            .token(&self.tenant, Resource::Vault, Freshness::New, id)
+            .await;
+        let found = self
+            .cloud
+            .vault
+            .secret(&credential, &token.unwrap(), id)
+            .await?;
+        Ok(found.value.to_vec())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_of_the_client_is_one_that_the_descriptions_know() {
+    let Some(folder) = source::folder() else {
+        return;
+    };
+    let wire = Wire::start(&folder).await;
+    let client = Client::signed_in(&wire).await;
+
+    assert_eq!(client.read("db01-root").await, Err(ReadError::NotYet));
+    client.activate('1', None).await.unwrap();
+    assert_eq!(
+        client.read("db01-root").await.unwrap(),
+        b"correct horse battery staple"
+    );
+    // Active already: adopted, not asked for again.
+    client.activate('1', None).await.unwrap();
+    let ticket = Ticket {
+        number: "CHG123".to_owned(),
+        system: "ServiceNow".to_owned(),
+    };
+    client.activate('3', Some(ticket)).await.unwrap();
+    client.activate('4', None).await.unwrap();
+    wire.advance(Duration::from_secs(600));
+    client
+        .cloud
+        .pim
+        .deactivate(&client.window('1'), CorrelationId::new())
+        .await
+        .unwrap();
+
+    let seen = wire.change(|world| world.seen().to_vec());
+    let mut judged = 0;
+    for request in seen
+        .iter()
+        .filter(|seen| !seen.operation.starts_with("entra."))
+    {
+        wire.judge_request(&request.method, &request.url, request.body.as_ref());
+        assert!(
+            request.client_request_id.is_some(),
+            "{} has no id",
+            request.operation
+        );
+        judged += 1;
+    }
+    assert!(judged >= 9, "only {judged} requests were judged: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_longer_than_allowed_is_read_with_a_described_request() {
+    let Some(folder) = source::folder() else {
+        return;
+    };
+    let wire = Wire::start(&folder).await;
+    wire.change(|world| world.scenario.groups[0].policy.maximum_duration = "30m".parse().unwrap());
+    let client = Client::signed_in(&wire).await;
+    client.activate('1', None).await.unwrap();
+    let seen = wire.change(|world| world.seen().to_vec());
+    let read = seen
+        .iter()
+        .find(|seen| seen.operation == "graph.roleManagementPolicyAssignments");
+    let read = read.expect("the policy was not read");
+    wire.judge_request(&read.method, &read.url, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_emulator_refuses_the_client_names() {
+    let Some(folder) = source::folder() else {
+        return;
+    };
+    let wire = Wire::start(&folder).await;
+    let client = Client::signed_in(&wire).await;
+    let refused = client.activate('3', None).await.unwrap_err();
+    assert!(matches!(refused, Refusal::PimPolicy { .. }), "{refused:?}");
+    let refused = client.activate('6', None).await.unwrap_err();
+    assert!(matches!(refused, Refusal::StepUp { .. }), "{refused:?}");
+    let refused = client.activate('5', None).await.unwrap_err();
+    assert!(
+        matches!(refused, Refusal::NotEligible { .. }),
+        "{refused:?}"
+    );
+    client.activate('1', None).await.unwrap();
+    let missing = client.read("no-such-secret").await.unwrap_err();
+    assert!(matches!(missing, ReadError::Refused(_)), "{missing:?}");
+}
