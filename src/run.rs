@@ -72,8 +72,10 @@ impl Agent {
         let network = network(&config)?;
         let cloud = Cloud::connect(&network, Arc::clone(&clock), settings.approval_wait)
             .map_err(StartError::Cloud)?;
-        let limits =
-            Limits { answer: settings.answer_within, propagation: settings.propagation };
+        let limits = Limits {
+            answer: settings.answer_within,
+            propagation: settings.propagation,
+        };
         let identity = Arc::clone(&cloud.identity);
         let broker = Broker::new(cloud, Arc::clone(&clock), Arc::clone(&audit), limits);
         let facts = Facts {
@@ -81,7 +83,11 @@ impl Agent {
             warnings: config.warnings().iter().map(ToString::to_string).collect(),
         };
         let house = House::new(Rooms {
-            pipeline: Pipeline { broker, audit, memory: Memory::new(clock) },
+            pipeline: Pipeline {
+                broker,
+                audit,
+                memory: Memory::new(clock),
+            },
             identity,
             known_hosts: KnownHosts::new(config.agent.known_hosts),
             catalog: config.catalog,
@@ -89,7 +95,11 @@ impl Agent {
             windows: config.windows,
             facts,
         })?;
-        Ok(Self { house: Arc::new(house), agent, control })
+        Ok(Self {
+            house: Arc::new(house),
+            agent,
+            control,
+        })
     }
 
     /// Serves both doors until `shutdown`; then wipes everything.
@@ -97,7 +107,11 @@ impl Agent {
     /// # Errors
     /// If the control door's transport fails as a whole.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { house, agent, control } = self;
+        let Self {
+            house,
+            agent,
+            control,
+        } = self;
         let (stop, stopped) = watch::channel(false);
         let sweeper = Arc::clone(&house.pipeline.broker);
         let syncer = Arc::clone(&house.pipeline.audit);
@@ -111,7 +125,11 @@ impl Agent {
         };
         let _nobody_listens = stop.send(true).is_err();
         house.pipeline.broker.wipe("the agent stops");
-        house.pipeline.audit.sync().map_err(|error| RunError(error.to_string()))?;
+        house
+            .pipeline
+            .audit
+            .sync()
+            .map_err(|error| RunError(error.to_string()))?;
         outcome
     }
 }
@@ -124,7 +142,11 @@ pub struct RunError(String);
 /// Serves the agent door; never returns.
 async fn serve_agent(house: Arc<House>, door: Door) {
     loop {
-        let Connection { stream, requester, place } = door.accept().await;
+        let Connection {
+            stream,
+            requester,
+            place,
+        } = door.accept().await;
         let house = Arc::clone(&house);
         let _runs_on = tokio::spawn(async move {
             if let Err(error) = agent::serve(stream, &requester, house.as_ref()).await {
@@ -142,9 +164,15 @@ async fn stops(mut stopped: watch::Receiver<bool>) {
 
 fn network(config: &Config) -> Result<Network, StartError> {
     let read = |file: &std::path::PathBuf| {
-        let failed = |error| StartError::Authority { file: file.clone(), error };
+        let failed = |error| StartError::Authority {
+            file: file.clone(),
+            error,
+        };
         std::fs::read(file).map_err(failed)
     };
     let ca_pem = config.danger.ca_file.as_ref().map(read).transpose()?;
-    Ok(Network { ca_pem, resolve: config.danger.resolve.clone() })
+    Ok(Network {
+        ca_pem,
+        resolve: config.danger.resolve.clone(),
+    })
 }
