@@ -1,14 +1,14 @@
 //! pimento's own client on the emulator's wire: each request it sends is judged by the published
 //! descriptions, which refuse unknown members and query names.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pimento::catalog::{
     AccessId, Credential, Kind, Name, PasswordSpec, Reason, SecretName, SignInMethod, Tenant,
     Ticket, VaultSpec, WindowSpec,
 };
-use pimento::clock::SystemClock;
+use pimento::clock::{Clock, Moment, SystemClock};
 use pimento::cloud::{
     Activation, Cloud, CorrelationId, Freshness, Network, ReadError, Resource, SignInGuide,
     SignInStep, Stage, StageSink,
@@ -20,10 +20,30 @@ use crate::source;
 use crate::wire::{CLIENT, MIA, TENANT, Wire, group_id};
 
 /// The client, connected by nothing but configuration, and somebody signed in.
-struct Client<'a> {
+pub struct Client<'a> {
     wire: &'a Wire,
     cloud: Cloud,
     tenant: Arc<Tenant>,
+}
+
+/// A clock whose sleeps are over at once, and have taken as long as they were to.
+#[derive(Debug, Default)]
+struct Impatient(Mutex<Duration>);
+
+#[async_trait::async_trait]
+impl Clock for Impatient {
+    fn now(&self) -> Moment {
+        SystemClock.now().after(*self.0.lock().unwrap())
+    }
+
+    fn wall(&self) -> jiff::Timestamp {
+        SystemClock.wall() + *self.0.lock().unwrap()
+    }
+
+    async fn sleep_until(&self, at: Moment) {
+        let left = self.now().until(at);
+        *self.0.lock().unwrap() += left;
+    }
 }
 
 /// Types the device code, as the person would.
@@ -52,7 +72,7 @@ impl StageSink for Approver<'_> {
 }
 
 impl<'a> Client<'a> {
-    async fn signed_in(wire: &'a Wire) -> Self {
+    pub async fn signed_in(wire: &'a Wire) -> Self {
         let network = Network {
             ca_pem: Some(wire.emulator.ca_pem().as_bytes().to_vec()),
             resolve: wire.emulator.resolve(),
@@ -68,7 +88,7 @@ impl<'a> Client<'a> {
             graph: at("graph.microsoft.com"),
         });
         let minute = Duration::from_secs(60);
-        let cloud = Cloud::connect(&network, Arc::new(SystemClock), minute).unwrap();
+        let cloud = Cloud::connect(&network, Arc::new(Impatient::default()), minute).unwrap();
         let method = SignInMethod::DeviceCode;
         cloud
             .identity
@@ -94,7 +114,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    async fn activate(&self, group: char, ticket: Option<Ticket>) -> Result<(), Refusal> {
+    pub async fn activate(&self, group: char, ticket: Option<Ticket>) -> Result<(), Refusal> {
         let activation = Activation {
             window: self.window(group),
             duration: "1h".parse().unwrap(),
@@ -106,7 +126,7 @@ impl<'a> Client<'a> {
         self.cloud.pim.activate(&activation, &sink).await.map(drop)
     }
 
-    async fn read(&self, secret: &str) -> Result<Vec<u8>, ReadError> {
+    pub async fn read(&self, secret: &str) -> Result<Vec<u8>, ReadError> {
         let vault = VaultSpec {
             name: Name::parse("linux").unwrap(),
             url: Url::parse("https://kv-pim.vault.azure.net").unwrap(),
@@ -124,12 +144,9 @@ impl<'a> Client<'a> {
         let identity = &self.cloud.identity;
         let token = identity
             .token(&self.tenant, Resource::Vault, Freshness::New, id)
-            .await;
-        let found = self
-            .cloud
-            .vault
-            .secret(&credential, &token.unwrap(), id)
-            .await?;
+            .await
+            .map_err(ReadError::Refused)?;
+        let found = self.cloud.vault.secret(&credential, &token, id).await?;
         Ok(found.value.to_vec())
     }
 }
