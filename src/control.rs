@@ -30,6 +30,7 @@ mod sink;
 #[allow(
     clippy::all,
     clippy::expect_used,
+    clippy::too_many_lines,
     clippy::unwrap_used,
     unused_qualifications,
     let_underscore_drop,
