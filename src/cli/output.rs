@@ -1,0 +1,105 @@
+//! Where everything is printed.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line's mouth")]
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+use crate::control::proto;
+
+/// How results and hints are shown.
+pub(super) struct Output {
+    json: bool,
+    quiet: bool,
+    /// Whether stderr is a terminal, whose last line can be rewritten.
+    live: bool,
+}
+
+impl Output {
+    pub(super) fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet, live: std::io::stderr().is_terminal() }
+    }
+
+    pub(super) const fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The result: `value` with `--json`, else `text`.
+    pub(super) fn result(&self, text: &str, value: &Value) {
+        if self.json {
+            println!("{value}");
+        } else if !text.is_empty() {
+            println!("{text}");
+        }
+    }
+
+    /// A secret, alone on stdout.
+    pub(super) fn secret(&self, secret: &[u8]) -> std::io::Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(secret)?;
+        stdout.write_all(b"\n")?;
+        stdout.flush()
+    }
+
+    /// Whether stdout is a terminal, where a secret would stay on the screen.
+    pub(super) fn is_terminal(&self) -> bool {
+        std::io::stdout().is_terminal()
+    }
+
+    /// Something the person should know or do.
+    pub(super) fn hint(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// How far it is: one line, rewritten on a terminal.
+    pub(super) fn progress(&self, stage: &str) {
+        match (self.quiet, self.live) {
+            (true, _) => {}
+            (false, true) => eprint!("\r\x1b[K{stage} …"),
+            (false, false) => eprintln!("{stage}"),
+        }
+    }
+
+    /// Ends the progress line.
+    pub(super) fn progress_ends(&self) {
+        if self.live && !self.quiet {
+            eprint!("\r\x1b[K");
+        }
+    }
+
+    /// An error: what, why, and what to do.
+    pub(super) fn failure(&self, refusal: &proto::Refusal) {
+        self.progress_ends();
+        if self.json {
+            let error = json!({
+                "code": refusal.code, "message": refusal.message, "advice": refusal.advice,
+            });
+            println!("{}", json!({ "error": error }));
+            return;
+        }
+        eprintln!("pimento: {}", refusal.message);
+        if !refusal.advice.is_empty() {
+            eprintln!("  {}", refusal.advice);
+        }
+    }
+
+    pub(super) fn completions(&self, shell: clap_complete::Shell, command: &mut clap::Command) {
+        clap_complete::generate(shell, command, "pimento", &mut std::io::stdout());
+    }
+}
+
+/// Logs go to stderr, as far as `PIMENTO_LOG` asks for them (`info`, `pimento=debug`).
+pub(super) fn logs() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PIMENTO_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .try_init();
+    if let Err(error) = started {
+        eprintln!("pimento: logs cannot be shown: {error}");
+    }
+}

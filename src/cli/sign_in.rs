@@ -1,0 +1,65 @@
+//! `pimento login` and `pimento logout`.
+
+use serde_json::json;
+
+use super::output::Output;
+use super::{Agent, Failure};
+use crate::control::proto::login_event::Event;
+use crate::control::proto::login_request::Method;
+use crate::control::proto::{LoginRequest, LogoutRequest};
+use crate::refusal::ExitCode;
+
+pub(super) const fn method(browser: bool, device_code: bool) -> Method {
+    match (browser, device_code) {
+        (true, _) => Method::Browser,
+        (_, true) => Method::DeviceCode,
+        _ => Method::Unspecified,
+    }
+}
+
+pub(super) async fn login(
+    mut agent: Agent,
+    output: &Output,
+    tenant: String,
+    method: Method,
+) -> Result<ExitCode, Failure> {
+    let request = LoginRequest { tenant, method: method.into() };
+    let mut events = agent.login(request).await?.into_inner();
+    while let Some(event) = events.message().await? {
+        match event.event {
+            Some(Event::Browser(page)) if page.opened => {
+                output.hint("Sign in in the browser window that was opened, or open this page:");
+                output.hint(&format!("  {}", page.url));
+            }
+            Some(Event::Browser(page)) => {
+                output.hint(&format!("Open this page to sign in:\n  {}", page.url));
+            }
+            Some(Event::DeviceCode(code)) => {
+                let (page, code) = (code.verification_uri, code.user_code);
+                output.hint(&format!("Open {page} and enter the code {code}"));
+            }
+            Some(Event::SignedIn(done)) => {
+                let text = format!("signed in to {} as {}", done.tenant, done.user_name);
+                output.result(&text, &json!({"tenant": done.tenant, "user_name": done.user_name}));
+                return Ok(ExitCode::Done);
+            }
+            None => {}
+        }
+    }
+    Err(Failure::failed("the agent ended the sign-in without an answer"))
+}
+
+pub(super) async fn logout(
+    mut agent: Agent,
+    output: &Output,
+    tenant: String,
+) -> Result<ExitCode, Failure> {
+    let reply = agent.logout(LogoutRequest { tenant }).await?.into_inner();
+    let text = match reply.was_signed_in {
+        true => format!("signed out of {}", reply.tenant),
+        false => format!("nobody was signed in to {}", reply.tenant),
+    };
+    let value = json!({"tenant": reply.tenant, "was_signed_in": reply.was_signed_in});
+    output.result(&text, &value);
+    Ok(ExitCode::Done)
+}
