@@ -182,8 +182,11 @@ impl From<tonic::Status> for Failure {
 }
 
 fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
-    let overrides =
-        Overrides { config: cli.config, runtime: cli.runtime_dir, state: cli.state_dir };
+    let overrides = Overrides {
+        config: cli.config,
+        runtime: cli.runtime_dir,
+        state: cli.state_dir,
+    };
     let verb = cli.verb.unwrap_or(Verb::Status { watch: false });
     match verb {
         Verb::Completions { shell } => {
@@ -212,14 +215,23 @@ async fn ask(verb: Verb, paths: &Paths, output: &Output) -> Result<ExitCode, Fai
         Verb::Status { watch } => show::status(agent().await?, output, watch).await,
         Verb::Keys => show::keys(agent().await?, output).await,
         Verb::Why { last } => show::why(agent().await?, output, last).await,
-        Verb::Login { tenant, browser, device_code } => {
+        Verb::Login {
+            tenant,
+            browser,
+            device_code,
+        } => {
             let method = sign_in::method(browser, device_code);
             sign_in::login(agent().await?, output, tenant.unwrap_or_default(), method).await
         }
         Verb::Logout { tenant } => {
             sign_in::logout(agent().await?, output, tenant.unwrap_or_default()).await
         }
-        Verb::Open { window, reason, ticket, duration } => {
+        Verb::Open {
+            window,
+            reason,
+            ticket,
+            duration,
+        } => {
             let request = window::request(window, reason, ticket.as_deref(), duration)?;
             window::open(agent().await?, output, request).await
         }
@@ -227,7 +239,11 @@ async fn ask(verb: Verb, paths: &Paths, output: &Output) -> Result<ExitCode, Fai
             window::close(agent().await?, output, window.unwrap_or_default()).await
         }
         Verb::Lock { off } => window::lock(agent().await?, output, off).await,
-        Verb::Password { name, reveal, reason } => {
+        Verb::Password {
+            name,
+            reveal,
+            reason,
+        } => {
             password::may_print(output, reveal)?;
             let reason = reason.unwrap_or_default();
             password::password(agent().await?, output, name, reason).await
@@ -253,14 +269,19 @@ async fn connect(paths: &Paths) -> Result<Agent, Failure> {
 }
 
 fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Failure> {
-    builder.enable_all().build().map_err(|error| Failure::failed(error.to_string()))
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(error.to_string()))
 }
 
 #[cfg(feature = "emulator")]
 fn emulator(args: crate::emulator::Args) -> Result<ExitCode, Failure> {
     output::logs();
     let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
-    runtime.block_on(crate::emulator::run(args)).map_err(Failure::failed)?;
+    runtime
+        .block_on(crate::emulator::run(args))
+        .map_err(Failure::failed)?;
     Ok(ExitCode::Done)
 }
 
@@ -268,6 +289,8 @@ fn emulator(args: crate::emulator::Args) -> Result<ExitCode, Failure> {
 fn demo(args: crate::demo::Args, output: &Output) -> Result<ExitCode, Failure> {
     output::logs();
     let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
-    runtime.block_on(crate::demo::run(args, output.is_json())).map_err(Failure::failed)?;
+    runtime
+        .block_on(crate::demo::run(args, output.is_json()))
+        .map_err(Failure::failed)?;
     Ok(ExitCode::Done)
 }

@@ -26,15 +26,16 @@ mod session;
 mod sink;
 
 /// The messages of the API, generated from the proto.
-#[expect(missing_docs, reason = "the proto documents them")]
 #[allow(
     clippy::all,
     clippy::expect_used,
     clippy::too_many_lines,
     clippy::unwrap_used,
-    unused_qualifications,
     let_underscore_drop,
-    unreachable_pub
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "the generator's style is not ours, and the proto documents what it makes"
 )]
 pub mod proto {
     include!("control/generated.rs");

@@ -12,7 +12,8 @@ use crate::run::Agent;
 
 pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
     // Before a single byte of anything is read.
-    harden().map_err(|error| Failure::failed(format!("the process cannot be hardened: {error}")))?;
+    harden()
+        .map_err(|error| Failure::failed(format!("the process cannot be hardened: {error}")))?;
     output::logs();
     let config = Config::load(paths)
         .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))?;
@@ -27,7 +28,10 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
             "pimento agent is listening; to use it in this shell:\n  export SSH_AUTH_SOCK={}",
             paths.agent_socket().display()
         ));
-        agent.serve(asked_to_stop()).await.map_err(|error| Failure::failed(error.to_string()))
+        agent
+            .serve(asked_to_stop())
+            .await
+            .map_err(|error| Failure::failed(error.to_string()))
     })?;
     Ok(ExitCode::Done)
 }

@@ -14,7 +14,10 @@ use crate::refusal::ExitCode;
 /// Whether this process was started under the helper's name.
 pub(super) fn is_this() -> bool {
     let name = std::env::args_os().next();
-    let name = name.as_ref().map(std::path::Path::new).and_then(|path| path.file_stem());
+    let name = name
+        .as_ref()
+        .map(std::path::Path::new)
+        .and_then(|path| path.file_stem());
     name.is_some_and(|name| name == "pimento-askpass")
 }
 
@@ -34,9 +37,12 @@ pub fn main() -> Exit {
 fn run(output: &Output) -> Result<ExitCode, Failure> {
     let prompt = std::env::args().nth(1).unwrap_or_default();
     let folder = |name| std::env::var_os(name).map(std::path::PathBuf::from);
-    let overrides = Overrides { runtime: folder("PIMENTO_RUNTIME_DIR"), ..Overrides::default() };
-    let paths = Paths::from_environment(overrides)
-        .map_err(|error| Failure::failed(error.to_string()))?;
+    let overrides = Overrides {
+        runtime: folder("PIMENTO_RUNTIME_DIR"),
+        ..Overrides::default()
+    };
+    let paths =
+        Paths::from_environment(overrides).map_err(|error| Failure::failed(error.to_string()))?;
     let runtime = runtime(tokio::runtime::Builder::new_current_thread())?;
     runtime.block_on(async { answer(connect(&paths).await?, output, prompt).await })
 }
@@ -46,7 +52,10 @@ pub(super) async fn answer(
     output: &Output,
     prompt: String,
 ) -> Result<ExitCode, Failure> {
-    let request = AskpassRequest { prompt, asker: asker() };
+    let request = AskpassRequest {
+        prompt,
+        asker: asker(),
+    };
     let events = agent.askpass(request).await?.into_inner();
     password::print(output, events).await
 }
@@ -56,7 +65,9 @@ fn asker() -> u32 {
     #[cfg(unix)]
     {
         let parent = rustix::process::getppid().map(rustix::process::Pid::as_raw_pid);
-        parent.and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default()
+        parent
+            .and_then(|pid| u32::try_from(pid).ok())
+            .unwrap_or_default()
     }
     #[cfg(not(unix))]
     0

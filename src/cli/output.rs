@@ -1,5 +1,9 @@
 //! Where everything is printed.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line's mouth")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the command line's mouth"
+)]
 
 use std::io::{IsTerminal, Write};
 
@@ -17,7 +21,11 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, live: std::io::stderr().is_terminal() }
+        Self {
+            json,
+            quiet,
+            live: std::io::stderr().is_terminal(),
+        }
     }
 
     pub(super) const fn is_json(&self) -> bool {

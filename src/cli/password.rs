@@ -27,7 +27,10 @@ pub(super) async fn password(
     name: String,
     reason: String,
 ) -> Result<ExitCode, Failure> {
-    let events = agent.password(PasswordRequest { name, reason }).await?.into_inner();
+    let events = agent
+        .password(PasswordRequest { name, reason })
+        .await?
+        .into_inner();
     print(output, events).await
 }
 

@@ -47,14 +47,25 @@ fn status_text(reply: &StatusReply) -> String {
     let mut lines = Vec::new();
     for tenant in &reply.tenants {
         lines.push(match tenant.user_name.as_str() {
-            "" => format!("tenant  {}  not signed in (pimento login {})", tenant.name, tenant.name),
+            "" => format!(
+                "tenant  {}  not signed in (pimento login {})",
+                tenant.name, tenant.name
+            ),
             user => format!("tenant  {}  {user}", tenant.name),
         });
     }
-    lines.extend(reply.windows.iter().map(|window| format!("window  {}", window_line(window))));
+    lines.extend(
+        reply
+            .windows
+            .iter()
+            .map(|window| format!("window  {}", window_line(window))),
+    );
     for window in &reply.windows {
         lines.extend(window.held.iter().map(|held| {
-            format!("held    {}  version {} ({})", held.credential, held.version, window.name)
+            format!(
+                "held    {}  version {} ({})",
+                held.credential, held.version, window.name
+            )
         }));
     }
     if reply.locked {
@@ -62,14 +73,24 @@ fn status_text(reply: &StatusReply) -> String {
     }
     lines.push(format!("socket  {}", reply.agent_socket));
     lines.push(format!("audit   {}", reply.audit_file));
-    lines.extend(reply.warnings.iter().map(|warning| format!("warning {warning}")));
+    lines.extend(
+        reply
+            .warnings
+            .iter()
+            .map(|warning| format!("warning {warning}")),
+    );
     lines.join("\n")
 }
 
 /// One line for a window: closed, on its way, or open until when.
 pub(super) fn window_line(window: &Window) -> String {
     match window.state() {
-        State::Open => format!("{}  open, {} left (until {})", window.name, span(window.seconds_left), window.ends),
+        State::Open => format!(
+            "{}  open, {} left (until {})",
+            window.name,
+            span(window.seconds_left),
+            window.ends
+        ),
         State::Opening => format!("{}  opening: {}", window.name, window.stage),
         State::Closed | State::Unspecified => format!("{}  closed", window.name),
     }
@@ -163,11 +184,7 @@ fn key_json(credential: &Credential) -> Value {
     })
 }
 
-pub(super) async fn why(
-    mut agent: Agent,
-    output: &Output,
-    last: u32,
-) -> Result<ExitCode, Failure> {
+pub(super) async fn why(mut agent: Agent, output: &Output, last: u32) -> Result<ExitCode, Failure> {
     let refused = agent.why(WhyRequest { last }).await?.into_inner().refused;
     let (mut lines, mut values) = (Vec::new(), Vec::new());
     for one in &refused {

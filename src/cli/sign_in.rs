@@ -23,7 +23,10 @@ pub(super) async fn login(
     tenant: String,
     method: Method,
 ) -> Result<ExitCode, Failure> {
-    let request = LoginRequest { tenant, method: method.into() };
+    let request = LoginRequest {
+        tenant,
+        method: method.into(),
+    };
     let mut events = agent.login(request).await?.into_inner();
     while let Some(event) = events.message().await? {
         match event.event {
@@ -40,13 +43,18 @@ pub(super) async fn login(
             }
             Some(Event::SignedIn(done)) => {
                 let text = format!("signed in to {} as {}", done.tenant, done.user_name);
-                output.result(&text, &json!({"tenant": done.tenant, "user_name": done.user_name}));
+                output.result(
+                    &text,
+                    &json!({"tenant": done.tenant, "user_name": done.user_name}),
+                );
                 return Ok(ExitCode::Done);
             }
             None => {}
         }
     }
-    Err(Failure::failed("the agent ended the sign-in without an answer"))
+    Err(Failure::failed(
+        "the agent ended the sign-in without an answer",
+    ))
 }
 
 pub(super) async fn logout(

@@ -22,7 +22,10 @@ pub(super) fn request(
             (system.to_owned(), number.to_owned())
         }
         Some(_) => {
-            return Err(usage("the ticket is not SYSTEM:NUMBER", "for example --ticket ServiceNow:CHG0042"));
+            return Err(usage(
+                "the ticket is not SYSTEM:NUMBER",
+                "for example --ticket ServiceNow:CHG0042",
+            ));
         }
     };
     let seconds = match duration {
@@ -30,10 +33,21 @@ pub(super) fn request(
         Some(duration) => u64::try_from(duration.as_secs())
             .ok()
             .filter(|seconds| *seconds > 0)
-            .ok_or_else(|| usage("the duration is not a span of time", "for example --duration 30m"))?,
+            .ok_or_else(|| {
+                usage(
+                    "the duration is not a span of time",
+                    "for example --duration 30m",
+                )
+            })?,
     };
     let reason = reason.unwrap_or_default();
-    Ok(OpenRequest { window, reason, ticket_system, ticket_number, seconds })
+    Ok(OpenRequest {
+        window,
+        reason,
+        ticket_system,
+        ticket_number,
+        seconds,
+    })
 }
 
 pub(super) async fn open(
@@ -53,7 +67,9 @@ pub(super) async fn open(
             None => {}
         }
     }
-    Err(Failure::failed("the agent ended the opening without an answer"))
+    Err(Failure::failed(
+        "the agent ended the opening without an answer",
+    ))
 }
 
 pub(super) async fn close(
@@ -66,15 +82,30 @@ pub(super) async fn close(
         [] => "nothing was open".to_owned(),
         closed => format!("closed and wiped: {}", closed.join(", ")),
     };
-    let not_ended: Vec<&str> = reply.not_ended.iter().map(|it| it.message.as_str()).collect();
-    output.result(&text, &json!({"closed": reply.closed, "not_ended": not_ended}));
+    let not_ended: Vec<&str> = reply
+        .not_ended
+        .iter()
+        .map(|it| it.message.as_str())
+        .collect();
+    output.result(
+        &text,
+        &json!({"closed": reply.closed, "not_ended": not_ended}),
+    );
     for refusal in &reply.not_ended {
         output.hint(&format!("pimento: {}", refusal.message));
     }
-    Ok(if reply.not_ended.is_empty() { ExitCode::Done } else { ExitCode::Partly })
+    Ok(if reply.not_ended.is_empty() {
+        ExitCode::Done
+    } else {
+        ExitCode::Partly
+    })
 }
 
-pub(super) async fn lock(mut agent: Agent, output: &Output, off: bool) -> Result<ExitCode, Failure> {
+pub(super) async fn lock(
+    mut agent: Agent,
+    output: &Output,
+    off: bool,
+) -> Result<ExitCode, Failure> {
     let reply = agent.lock(LockRequest { locked: !off }).await?.into_inner();
     let text = match off {
         true => "unlocked".to_owned(),

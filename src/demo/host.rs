@@ -25,8 +25,8 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Starts a host that accepts logins by `authorized`.
-    pub(super) async fn start(authorized: PublicKey) -> io::Result<Self> {
+    /// Starts a host that accepts logins by `authorized`, or with `password`.
+    pub(super) async fn start(authorized: PublicKey, password: String) -> io::Result<Self> {
         let key =
             PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).map_err(io::Error::other)?;
         let host_key = key.public_key().clone();
@@ -40,6 +40,7 @@ impl Host {
         let logins = Arc::new(AtomicU32::new(0));
         let mut guests = Guests {
             authorized: Arc::new(authorized),
+            password: password.into(),
             logins: Arc::clone(&logins),
         };
         let task = tokio::spawn(async move {
@@ -69,6 +70,7 @@ impl Drop for Host {
 
 struct Guests {
     authorized: Arc<PublicKey>,
+    password: Arc<str>,
     logins: Arc<AtomicU32>,
 }
 
@@ -79,6 +81,7 @@ impl server::Server for Guests {
         let user = String::new();
         Guest {
             authorized: Arc::clone(&self.authorized),
+            password: Arc::clone(&self.password),
             logins: Arc::clone(&self.logins),
             user,
         }
@@ -87,6 +90,7 @@ impl server::Server for Guests {
 
 struct Guest {
     authorized: Arc<PublicKey>,
+    password: Arc<str>,
     logins: Arc<AtomicU32>,
     user: String,
 }
@@ -123,6 +127,15 @@ impl server::Handler for Guest {
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
         if key.public_key.key_data() != self.authorized.key_data() {
+            return Ok(Auth::reject());
+        }
+        user.clone_into(&mut self.user);
+        self.logins.fetch_add(1, Ordering::SeqCst);
+        Ok(Auth::Accept)
+    }
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        if *password != *self.password {
             return Ok(Auth::reject());
         }
         user.clone_into(&mut self.user);

@@ -34,7 +34,11 @@ pub(super) struct Cost {
 
 impl Timeline {
     pub(super) fn new(style: Style) -> Self {
-        Self { style, started: std::time::Instant::now(), steps: 0 }
+        Self {
+            style,
+            started: std::time::Instant::now(),
+            steps: 0,
+        }
     }
 
     /// A heading, above the first event.
@@ -45,7 +49,13 @@ impl Timeline {
     }
 
     /// Something was done, and this was seen.
-    pub(super) fn step(&mut self, title: &str, command: Option<&str>, seen: &[String], cost: &Cost) {
+    pub(super) fn step(
+        &mut self,
+        title: &str,
+        command: Option<&str>,
+        seen: &[String],
+        cost: &Cost,
+    ) {
         self.steps += 1;
         match self.style {
             Style::Json => self.print(&self.json(title, command, seen, cost).to_string()),
@@ -70,11 +80,21 @@ impl Timeline {
 
     fn text(&self, title: &str, command: Option<&str>, seen: &[String], cost: &Cost) {
         let at = self.started.elapsed().as_secs_f32();
-        let took = cost.took.map(|took| format!("  {} ms", took.as_millis())).unwrap_or_default();
-        let head = format!("{at:6.1} s  {}{}", self.paint(BOLD, title), self.paint(DIM, &took));
+        let took = cost
+            .took
+            .map(|took| format!("  {} ms", took.as_millis()))
+            .unwrap_or_default();
+        let head = format!(
+            "{at:6.1} s  {}{}",
+            self.paint(BOLD, title),
+            self.paint(DIM, &took)
+        );
         self.print(&head);
         if let Some(command) = command {
-            self.print(&format!("{INDENT}{}", self.paint(DIM, &format!("$ {command}"))));
+            self.print(&format!(
+                "{INDENT}{}",
+                self.paint(DIM, &format!("$ {command}"))
+            ));
         }
         for line in seen {
             self.print(&format!("{INDENT}{line}"));

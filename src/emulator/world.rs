@@ -47,6 +47,8 @@ pub struct Seen {
     pub url: String,
     /// What was sent along, if it is JSON; tokens and sign-ins are not.
     pub body: Option<serde_json::Value>,
+    /// When, by the cloud's clock.
+    pub at: Timestamp,
 }
 
 pub(super) struct AuthCode {
@@ -289,6 +291,7 @@ impl World {
             method: request.method.clone(),
             url: request.url(),
             body: request.json(),
+            at: self.now(),
         });
     }
 

@@ -1,0 +1,456 @@
+//! What the demo plays on: a folder, a cloud, a host, an agent, and the programs that use them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use uuid::Uuid;
+
+use super::WINDOW;
+use super::host::Host;
+use crate::emulator::{Emulator, Options, Scenario};
+use crate::secret::private_key::PrivateKey;
+
+/// Everything that runs during the demo.
+pub(super) struct Stage {
+    pub(super) emulator: Emulator,
+    pub(super) host: Host,
+    agent: Child,
+    folder: Folder,
+    program: PathBuf,
+}
+
+/// A private folder that is gone afterwards.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "the demo's folder was left behind");
+        }
+    }
+}
+
+impl Stage {
+    pub(super) async fn set() -> Result<Self, String> {
+        for program in ["ssh", "ssh-add"] {
+            installed(program)?;
+        }
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let folder = folder()?;
+        let scenario = Scenario::example().map_err(|error| error.to_string())?;
+        let emulator = Emulator::start(scenario, Options::default()).await;
+        let emulator = emulator.map_err(|error| error.to_string())?;
+        let secret =
+            |name: &str| emulator.change(|cloud| cloud.secret(VAULT, name).map(str::to_owned));
+        let public = |name: &str| {
+            let text = secret(name).ok_or_else(|| format!("the vault has no {name}"))?;
+            let key = PrivateKey::parse(text.as_bytes()).map_err(|problem| problem.to_string())?;
+            Ok::<_, String>(key.public().clone())
+        };
+        let (web, db) = (public("web-root-ssh")?, public("db-root-ssh")?);
+        let password = secret("db01-root").unwrap_or_default();
+        let host = Host::start(web.clone(), password)
+            .await
+            .map_err(|error| error.to_string())?;
+        let text = |key: &ssh_key::PublicKey| key.to_openssh().map_err(|error| error.to_string());
+        let known = format!("{NAME} {}\n", text(&host.host_key)?);
+        let config = configuration(&emulator, &folder.0, &text(&web)?, &text(&db)?);
+        for (name, content) in [
+            ("known_hosts", known),
+            ("ca.pem", emulator.ca_pem().to_owned()),
+            ("web.pub", text(&web)?),
+            ("config.toml", config),
+        ] {
+            private_file(&folder.0.join(name), &content)?;
+        }
+        let agent = start_agent(&program, &folder.0).await?;
+        Ok(Self {
+            emulator,
+            host,
+            agent,
+            folder,
+            program,
+        })
+    }
+
+    pub(super) fn config(&self) -> PathBuf {
+        self.folder.0.join("config.toml")
+    }
+
+    /// Signs in by device code, as a person with a browser would.
+    pub(super) async fn sign_in(&self) -> Result<String, String> {
+        let mut login = self.pimento(&["login"]);
+        let mut login = login
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let stderr = login.stderr.take().ok_or("pimento login has no output")?;
+        let mut lines = BufReader::new(stderr).lines();
+        while let Some(line) = lines.next_line().await.map_err(|error| error.to_string())? {
+            if let Some((_, code)) = line.rsplit_once("enter the code ") {
+                self.emulator
+                    .change(|cloud| cloud.sign_in_device(code.trim(), USER));
+            }
+        }
+        let output = login
+            .wait_with_output()
+            .await
+            .map_err(|error| error.to_string())?;
+        succeeded("pimento login", &output)?;
+        Ok(USER.to_owned())
+    }
+
+    pub(super) async fn ssh_add_list(&self) -> Result<Vec<String>, String> {
+        let mut list = Command::new("ssh-add");
+        list.arg("-l").env("SSH_AUTH_SOCK", self.socket());
+        let output = finished(&mut list).await?;
+        succeeded("ssh-add -l", &output)?;
+        Ok(lines(&output))
+    }
+
+    pub(super) async fn ssh(&self) -> Result<Vec<String>, String> {
+        let output = finished(&mut self.ssh_command("publickey")).await?;
+        succeeded("ssh", &output)?;
+        Ok(lines(&output))
+    }
+
+    /// Logs in `count` times at once.
+    pub(super) async fn ssh_at_once(&self, count: usize) -> Result<(), String> {
+        let mut logins: Vec<Command> = (0..count).map(|_| self.ssh_command("publickey")).collect();
+        let outputs = futures_util::future::join_all(logins.iter_mut().map(finished)).await;
+        outputs
+            .into_iter()
+            .try_for_each(|output| succeeded("ssh", &output?))
+    }
+
+    /// Logs in with a password that real `ssh` gets from the askpass helper.
+    pub(super) async fn ssh_by_password(&self) -> Result<Vec<String>, String> {
+        let helper = self.folder.0.join("pimento-askpass");
+        link(&self.program, &helper)?;
+        let mut ssh = self.ssh_command("password");
+        ssh.env("SSH_ASKPASS", helper)
+            .env("SSH_ASKPASS_REQUIRE", "force")
+            .env("PIMENTO_RUNTIME_DIR", self.folder.0.join("run"));
+        let output = finished(&mut ssh).await?;
+        succeeded("ssh", &output)?;
+        Ok(lines(&output))
+    }
+
+    pub(super) async fn is_open(&self) -> Result<bool, String> {
+        let output = finished(&mut self.pimento(&["status", "--json"])).await?;
+        succeeded("pimento status", &output)?;
+        let status: Value =
+            serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
+        Ok(status.pointer("/windows/0/state").and_then(Value::as_str) == Some("open"))
+    }
+
+    /// What the last window's end wiped, by the audit record.
+    pub(super) fn wiped(&self) -> Result<Vec<String>, String> {
+        let closed = self
+            .audit()?
+            .into_iter()
+            .rfind(|event| event.get("event") == Some(&"closed".into()));
+        let wiped = closed.and_then(|event| event.get("wiped")?.as_array().cloned());
+        let names = wiped.unwrap_or_default();
+        Ok(names
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// The audit record, a line an event, runs of the same event together.
+    pub(super) fn audit_trail(&self) -> Result<Vec<String>, String> {
+        let text = self.audit_text()?;
+        let count = crate::audit::verify(&text)
+            .map_err(|(line, why)| format!("line {line} of the audit record {why}"))?;
+        let mut trail: Vec<(String, u32)> = Vec::new();
+        for event in self.audit()? {
+            let field = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+            let what = match field("credential") {
+                "" => field("window"),
+                credential => credential,
+            };
+            let detail = [field("end"), field("user"), field("host"), field("reason")];
+            let detail: Vec<&str> = detail.into_iter().filter(|text| !text.is_empty()).collect();
+            let line = format!("{:<9} {what}  {}", field("event"), detail.join(" "));
+            match trail
+                .iter_mut()
+                .rev()
+                .take(2)
+                .find(|(same, _)| *same == line)
+            {
+                Some((_, times)) => *times += 1,
+                None => trail.push((line, 1)),
+            }
+        }
+        let shown = trail.into_iter().map(|(line, times)| match times {
+            1 => line,
+            times => format!("{line}  (×{times})"),
+        });
+        Ok(shown
+            .chain([format!(
+                "{count} records, every one chained to the one before it"
+            )])
+            .collect())
+    }
+
+    pub(super) fn lines_to_try(&self) -> String {
+        let folder = self.folder.0.display();
+        let pimento = self.program.display();
+        let port = self.host.address.port();
+        format!(
+            "Everything is still running. In another terminal:\n\
+             export SSH_AUTH_SOCK={folder}/run/agent.sock PIMENTO_RUNTIME_DIR={folder}/run\n\
+             ssh-add -l\n\
+             ssh -p {port} -o HostKeyAlias={NAME} -o UserKnownHostsFile={folder}/known_hosts root@127.0.0.1\n\
+             {pimento} status --watch\n\
+             {pimento} password host-root --reveal\n\
+             {pimento} why\n\
+             curl {}/counters\n\
+             Ctrl-C here ends it.",
+            self.emulator.admin_url()
+        )
+    }
+
+    /// Ends the agent as a service manager would, and clears away.
+    pub(super) async fn strike(mut self) -> Result<(), String> {
+        #[cfg(unix)]
+        if let Some(pid) = self
+            .agent
+            .id()
+            .and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()))
+        {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+                .map_err(|error| error.to_string())?;
+            let ended = self.agent.wait().await.map_err(|error| error.to_string())?;
+            return if ended.success() {
+                Ok(())
+            } else {
+                Err(format!("the agent ended with {ended}"))
+            };
+        }
+        self.agent.kill().await.map_err(|error| error.to_string())
+    }
+
+    fn audit(&self) -> Result<Vec<Value>, String> {
+        let parse = |line: &str| serde_json::from_str(line).map_err(|error| error.to_string());
+        self.audit_text()?.lines().map(parse).collect()
+    }
+
+    fn audit_text(&self) -> Result<String, String> {
+        let file = self.folder.0.join("state/audit/audit.jsonl");
+        fs::read_to_string(file).map_err(|error| error.to_string())
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.0.join("run/agent.sock")
+    }
+
+    fn pimento(&self, verbs: &[&str]) -> Command {
+        pimento(&self.program, &self.folder.0, verbs)
+    }
+
+    fn ssh_command(&self, method: &str) -> Command {
+        let mut ssh = Command::new("ssh");
+        let file = |name: &str| self.folder.0.join(name).display().to_string();
+        ssh.args([
+            "-F",
+            "/dev/null",
+            "-p",
+            &self.host.address.port().to_string(),
+        ]);
+        for option in [
+            format!("HostKeyAlias={NAME}"),
+            format!("UserKnownHostsFile={}", file("known_hosts")),
+            format!("IdentityAgent={}", self.socket().display()),
+            format!("IdentityFile={}", file("web.pub")),
+            format!("PreferredAuthentications={method}"),
+            "IdentitiesOnly=yes".to_owned(),
+            "StrictHostKeyChecking=yes".to_owned(),
+            "NumberOfPasswordPrompts=1".to_owned(),
+            "LogLevel=ERROR".to_owned(),
+        ] {
+            ssh.arg("-o").arg(option);
+        }
+        ssh.args(["root@127.0.0.1", "id"])
+            .stdin(Stdio::null())
+            .env_remove("SSH_AUTH_SOCK");
+        ssh
+    }
+}
+
+fn installed(program: &str) -> Result<(), String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| {
+        let file = folder.join(program);
+        file.is_file() || file.with_extension("exe").is_file()
+    });
+    let advice = "install OpenSSH's client: `apt-get install openssh-client` (Debian, Ubuntu), \
+                  `dnf install openssh-clients` (Fedora)";
+    if found {
+        Ok(())
+    } else {
+        Err(format!("the demo needs {program}; {advice}"))
+    }
+}
+
+fn folder() -> Result<Folder, String> {
+    let path = std::env::temp_dir().join(format!("pimento-demo-{}", Uuid::new_v4().simple()));
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(&path)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Folder(path))
+}
+
+fn private_file(path: &Path, content: &str) -> Result<(), String> {
+    use std::io::Write as _;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(content.as_bytes()));
+    written.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(unix)]
+fn link(program: &Path, helper: &Path) -> Result<(), String> {
+    std::os::unix::fs::symlink(program, helper).map_err(|error| error.to_string())
+}
+
+#[cfg(not(unix))]
+fn link(program: &Path, helper: &Path) -> Result<(), String> {
+    fs::copy(program, helper.with_extension("exe"))
+        .map(|_| ())
+        .map_err(|error| error.to_string())
+}
+
+/// Starts the agent, and waits for the line that says it listens.
+async fn start_agent(program: &Path, folder: &Path) -> Result<Child, String> {
+    let mut agent = pimento(program, folder, &["agent"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    let stderr = agent.stderr.take().ok_or("the agent has no output")?;
+    let mut lines = BufReader::new(stderr).lines();
+    let mut said = String::new();
+    while let Some(line) = lines.next_line().await.map_err(|error| error.to_string())? {
+        if line.contains("is listening") {
+            // Nobody reading would block the agent once the pipe is full.
+            let _drained =
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok(agent);
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    Err(format!("the agent did not start:\n{said}"))
+}
+
+fn pimento(program: &Path, folder: &Path, verbs: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command
+        .arg("--config")
+        .arg(folder.join("config.toml"))
+        .arg("--runtime-dir")
+        .arg(folder.join("run"))
+        .arg("--state-dir")
+        .arg(folder.join("state"))
+        .args(verbs);
+    command
+}
+
+async fn finished(command: &mut Command) -> Result<Output, String> {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .map_err(|error| error.to_string())
+}
+
+fn succeeded(what: &str, output: &Output) -> Result<(), String> {
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    ))
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+fn configuration(emulator: &Emulator, folder: &Path, web: &str, db: &str) -> String {
+    let known = folder.join("known_hosts").display().to_string();
+    let ca_file = folder.join("ca.pem").display().to_string();
+    let mut text = format!(
+        r#"[agent]
+known_hosts = ['{known}']
+
+[tenant.contoso]
+id = "contoso.onmicrosoft.com"
+client_id = "{CLIENT}"
+sign_in = "device-code"
+
+[window.linux-root]
+tenant = "contoso"
+group = "{GROUP}"
+duration = "{WINDOW}s"
+reason = "{{program}} to {{user}}@{{host}}"
+
+[vault.linux]
+url = "https://{VAULT}.vault.azure.net"
+window = "linux-root"
+
+[key.web]
+vault = "linux"
+secret = "web-root-ssh"
+public_key = "{web}"
+hosts = ["{NAME}"]
+
+[key.db]
+vault = "linux"
+secret = "db-root-ssh"
+public_key = "{db}"
+hosts = ["db*.contoso.com"]
+
+[password.host-root]
+vault = "linux"
+secret = "db01-root"
+user = "root"
+hosts = ["{NAME}"]
+
+[danger]
+ca_file = '{ca_file}'
+[danger.resolve]
+"#
+    );
+    for (host, address) in emulator.resolve() {
+        text.push_str(&format!("\"{host}\" = \"{address}\"\n"));
+    }
+    text
+}
+
+const NAME: &str = "demo.pimento.test";
+const USER: &str = "mia@contoso.onmicrosoft.com";
+const CLIENT: &str = "7d9b0c3e-7f5e-4c8b-9d5b-2a6f4f0e1b22";
+const GROUP: &str = "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b";
+const VAULT: &str = "kv-linux";
