@@ -1,11 +1,12 @@
 //! A world for end-to-end tests: an emulated cloud, a pimento agent, and real SSH around them.
 #![allow(
     dead_code,
-    unreachable_pub,
     missing_docs,
-    clippy::unwrap_used,
+    unreachable_pub,
     clippy::expect_used,
-    clippy::panic
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
 )]
 
 pub mod clock;
