@@ -11,84 +11,13 @@ use super::tokens::{Caller, TokenProblem};
 use super::world::World;
 
 use filter::Filter;
+pub(super) use operations::operation;
+use operations::scopes;
 
+mod approvals;
 mod filter;
+mod operations;
 mod policy;
-
-/// The operation behind a request to Graph.
-pub(super) fn operation(request: &Request) -> Option<&'static str> {
-    let parts = request.parts();
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let rest = parts.strip_prefix(&["v1.0"])?;
-    let pim = rest.strip_prefix(&["identityGovernance", "privilegedAccess", "group"]);
-    match (request.method.as_str(), pim, rest) {
-        ("GET", _, ["me"]) => Some("graph.me"),
-        ("GET", _, ["policies", "roleManagementPolicyAssignments"]) => {
-            Some("graph.roleManagementPolicyAssignments")
-        }
-        ("GET", Some(["eligibilityScheduleInstances"]), _) => {
-            Some("graph.eligibilityScheduleInstances")
-        }
-        ("GET", Some(["assignmentScheduleInstances"]), _) => {
-            Some("graph.assignmentScheduleInstances")
-        }
-        ("GET", Some(["assignmentScheduleRequests"]), _) => {
-            Some("graph.assignmentScheduleRequests")
-        }
-        ("GET", Some([set, by]), _) if by.starts_with("filterByCurrentUser(") => match *set {
-            "eligibilityScheduleInstances" => {
-                Some("graph.eligibilityScheduleInstances.filterByCurrentUser")
-            }
-            "assignmentScheduleInstances" => {
-                Some("graph.assignmentScheduleInstances.filterByCurrentUser")
-            }
-            "assignmentScheduleRequests" => {
-                Some("graph.assignmentScheduleRequests.filterByCurrentUser")
-            }
-            _ => None,
-        },
-        ("POST", Some(["assignmentScheduleRequests"]), _) => {
-            Some("graph.assignmentScheduleRequests.create")
-        }
-        ("GET", Some(["assignmentScheduleRequests", _]), _) => {
-            Some("graph.assignmentScheduleRequests.get")
-        }
-        ("POST", Some(["assignmentScheduleRequests", _, "cancel"]), _) => {
-            Some("graph.assignmentScheduleRequests.cancel")
-        }
-        ("GET", Some(["assignmentApprovals", _]), _) => Some("graph.assignmentApprovals.get"),
-        ("PATCH", Some(["assignmentApprovals", _, "stages", _]), _) => {
-            Some("graph.assignmentApprovals.stages.update")
-        }
-        _ => None,
-    }
-}
-
-/// The permissions of which one is needed, least first.
-fn scopes(operation: &str) -> &'static [&'static str] {
-    match operation {
-        "graph.me" => &["User.Read"],
-        "graph.roleManagementPolicyAssignments" => &[
-            "RoleManagementPolicy.Read.AzureADGroup",
-            "RoleManagementPolicy.ReadWrite.AzureADGroup",
-        ],
-        operation if operation.contains("eligibility") => &[
-            "PrivilegedEligibilitySchedule.Read.AzureADGroup",
-            "PrivilegedEligibilitySchedule.ReadWrite.AzureADGroup",
-        ],
-        operation
-            if operation.ends_with("create")
-                || operation.ends_with("cancel")
-                || operation.ends_with("update") =>
-        {
-            &["PrivilegedAssignmentSchedule.ReadWrite.AzureADGroup"]
-        }
-        _ => &[
-            "PrivilegedAssignmentSchedule.Read.AzureADGroup",
-            "PrivilegedAssignmentSchedule.ReadWrite.AzureADGroup",
-        ],
-    }
-}
 
 impl World {
     pub(super) fn graph(&mut self, operation: &str, request: &Request) -> Reply {
@@ -345,74 +274,6 @@ impl World {
             return Err((400, "InvalidRoleAssignmentRequest", text.to_owned()));
         }
         found.decision = Decision::Canceled;
-        Ok(Reply::empty(204))
-    }
-
-    fn may_review(&self, request: &PimRequest, user: &User) -> bool {
-        let group = self.scenario.group(&request.group);
-        request.decision == Decision::Pending
-            && group.is_some_and(|group| group.policy.approvers.contains(&user.name))
-    }
-
-    fn approval(&self, id: &str, user: &User) -> Result<Reply, PimError> {
-        let found = self
-            .requests
-            .iter()
-            .find(|found| found.id == id)
-            .ok_or_else(not_found)?;
-        let result = match found.decision {
-            Decision::Approved(_) => "Approve",
-            Decision::Denied => "Deny",
-            Decision::Canceled | Decision::Pending => "NotReviewed",
-        };
-        let pending = found.decision == Decision::Pending;
-        let stage = json!({
-            "id": id,
-            "displayName": null,
-            "reviewedDateTime": null,
-            "reviewResult": result,
-            "status": if pending { "InProgress" } else { "Completed" },
-            "assignedToMe": self.may_review(found, user),
-            "justification": "",
-            "reviewedBy": null,
-        });
-        Ok(Reply::json(200, &json!({"id": id, "stages": [stage]})))
-    }
-
-    fn review(&mut self, id: &str, request: &Request, user: &User) -> Result<Reply, PimError> {
-        let body = request.json().unwrap_or_default();
-        let decision = match body.get("reviewResult").and_then(Value::as_str) {
-            Some("Approve") => Decision::Approved(self.now()),
-            Some("Deny") => Decision::Denied,
-            _ => {
-                return Err((
-                    400,
-                    "BadRequest",
-                    "reviewResult is Approve or Deny.".to_owned(),
-                ));
-            }
-        };
-        let found = self
-            .requests
-            .iter()
-            .position(|found| found.id == id)
-            .ok_or_else(not_found)?;
-        let Some(pending) = self.requests.get(found) else {
-            return Err(not_found());
-        };
-        if pending.decision != Decision::Pending {
-            return Err((
-                409,
-                "Conflict",
-                "The approval was decided already.".to_owned(),
-            ));
-        }
-        if !self.may_review(pending, user) {
-            return Err((403, "Forbidden", "You are not an approver.".to_owned()));
-        }
-        if let Some(pending) = self.requests.get_mut(found) {
-            pending.decision = decision;
-        }
         Ok(Reply::empty(204))
     }
 }
