@@ -28,6 +28,7 @@ impl Output {
         }
     }
 
+    #[cfg(feature = "emulator")]
     pub(super) const fn is_json(&self) -> bool {
         self.json
     }
