@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::audit::{Audit, Event};
 use crate::catalog::{Name, WindowSpec};
@@ -53,6 +54,8 @@ pub struct Broker {
     flights: Mutex<Flights>,
     /// Tells the sweeper that a deadline was added.
     changed: Notify,
+    /// The flights under way; they end with the broker's work, not with whoever asked.
+    tasks: Mutex<JoinSet<()>>,
 }
 
 #[derive(Default)]
@@ -80,6 +83,7 @@ impl Broker {
             windows: Mutex::default(),
             flights: Mutex::default(),
             changed: Notify::new(),
+            tasks: Mutex::default(),
         })
     }
 
@@ -166,6 +170,12 @@ impl Broker {
         let closed = self.windows().close_all();
         self.tell_closed(&closed, why);
         closed.len()
+    }
+
+    /// Wipes everything, and abandons every opening that is under way.
+    pub fn stop(&self) {
+        self.tasks().abort_all();
+        self.wipe("the agent stops");
     }
 
     /// Wipes everything and refuses until [`Self::unlock`].
@@ -269,6 +279,17 @@ impl Broker {
                 tracing::error!(%refusal, "the end of a window was not recorded");
             }
         }
+    }
+
+    /// Runs a flight on its own.
+    fn run(&self, flight: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks();
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(flight);
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // A poisoned lock would mean that a closure panicked while it read material. The maps are

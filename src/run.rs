@@ -124,7 +124,7 @@ impl Agent {
             served = controlled => served.map_err(|error| RunError(error.to_string())),
         };
         let _nobody_listens = stop.send(true).is_err();
-        house.pipeline.broker.wipe("the agent stops");
+        house.pipeline.broker.stop();
         house
             .pipeline
             .audit

@@ -40,7 +40,7 @@ impl Broker {
             id,
         };
         let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
-        let _runs_on = tokio::spawn(async move {
+        self.run(async move {
             let outcome = broker.fetch(&credential, wish, &landing).await;
             let mut flights = broker.flights();
             flights.fetches.remove(&credential.name);
@@ -70,7 +70,7 @@ impl Broker {
         drop(flights);
         let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
         let window = Arc::clone(window);
-        let _runs_on = tokio::spawn(async move {
+        self.run(async move {
             let id = wish.id;
             let outcome = broker.open_window(&window, wish, &landing).await;
             if let Err(refusal) = &outcome {

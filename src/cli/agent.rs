@@ -24,12 +24,14 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
     runtime.block_on(async {
         let agent = Agent::start(config, paths, Arc::new(SystemClock))
             .map_err(|error| Failure::failed(error.to_string()))?;
+        // Listened for before anybody can know that there is something to stop.
+        let stop = Stop::listen().map_err(|error| Failure::failed(error.to_string()))?;
         output.hint(&format!(
             "pimento agent is listening; to use it in this shell:\n  export SSH_AUTH_SOCK={}",
             paths.agent_socket().display()
         ));
         agent
-            .serve(asked_to_stop())
+            .serve(stop.asked())
             .await
             .map_err(|error| Failure::failed(error.to_string()))
     })?;
@@ -37,23 +39,43 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
 }
 
 /// Ctrl-C, or a service manager's SIGTERM.
-async fn asked_to_stop() {
+struct Stop {
     #[cfg(unix)]
-    {
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl Stop {
+    #[cfg(unix)]
+    fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                stopped = tokio::signal::ctrl_c() => {
-                    if stopped.is_ok() {
-                        return;
-                    }
-                }
-            }
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self {
+            interrupt,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    #[cfg(unix)]
+    async fn asked(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Without signals only a kill ends the agent.
-        std::future::pending::<()>().await;
+
+    #[cfg(windows)]
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: tokio::signal::windows::ctrl_c()?,
+        })
+    }
+
+    #[cfg(windows)]
+    async fn asked(mut self) {
+        let _pressed = self.interrupt.recv().await;
     }
 }

@@ -85,7 +85,8 @@ impl Output {
             let error = json!({
                 "code": refusal.code, "message": refusal.message, "advice": refusal.advice,
             });
-            println!("{}", json!({ "error": error }));
+            // Never on stdout: there it could be taken for a password.
+            eprintln!("{}", json!({ "error": error }));
             return;
         }
         eprintln!("pimento: {}", refusal.message);

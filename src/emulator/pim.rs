@@ -306,6 +306,13 @@ impl World {
         Ok(request)
     }
 
+    /// How many activations of `group` were ever requested.
+    #[must_use]
+    pub fn requests_of(&self, group: &str) -> usize {
+        let activation = |it: &&PimRequest| it.group == group && it.action == "selfActivate";
+        self.requests.iter().filter(activation).count()
+    }
+
     /// Decides every request of `group` that waits for approval; tells how many there were.
     pub fn decide(&mut self, group: &str, approve: bool) -> usize {
         let now = self.now();

@@ -14,7 +14,8 @@ pub mod sshd;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,11 +49,9 @@ pub struct Plan {
     scenario: Scenario,
     /// How much faster than real time it is.
     speed: u32,
-    /// More lines of the configuration.
-    config: String,
-    /// The window's duration, as the configuration writes it.
-    duration: String,
+    /// Within which time a login is answered, as the configuration writes it.
     answer: String,
+    /// What is pinned for `web` instead of the right key.
     public_key: Option<String>,
 }
 
@@ -89,9 +88,15 @@ pub struct World {
     pub house: Arc<House>,
     pub sshd: Sshd,
     pub paths: Paths,
-    pub config: PathBuf,
     folder: tempfile::TempDir,
-    stop: Option<oneshot::Sender<()>>,
+    /// The pinned keys, in the order of [`KEYS`].
+    keys: Vec<PublicKey>,
+    serving: Serving,
+}
+
+/// A running agent.
+struct Serving {
+    stop: oneshot::Sender<()>,
     agent: tokio::task::JoinHandle<()>,
 }
 
@@ -100,8 +105,6 @@ impl World {
         Plan {
             scenario: Scenario::example().unwrap(),
             speed: 1,
-            config: String::new(),
-            duration: "1h".to_owned(),
             answer: "60s".to_owned(),
             public_key: None,
         }
@@ -120,46 +123,62 @@ impl World {
             ..Options::default()
         };
         let emulator = Emulator::start(plan.scenario, options).await.unwrap();
-        let keys: Vec<PublicKey> = KEYS
+        let mut keys: Vec<PublicKey> = KEYS
             .iter()
             .map(|(_, secret)| public_key(&emulator, secret))
             .collect();
+        if let Some(other) = &plan.public_key {
+            keys[0] = PublicKey::from_openssh(other).unwrap();
+        }
         let sshd = Sshd::start(&keys, "");
         let config = folder.path().join("config.toml");
-        let text = configuration(
-            &emulator,
-            folder.path(),
-            &sshd,
-            &keys,
-            &plan.public_key,
-            &plan.duration,
-            &plan.answer,
-        );
-        fs::write(&config, text + &plan.config).unwrap();
+        let text = configuration(&emulator, folder.path(), &sshd, &keys, &plan.answer);
+        fs::write(&config, text).unwrap();
         fs::set_permissions(&config, PermissionsExt::from_mode(0o600)).unwrap();
         let paths = paths(folder.path(), &config);
-        let loaded = Config::load(&paths).unwrap_or_else(|error| panic!("{error}"));
-        let time = Arc::clone(&clock) as Arc<dyn Clock>;
-        let agent = Agent::start(loaded, &paths, time).unwrap_or_else(|error| panic!("{error}"));
-        let house = Arc::clone(&agent.house);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let agent = tokio::spawn(async move {
-            agent.serve(async { drop(stopped.await) }).await.unwrap();
-        });
-        let stop = Some(stop);
+        let (house, serving) = serve(&paths, &clock);
         let world = Self {
             emulator,
             clock,
             house,
             sshd,
             paths,
-            config,
             folder,
-            stop,
-            agent,
+            keys,
+            serving,
         };
         world.sign_in().await;
         world.emulator.change(Cloud::reset_counts);
+        world
+    }
+
+    /// Ends the agent and starts another one on the same configuration and cloud.
+    pub async fn restart(self) -> Self {
+        let Self {
+            emulator,
+            clock,
+            house,
+            sshd,
+            paths,
+            folder,
+            keys,
+            serving,
+        } = self;
+        drop(house);
+        drop(serving.stop);
+        serving.agent.await.unwrap();
+        let (house, serving) = serve(&paths, &clock);
+        let world = Self {
+            emulator,
+            clock,
+            house,
+            sshd,
+            paths,
+            folder,
+            keys,
+            serving,
+        };
+        world.sign_in().await;
         world
     }
 
@@ -186,12 +205,6 @@ impl World {
             .unwrap();
     }
 
-    /// Stops the agent; the sockets are gone when this returns.
-    pub async fn stop(&mut self) {
-        drop(self.stop.take());
-        (&mut self.agent).await.unwrap();
-    }
-
     /// Logs in with real `ssh`, by the key of that name.
     pub async fn ssh(&self, key: &str) -> Login {
         let mut ssh = self.ssh_command(key);
@@ -204,25 +217,20 @@ impl World {
         }
     }
 
-    pub fn ssh_command(&self, key: &str) -> std::process::Command {
+    pub fn ssh_command(&self, key: &str) -> Command {
+        self.ssh_command_to(key, "host.test")
+    }
+
+    /// The same to the host by another name, which its `known_hosts` has as well.
+    pub fn ssh_command_to(&self, key: &str, host: &str) -> Command {
         let file = self.folder.path().join(format!("{key}.pub"));
-        let (_, secret) = KEYS.iter().find(|(name, _)| *name == key).unwrap();
-        let public = public_key(&self.emulator, secret);
-        fs::write(&file, public.to_openssh().unwrap()).unwrap();
-        let mut ssh = self.sshd.ssh(&self.paths.agent_socket());
-        let last = ssh.get_args().map(ToOwned::to_owned).collect::<Vec<_>>();
-        let mut with_identity = std::process::Command::new("ssh");
-        with_identity
-            .arg("-o")
-            .arg("IdentitiesOnly=yes")
-            .arg("-i")
-            .arg(&file);
-        // The options given first win, so the file stands before the harness's own.
-        with_identity
-            .args(last)
-            .env_remove("SSH_AUTH_SOCK")
-            .stdin(std::process::Stdio::null());
-        ssh = with_identity;
+        let at = KEYS.iter().position(|(name, _)| *name == key).unwrap();
+        sshd::settle(&file, &self.keys[at].to_openssh().unwrap());
+        let mut ssh = Command::new("ssh");
+        // The options given first win, so the file stands before the host's own.
+        ssh.arg("-o").arg("IdentitiesOnly=yes").arg("-i").arg(&file);
+        ssh.args(self.sshd.ssh(&self.paths.agent_socket(), host).get_args());
+        ssh.env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
         ssh
     }
 
@@ -331,8 +339,6 @@ pub fn configuration(
     folder: &Path,
     sshd: &Sshd,
     keys: &[PublicKey],
-    pinned: &Option<String>,
-    duration: &str,
     answer: &str,
 ) -> String {
     let ca_file = folder.join("ca.pem");
@@ -341,7 +347,7 @@ pub fn configuration(
         "[agent]\nanswer_within = \"{answer}\"\nknown_hosts = [{known:?}]\n\
          [tenant.contoso]\nid = \"contoso.onmicrosoft.com\"\nclient_id = \"{CLIENT}\"\n\
          sign_in = \"device-code\"\n\
-         [window.linux-root]\ntenant = \"contoso\"\ngroup = \"{GROUP}\"\nduration = \"{duration}\"\n\
+         [window.linux-root]\ntenant = \"contoso\"\ngroup = \"{GROUP}\"\nduration = \"1h\"\n\
          reason = \"{{program}} to {{user}}@{{host}}\"\n\
          [vault.linux]\nurl = \"https://kv-linux.vault.azure.net\"\nwindow = \"linux-root\"\n\
          [password.db01-root]\nvault = \"linux\"\nsecret = \"db01-root\"\nuser = \"root\"\n\
@@ -349,10 +355,7 @@ pub fn configuration(
         known = sshd.known_hosts("host.test"),
     );
     for ((name, secret), key) in KEYS.iter().zip(keys) {
-        let key = match pinned {
-            Some(other) if *name == "web" => other.clone(),
-            _ => key.to_openssh().unwrap(),
-        };
+        let key = key.to_openssh().unwrap();
         text.push_str(&format!(
             "[key.{name}]\nvault = \"linux\"\nsecret = \"{secret}\"\npublic_key = \"{key}\"\n\
              hosts = [\"host.test\"]\n"
@@ -365,4 +368,17 @@ pub fn configuration(
         text.push_str(&format!("\"{host}\" = \"{address}\"\n"));
     }
     text
+}
+
+/// Starts the agent that `paths` configure.
+fn serve(paths: &Paths, clock: &Arc<WorldClock>) -> (Arc<House>, Serving) {
+    let loaded = Config::load(paths).unwrap_or_else(|error| panic!("{error}"));
+    let time = Arc::clone(clock) as Arc<dyn Clock>;
+    let agent = Agent::start(loaded, paths, time).unwrap_or_else(|error| panic!("{error}"));
+    let house = Arc::clone(&agent.house);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let agent = tokio::spawn(async move {
+        agent.serve(async { drop(stopped.await) }).await.unwrap();
+    });
+    (house, Serving { stop, agent })
 }

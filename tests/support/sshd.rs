@@ -70,12 +70,12 @@ impl Sshd {
     pub fn known_hosts(&self, name: &str) -> PathBuf {
         let file = self.folder.path().join("known_hosts");
         let line = format!("{name} {}\n", self.host_key().to_openssh().unwrap());
-        fs::write(&file, line).unwrap();
+        settle(&file, &line);
         file
     }
 
-    /// `ssh` to this host by the agent at `agent`, to run `true` there.
-    pub fn ssh(&self, agent: &Path) -> Command {
+    /// `ssh` to this host by the agent at `agent`, to run `true` there; `name` is what it is called.
+    pub fn ssh(&self, agent: &Path, name: &str) -> Command {
         let mut ssh = Command::new("ssh");
         let option = |ssh: &mut Command, option: String| {
             ssh.arg("-o").arg(option);
@@ -84,13 +84,10 @@ impl Sshd {
         option(&mut ssh, format!("IdentityAgent={}", agent.display()));
         option(
             &mut ssh,
-            format!(
-                "UserKnownHostsFile={}",
-                self.known_hosts("host.test").display()
-            ),
+            format!("UserKnownHostsFile={}", self.known_hosts(name).display()),
         );
+        option(&mut ssh, format!("HostKeyAlias={name}"));
         for setting in [
-            "HostKeyAlias=host.test",
             "StrictHostKeyChecking=yes",
             "PreferredAuthentications=publickey",
             "IdentityFile=none",
@@ -110,6 +107,14 @@ impl Drop for Sshd {
         let _gone = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// Makes `file` hold `text`; one that does is left alone, because others may be reading it.
+pub fn settle(file: &Path, text: &str) {
+    if fs::read_to_string(file).is_ok_and(|found| found == text) {
+        return;
+    }
+    fs::write(file, text).unwrap();
 }
 
 /// Who these tests run as.
