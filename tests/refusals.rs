@@ -9,6 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use pimento::emulator::scenario::{Fault, Scenario};
 use support::{GROUP, World};
 
+/// Something that is done to a secret in the vault.
+type Change<'a> = &'a dyn Fn(&mut pimento::emulator::World);
+
 const CREATE: &str = "graph.assignmentScheduleRequests.create";
 const READ: &str = "vault.secret.get";
 
@@ -186,7 +189,7 @@ async fn a_secret_that_cannot_be_used_is_refused_with_what_is_wrong_with_it() {
     let world = World::plan().speed(20).start().await;
     let past: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
     let future: Timestamp = "2040-01-01T00:00:00Z".parse().unwrap();
-    let steps: [(&str, &dyn Fn(&mut pimento::emulator::World)); 5] = [
+    let steps: [(&str, Change<'_>); 5] = [
         ("disabled", &|cloud| {
             cloud.set_secret_attributes("kv-linux", "web-root-ssh", false, None, None)
         }),
