@@ -23,7 +23,8 @@ pub(super) fn operation(request: &Request) -> Option<&'static str> {
         ("GET", ["keys"]) => Some("vault.keys.list"),
         ("GET", ["keys", _, "versions"]) => Some("vault.key.versions"),
         ("GET", ["keys", _] | ["keys", _, _]) => Some("vault.key.get"),
-        ("POST", ["keys", _, _, "sign"]) => Some("vault.key.sign"),
+        // The SDK for Rust leaves the version empty, which means the newest.
+        ("POST", ["keys", _, "sign"] | ["keys", _, _, "sign"]) => Some("vault.key.sign"),
         _ => None,
     }
 }
@@ -145,7 +146,12 @@ impl World {
             "vault.secret.set" => self.set_secret(vault, &name, request),
             "vault.secret.versions" => self.secret_versions(vault, &name, request),
             "vault.secrets.list" => Ok(self.list_secrets(vault, request)),
-            "vault.key.sign" => self.sign(vault, &name, version, request),
+            "vault.key.sign" => self.sign(
+                vault,
+                &name,
+                version.filter(|part| *part != "sign"),
+                request,
+            ),
             "vault.keys.list" => Ok(self.list_keys(vault, request)),
             "vault.key.versions" => self.key_versions(vault, &name, request),
             _ => self.get_key(vault, &name, version),
