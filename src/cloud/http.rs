@@ -52,7 +52,7 @@ pub(super) struct Answer {
     pub(super) body: Zeroizing<Vec<u8>>,
     /// When the request was sent.
     pub(super) sent: Moment,
-    /// The server's time.
+    /// The server's time, cut to whole seconds; see [`Answer::latest`].
     pub(super) date: Option<Timestamp>,
     /// `Retry-After`.
     pub(super) wait: Option<Duration>,
@@ -63,6 +63,14 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The latest that the server's time can have been.
+    ///
+    /// A `Date` is cut to whole seconds. What ends at a time of the server's must be counted from
+    /// here, or it would be held for up to a second beyond its end.
+    pub(super) fn latest(&self) -> Option<Timestamp> {
+        self.date.map(|date| date + Duration::from_secs(1))
     }
 
     pub(super) const fn is_success(&self) -> bool {

@@ -276,7 +276,9 @@ impl Case<'_> {
         loop {
             let (found, answer) = self.instances(request).await?;
             if let Some(found) = found {
-                let now = answer.date.unwrap_or_else(|| self.pim.http.clock.wall());
+                let now = answer
+                    .latest()
+                    .unwrap_or_else(|| self.pim.http.clock.wall());
                 return Ok(found.activated(now, answer.sent, asked, request));
             }
             if polls == LISTING_POLLS {

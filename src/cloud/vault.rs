@@ -107,23 +107,19 @@ fn fetched(credential: &Credential, answer: &Answer) -> Result<FetchedSecret, Re
     };
     // Key Vault gives out secrets outside these times; enforcing them is ours.
     let now = answer.date.unwrap_or_else(|| answer_time(answer));
-    let until = |seconds: i64| {
-        Timestamp::from_second(seconds)
-            .ok()
-            .map(|at| at.duration_since(now))
+    let until = |seconds: i64, now: Timestamp| {
+        let at = Timestamp::from_second(seconds).ok()?;
+        Some(at.duration_since(now))
     };
-    if bundle
-        .attributes
-        .nbf
-        .and_then(until)
-        .is_some_and(|left| left.is_positive())
-    {
+    let begins = bundle.attributes.nbf.and_then(|nbf| until(nbf, now));
+    if begins.is_some_and(|left| left.is_positive()) {
         return Err(problem(
             "its time has not come yet",
             "see `nbf` of the secret",
         ));
     }
-    let left = bundle.attributes.exp.and_then(until);
+    let latest = answer.latest().unwrap_or(now);
+    let left = bundle.attributes.exp.and_then(|exp| until(exp, latest));
     if left.is_some_and(|left| !left.is_positive()) {
         return Err(problem(
             "it has expired",
