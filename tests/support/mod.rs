@@ -17,10 +17,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pimento::clock::Clock;
-use pimento::cloud::{SignInGuide, SignInStep};
+use pimento::cloud::{SignInGuide, SignInStep, Stage};
 use pimento::config::{Config, Overrides, Paths};
 use pimento::emulator::scenario::Fault;
 use pimento::emulator::{Emulator, Options, Scenario, World as Cloud};
@@ -278,13 +278,36 @@ impl World {
         fs::read_to_string(self.house.pipeline.audit.path()).unwrap()
     }
 
+    /// The audit record's events.
+    pub fn records(&self) -> Vec<serde_json::Value> {
+        self.audit()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
     /// The names of the audit record's events.
     pub fn events(&self) -> Vec<String> {
-        let event = |line: &str| {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            line["event"].as_str().unwrap().to_owned()
-        };
-        self.audit().lines().map(event).collect()
+        self.records()
+            .iter()
+            .map(|event| event["event"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// How often an event was recorded.
+    pub fn recorded(&self, event: &str) -> usize {
+        self.events().iter().filter(|found| *found == event).count()
+    }
+
+    /// Waits until the opening of the window waits for an approver.
+    pub async fn awaits_approval(&self) {
+        let openings = || self.house.pipeline.broker.openings();
+        until("a request awaits approval", || {
+            openings()
+                .iter()
+                .any(|(_, stage)| matches!(stage, Stage::AwaitingApproval { .. }))
+        })
+        .await;
     }
 }
 
@@ -304,6 +327,15 @@ impl Login {
     #[track_caller]
     pub fn assert_refused(&self) {
         assert!(!self.ok, "the login succeeded");
+    }
+}
+
+/// Waits for a condition; the time limit is only there to end a test that has failed.
+pub async fn until(what: &str, condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < Duration::from_secs(100), "never: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
