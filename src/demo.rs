@@ -12,6 +12,7 @@ use crate::emulator::World;
 use stage::Stage;
 
 mod host;
+mod props;
 mod stage;
 mod timeline;
 

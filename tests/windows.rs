@@ -231,3 +231,21 @@ async fn a_key_that_was_replaced_in_the_vault_signs_nothing_once_the_window_ende
     assert_eq!(world.why().code(), "material");
     assert_eq!(world.recorded("released"), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_activation_begins_by_the_clouds_clock_and_not_by_a_wrong_one_here() {
+    let world = World::start().await;
+    world.clock.set_wall_ahead(SignedDuration::from_hours(5));
+    world.ssh("web").await.assert_ok();
+    let sent = world
+        .emulator
+        .change(|cloud| cloud.seen().first().unwrap().body.clone());
+    let start = sent
+        .unwrap()
+        .pointer("/scheduleInfo/startDateTime")
+        .cloned()
+        .unwrap();
+    let start: jiff::Timestamp = start.as_str().unwrap().parse().unwrap();
+    let late = world.clock.true_wall().duration_since(start);
+    assert!((0..60).contains(&late.as_secs()), "{late:?}");
+}

@@ -5,7 +5,7 @@
 //! a token is sent over anything but TLS.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -33,6 +33,8 @@ pub struct Network {
 pub(super) struct Http {
     pub(super) client: reqwest::Client,
     pub(super) clock: Arc<dyn Clock>,
+    /// What time the cloud last said it was, and when it said so.
+    heard: Mutex<Option<(Moment, Timestamp)>>,
 }
 
 /// One request.
@@ -99,7 +101,27 @@ impl Http {
         Ok(Self {
             client: builder.build().map_err(failed)?,
             clock,
+            heard: Mutex::default(),
         })
+    }
+
+    /// The cloud's time, whatever this machine's wall clock says; never ahead of it.
+    ///
+    /// An activation that began in the cloud's future would only be scheduled.
+    pub(super) fn server_time(&self) -> Timestamp {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        match heard {
+            Some((at, date)) => date + at.until(self.clock.now()),
+            None => self.clock.wall(),
+        }
+    }
+
+    /// Takes the time from an answer.
+    pub(super) fn hear(&self, headers: &HeaderMap) -> Option<Timestamp> {
+        let date = date(headers)?;
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        *heard = Some((self.clock.now(), date));
+        Some(date)
     }
 
     /// Sends `call` once.
@@ -117,7 +139,7 @@ impl Http {
         let sent = self.clock.now();
         let mut response = request.send().await.map_err(failed)?;
         let headers = response.headers();
-        let (date, wait) = (date(headers), retry_after(headers));
+        let (date, wait) = (self.hear(headers), retry_after(headers));
         let challenge = text(headers, &WWW_AUTHENTICATE).map(str::to_owned);
         let status = response.status().as_u16();
         // Room for the whole body at once, so that growing leaves no copies of a part behind.

@@ -10,19 +10,17 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
-use url::Url;
 
 use super::entra::Entra;
 use super::error_body::ErrorBody;
-use super::http::{Answer, Call, Http};
-use super::{
-    Activated, Activation, CorrelationId, Freshness, Identity, Pim, Resource, Stage, StageSink,
-};
+use super::http::{Answer, Http};
+use super::{Activated, Activation, CorrelationId, Identity, Pim, Stage, StageSink};
 use crate::catalog::WindowSpec;
 use crate::refusal::{Refusal, Service};
 
 use instance::Found;
 
+mod calls;
 mod instance;
 mod refused;
 mod status;
@@ -150,7 +148,7 @@ impl Case<'_> {
             "groupId": self.window.group.to_string(),
             "action": "selfActivate",
             "scheduleInfo": {
-                "startDateTime": self.pim.http.clock.wall().to_string(),
+                "startDateTime": self.pim.http.server_time().to_string(),
                 "expiration": {"type": "afterDuration", "duration": format!("{duration}")},
             },
             "justification": activation.reason,
@@ -316,104 +314,7 @@ impl Case<'_> {
         let answer = self.send(Method::GET, url, None).await?;
         Ok(instance::maximum_duration(&answer.json()))
     }
-
-    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, Refusal> {
-        let url = self.url(
-            &format!("v1.0/identityGovernance/privilegedAccess/group/{path}"),
-            query,
-        );
-        let mut pause = Duration::from_secs(1);
-        for _ in 0..3 {
-            match self.send(Method::GET, url.clone(), None).await {
-                Ok(answer) if answer.is_success() => return Ok(answer),
-                Ok(answer) if matches!(answer.status, 429 | 500..=599) => {
-                    let wait = answer.wait.unwrap_or(pause).min(LONGEST_WAIT);
-                    self.pim.http.clock.sleep(wait).await;
-                }
-                Ok(answer) => {
-                    return Err(refused::refuse(
-                        self.window,
-                        &ErrorBody::of(&answer),
-                        &answer,
-                    ));
-                }
-                Err(Refusal::Unreachable { .. }) => self.pim.http.clock.sleep(pause).await,
-                Err(refusal) => return Err(refusal),
-            }
-            pause *= 2;
-        }
-        let answer = self.send(Method::GET, url, None).await?;
-        if answer.is_success() {
-            return Ok(answer);
-        }
-        Err(refused::refuse(
-            self.window,
-            &ErrorBody::of(&answer),
-            &answer,
-        ))
-    }
-
-    /// Posts `body`; again only where the service says that it did not take it.
-    async fn post(&self, body: &Value) -> Result<Answer, Refusal> {
-        let path = "v1.0/identityGovernance/privilegedAccess/group/assignmentScheduleRequests";
-        let url = self.url(path, &[]);
-        for _ in 0..2 {
-            let answer = self.send(Method::POST, url.clone(), Some(body)).await?;
-            if !matches!(answer.status, 429 | 503) {
-                return Ok(answer);
-            }
-            let wait = answer.wait.unwrap_or(Duration::from_secs(2));
-            if wait > LONGEST_WAIT {
-                return Ok(answer);
-            }
-            self.pim.http.clock.sleep(wait).await;
-        }
-        self.send(Method::POST, url, Some(body)).await
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        url: Url,
-        body: Option<&Value>,
-    ) -> Result<Answer, Refusal> {
-        let entra = &self.pim.entra;
-        let mut freshness = Freshness::Cached;
-        loop {
-            let token = entra
-                .token(&self.window.tenant, Resource::Graph, freshness, self.id)
-                .await?;
-            let call = Call {
-                service: Service::Pim,
-                method: method.clone(),
-                url: url.clone(),
-                token: &token,
-                id: ("client-request-id", self.id.to_string()),
-                body,
-            };
-            let answer = self.pim.http.send(&call).await?;
-            // An old token, perhaps revoked: a new one may do, unless claims are asked for.
-            let again = answer.status == 401
-                && freshness == Freshness::Cached
-                && ErrorBody::of(&answer).claims.is_none();
-            if !again {
-                return Ok(answer);
-            }
-            freshness = Freshness::New;
-        }
-    }
-
-    fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
-        let mut url = self.window.tenant.graph.clone();
-        url.set_path(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        url
-    }
 }
 
 /// Reads of the list after `Provisioned`; with the pauses between them about a minute.
 const LISTING_POLLS: u32 = 14;
-/// A `Retry-After` above this is told instead of waited out.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);

@@ -230,6 +230,7 @@ impl OAuth {
             request.headers_mut().insert("client-request-id", id);
         }
         let response = self.http.client.execute(request).await?;
+        let _date_if_any = self.http.hear(response.headers());
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await?;
         let mut answer = HttpResponse::new(body.to_vec());

@@ -1,0 +1,126 @@
+//! What the demo's stage is built of: a private folder, its files, and the agent's configuration.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::WINDOW;
+use crate::emulator::Emulator;
+
+/// A private folder that is gone afterwards.
+pub(super) struct Folder(pub(super) PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "the demo's folder was left behind");
+        }
+    }
+}
+
+pub(super) fn installed(program: &str) -> Result<(), String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| {
+        let file = folder.join(program);
+        file.is_file() || file.with_extension("exe").is_file()
+    });
+    let advice = "install OpenSSH's client: `apt-get install openssh-client` (Debian, Ubuntu), \
+                  `dnf install openssh-clients` (Fedora)";
+    if found {
+        Ok(())
+    } else {
+        Err(format!("the demo needs {program}; {advice}"))
+    }
+}
+
+pub(super) fn folder() -> Result<Folder, String> {
+    let path = std::env::temp_dir().join(format!("pimento-demo-{}", Uuid::new_v4().simple()));
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(&path)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Folder(path))
+}
+
+pub(super) fn private_file(path: &Path, content: &str) -> Result<(), String> {
+    use std::io::Write as _;
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(content.as_bytes()));
+    written.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(unix)]
+pub(super) fn link(program: &Path, helper: &Path) -> Result<(), String> {
+    std::os::unix::fs::symlink(program, helper).map_err(|error| error.to_string())
+}
+
+#[cfg(not(unix))]
+pub(super) fn link(program: &Path, helper: &Path) -> Result<(), String> {
+    fs::copy(program, helper.with_extension("exe"))
+        .map(|_| ())
+        .map_err(|error| error.to_string())
+}
+
+pub(super) fn configuration(emulator: &Emulator, folder: &Path, web: &str, db: &str) -> String {
+    let known = folder.join("known_hosts").display().to_string();
+    let ca_file = folder.join("ca.pem").display().to_string();
+    let mut text = format!(
+        r#"[agent]
+known_hosts = ['{known}']
+
+[tenant.contoso]
+id = "contoso.onmicrosoft.com"
+client_id = "{CLIENT}"
+sign_in = "device-code"
+
+[window.linux-root]
+tenant = "contoso"
+group = "{GROUP}"
+duration = "{WINDOW}s"
+reason = "{{program}} to {{user}}@{{host}}"
+
+[vault.linux]
+url = "https://{VAULT}.vault.azure.net"
+window = "linux-root"
+
+[key.web]
+vault = "linux"
+secret = "web-root-ssh"
+public_key = "{web}"
+hosts = ["{NAME}"]
+
+[key.db]
+vault = "linux"
+secret = "db-root-ssh"
+public_key = "{db}"
+hosts = ["db*.contoso.com"]
+
+[password.host-root]
+vault = "linux"
+secret = "db01-root"
+user = "root"
+hosts = ["{NAME}"]
+
+[danger]
+ca_file = '{ca_file}'
+[danger.resolve]
+"#
+    );
+    for (host, address) in emulator.resolve() {
+        text.push_str(&format!("\"{host}\" = \"{address}\"\n"));
+    }
+    text
+}
+
+pub(super) const NAME: &str = "demo.pimento.test";
+const CLIENT: &str = "7d9b0c3e-7f5e-4c8b-9d5b-2a6f4f0e1b22";
+const GROUP: &str = "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b";
+pub(super) const VAULT: &str = "kv-linux";
