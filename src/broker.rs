@@ -172,9 +172,10 @@ impl Broker {
         closed.len()
     }
 
-    /// Wipes everything, and abandons every opening that is under way.
-    pub fn stop(&self) {
-        self.tasks().abort_all();
+    /// Wipes everything and abandons every opening; nothing of it runs on when this returns.
+    pub async fn stop(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        tasks.shutdown().await;
         self.wipe("the agent stops");
     }
 

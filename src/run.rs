@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::audit::Audit;
 use crate::broker::{Broker, Limits};
@@ -112,19 +113,21 @@ impl Agent {
             agent,
             control,
         } = self;
+        let mut sessions = JoinSet::new();
         let (stop, stopped) = watch::channel(false);
         let sweeper = Arc::clone(&house.pipeline.broker);
         let syncer = Arc::clone(&house.pipeline.audit);
         let controlled = control::serve(Arc::clone(&house), control, stops(stopped));
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
-            () = serve_agent(Arc::clone(&house), agent) => Ok(()),
+            () = serve_agent(&house, &agent, &mut sessions) => Ok(()),
             () = sweeper.sweep() => Ok(()),
             () = syncer.keep_synced() => Ok(()),
             served = controlled => served.map_err(|error| RunError(error.to_string())),
         };
         let _nobody_listens = stop.send(true).is_err();
-        house.pipeline.broker.stop();
+        sessions.shutdown().await;
+        house.pipeline.broker.stop().await;
         house
             .pipeline
             .audit
@@ -140,15 +143,16 @@ impl Agent {
 pub struct RunError(String);
 
 /// Serves the agent door; never returns.
-async fn serve_agent(house: Arc<House>, door: Door) {
+async fn serve_agent(house: &Arc<House>, door: &Door, sessions: &mut JoinSet<()>) {
     loop {
         let Connection {
             stream,
             requester,
             place,
         } = door.accept().await;
-        let house = Arc::clone(&house);
-        let _runs_on = tokio::spawn(async move {
+        while sessions.try_join_next().is_some() {}
+        let house = Arc::clone(house);
+        sessions.spawn(async move {
             if let Err(error) = agent::serve(stream, &requester, house.as_ref()).await {
                 tracing::debug!(%error, requester = requester.describe(), "a client was hung up on");
             }

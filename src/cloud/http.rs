@@ -31,7 +31,11 @@ pub struct Network {
 
 /// The client.
 pub(super) struct Http {
-    pub(super) client: reqwest::Client,
+    /// Keeps connections; for answers without secrets.
+    kept: reqwest::Client,
+    /// Closes each connection after its answer, so that the buffers which held a token or a key
+    /// are freed at once, and wiped by the allocator, instead of waiting for the next answer.
+    pub(super) once: reqwest::Client,
     pub(super) clock: Arc<dyn Clock>,
     /// What time the cloud last said it was, and when it said so.
     heard: Mutex<Option<(Moment, Timestamp)>>,
@@ -82,24 +86,13 @@ impl Answer {
 
 impl Http {
     pub(super) fn new(network: &Network, clock: Arc<dyn Clock>) -> Result<Self, Refusal> {
+        let kept = builder(network).and_then(reqwest::ClientBuilder::build);
+        let once = builder(network).and_then(|it| it.pool_max_idle_per_host(0).build());
         let failed = |error: reqwest::Error| unreachable(Service::Entra, &error);
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("pimento/", env!("CARGO_PKG_VERSION")))
-            .https_only(true)
-            .http1_only()
-            // A redirect could carry a token or a secret's address to another host.
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(20))
-            .referer(false);
-        if let Some(pem) = &network.ca_pem {
-            builder = builder.tls_certs_only([Certificate::from_pem(pem).map_err(failed)?]);
-        }
-        for (host, address) in &network.resolve {
-            builder = builder.resolve(host, *address);
-        }
+        let (kept, once) = (kept.map_err(failed)?, once.map_err(failed)?);
         Ok(Self {
-            client: builder.build().map_err(failed)?,
+            kept,
+            once,
             clock,
             heard: Mutex::default(),
         })
@@ -127,8 +120,11 @@ impl Http {
     /// Sends `call` once.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
         let failed = |error: reqwest::Error| unreachable(call.service, &error);
-        let mut request = self
-            .client
+        let client = match call.service {
+            Service::Pim => &self.kept,
+            Service::Entra | Service::KeyVault => &self.once,
+        };
+        let mut request = client
             .request(call.method.clone(), call.url.clone())
             .bearer_auth(call.token.secret.expose_secret())
             .header(call.id.0, &call.id.1)
@@ -168,6 +164,25 @@ impl Http {
             challenge,
         })
     }
+}
+
+fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwest::Error> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("pimento/", env!("CARGO_PKG_VERSION")))
+        .https_only(true)
+        .http1_only()
+        // A redirect could carry a token or a secret's address to another host.
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5))
+        .timeout(Duration::from_secs(20))
+        .referer(false);
+    if let Some(pem) = &network.ca_pem {
+        builder = builder.tls_certs_only([Certificate::from_pem(pem)?]);
+    }
+    for (host, address) in &network.resolve {
+        builder = builder.resolve(host, *address);
+    }
+    Ok(builder)
 }
 
 /// Overwrites a buffer of the HTTP library, if nobody else holds it.

@@ -229,7 +229,7 @@ impl OAuth {
         if let Ok(id) = self.id.to_string().parse() {
             request.headers_mut().insert("client-request-id", id);
         }
-        let response = self.http.client.execute(request).await?;
+        let response = self.http.once.execute(request).await?;
         let _date_if_any = self.http.hear(response.headers());
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await?;
