@@ -264,3 +264,17 @@ async fn a_sign_in_that_was_revoked_is_told_with_the_command_that_mends_it() {
     world.sign_in().await;
     world.ssh("web").await.assert_ok();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_takes_no_token_anywhere() {
+    let world = World::start().await;
+    let elsewhere = "https://kv-appliances.vault.azure.net/secrets/switch-enable?api-version=7.5";
+    let headers = [("Location".to_owned(), elsewhere.to_owned())];
+    world.fault(Fault {
+        headers: headers.into(),
+        ..failing(READ, 307, 1)
+    });
+    world.ssh("web").await.assert_refused();
+    assert_eq!(world.why().code(), "cloud");
+    assert_eq!(world.reads(), 1);
+}

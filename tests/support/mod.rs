@@ -10,6 +10,7 @@
 )]
 
 pub mod clock;
+pub mod home;
 pub mod sshd;
 
 use std::fs;
@@ -31,6 +32,7 @@ use ssh_key::PublicKey;
 use tokio::sync::oneshot;
 
 use clock::WorldClock;
+use home::configuration;
 use sshd::Sshd;
 
 pub const GROUP: &str = "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b";
@@ -364,42 +366,6 @@ pub fn paths(folder: &Path, config: &Path) -> Paths {
     // No administrator of this machine has a say in a test.
     paths.managed = folder.join("managed.toml");
     paths
-}
-
-pub fn configuration(
-    emulator: &Emulator,
-    folder: &Path,
-    sshd: &Sshd,
-    keys: &[PublicKey],
-    answer: &str,
-) -> String {
-    let ca_file = folder.join("ca.pem");
-    fs::write(&ca_file, emulator.ca_pem()).unwrap();
-    let mut text = format!(
-        "[agent]\nanswer_within = \"{answer}\"\nknown_hosts = [{known:?}]\n\
-         [tenant.contoso]\nid = \"contoso.onmicrosoft.com\"\nclient_id = \"{CLIENT}\"\n\
-         sign_in = \"device-code\"\n\
-         [window.linux-root]\ntenant = \"contoso\"\ngroup = \"{GROUP}\"\nduration = \"1h\"\n\
-         reason = \"{{program}} to {{user}}@{{host}}\"\n\
-         [vault.linux]\nurl = \"https://kv-linux.vault.azure.net\"\nwindow = \"linux-root\"\n\
-         [password.db01-root]\nvault = \"linux\"\nsecret = \"db01-root\"\nuser = \"root\"\n\
-         hosts = [\"db01.contoso.com\"]\n",
-        known = sshd.known_hosts("host.test"),
-    );
-    for ((name, secret), key) in KEYS.iter().zip(keys) {
-        let key = key.to_openssh().unwrap();
-        text.push_str(&format!(
-            "[key.{name}]\nvault = \"linux\"\nsecret = \"{secret}\"\npublic_key = \"{key}\"\n\
-             hosts = [\"host.test\"]\n"
-        ));
-    }
-    text.push_str(&format!(
-        "[danger]\nca_file = {ca_file:?}\n[danger.resolve]\n"
-    ));
-    for (host, address) in emulator.resolve() {
-        text.push_str(&format!("\"{host}\" = \"{address}\"\n"));
-    }
-    text
 }
 
 /// Starts the agent that `paths` configure.

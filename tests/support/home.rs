@@ -1,0 +1,179 @@
+//! A home for the agent as the program it is: configuration, sockets, and the cloud it reaches.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use pimento::emulator::{Emulator, Options, Scenario};
+use ssh_key::PublicKey;
+
+use super::sshd::Sshd;
+use super::{CLIENT, GROUP, KEYS, USER, private_folder, public_key};
+
+/// A home for one agent process, and the cloud it is configured for.
+pub struct Home {
+    pub folder: tempfile::TempDir,
+    pub emulator: Emulator,
+    _sshd: Sshd,
+}
+
+impl Home {
+    pub async fn new() -> Self {
+        let folder = private_folder();
+        let emulator = Emulator::start(Scenario::example().unwrap(), Options::default())
+            .await
+            .unwrap();
+        let keys: Vec<_> = KEYS
+            .iter()
+            .map(|(_, secret)| public_key(&emulator, secret))
+            .collect();
+        let sshd = Sshd::start(&keys, "");
+        let text = configuration(&emulator, folder.path(), &sshd, &keys, "60s");
+        let home = Self {
+            folder,
+            emulator,
+            _sshd: sshd,
+        };
+        home.write_config(&text);
+        home
+    }
+
+    pub fn write_config(&self, text: &str) {
+        fs::write(self.path("config.toml"), text).unwrap();
+        fs::set_permissions(self.path("config.toml"), PermissionsExt::from_mode(0o600)).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn pimento(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pimento"));
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.folder.path())
+            // Nobody's real browser opens a page in a test.
+            .env("BROWSER", "true")
+            .env("PIMENTO_CONFIG", self.path("config.toml"))
+            .env("PIMENTO_RUNTIME_DIR", self.path("run"))
+            .env("PIMENTO_STATE_DIR", self.path("state"))
+            .args(args)
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.pimento(args).output().unwrap()
+    }
+
+    /// Starts the agent, and waits until it says that it listens.
+    pub fn agent(&self) -> Running {
+        let mut child = self
+            .pimento(&["agent"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let said: Vec<String> = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .take_while(|line| !line.contains("is listening"))
+            .collect();
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the agent ended: {said:?}"
+        );
+        std::thread::spawn(move || lines.for_each(drop));
+        Running(child)
+    }
+
+    /// Signs in through the command line, typing the code as a person would.
+    pub fn sign_in(&self) {
+        let mut login = self
+            .pimento(&["login"])
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        for line in BufReader::new(login.stderr.take().unwrap())
+            .lines()
+            .map_while(Result::ok)
+        {
+            if let Some((_, code)) = line.rsplit_once("enter the code ") {
+                assert!(
+                    self.emulator
+                        .change(|cloud| cloud.sign_in_device(code.trim(), USER))
+                );
+            }
+        }
+        assert!(login.wait().unwrap().success());
+    }
+
+    pub fn ssh_add(&self) -> Output {
+        let mut list = Command::new("ssh-add");
+        list.arg("-l")
+            .env("SSH_AUTH_SOCK", self.path("run/agent.sock"))
+            .output()
+            .unwrap()
+    }
+}
+
+pub struct Running(pub Child);
+
+impl Running {
+    pub fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The configuration of a world's agent.
+pub fn configuration(
+    emulator: &Emulator,
+    folder: &Path,
+    sshd: &Sshd,
+    keys: &[PublicKey],
+    answer: &str,
+) -> String {
+    let ca_file = folder.join("ca.pem");
+    fs::write(&ca_file, emulator.ca_pem()).unwrap();
+    let mut text = format!(
+        "[agent]\nanswer_within = \"{answer}\"\nknown_hosts = [{known:?}]\n\
+         [tenant.contoso]\nid = \"contoso.onmicrosoft.com\"\nclient_id = \"{CLIENT}\"\n\
+         sign_in = \"device-code\"\n\
+         [window.linux-root]\ntenant = \"contoso\"\ngroup = \"{GROUP}\"\nduration = \"1h\"\n\
+         reason = \"{{program}} to {{user}}@{{host}}\"\n\
+         [vault.linux]\nurl = \"https://kv-linux.vault.azure.net\"\nwindow = \"linux-root\"\n\
+         [password.db01-root]\nvault = \"linux\"\nsecret = \"db01-root\"\nuser = \"root\"\n\
+         hosts = [\"db01.contoso.com\"]\n",
+        known = sshd.known_hosts("host.test"),
+    );
+    for ((name, secret), key) in KEYS.iter().zip(keys) {
+        let key = key.to_openssh().unwrap();
+        text.push_str(&format!(
+            "[key.{name}]\nvault = \"linux\"\nsecret = \"{secret}\"\npublic_key = \"{key}\"\n\
+             hosts = [\"host.test\"]\n"
+        ));
+    }
+    text.push_str(&format!(
+        "[danger]\nca_file = {ca_file:?}\n[danger.resolve]\n"
+    ));
+    for (host, address) in emulator.resolve() {
+        text.push_str(&format!("\"{host}\" = \"{address}\"\n"));
+    }
+    text
+}
