@@ -34,7 +34,7 @@ fn failing(operation: &str, status: u16, times: u32) -> Fault {
 async fn a_login_that_waits_for_approval_is_refused_in_time_and_succeeds_after_it() {
     let world = World::plan()
         .scenario(with_approval)
-        .speed(30)
+        .speed(10)
         .start()
         .await;
     world.ssh("web").await.assert_refused();
@@ -49,7 +49,7 @@ async fn a_login_that_waits_for_approval_is_refused_in_time_and_succeeds_after_i
 async fn a_request_that_was_made_before_the_agent_started_is_joined_and_not_repeated() {
     let world = World::plan()
         .scenario(with_approval)
-        .speed(30)
+        .speed(10)
         .answer_within("30s")
         .start()
         .await;
