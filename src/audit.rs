@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::harden;
 use crate::refusal::Refusal;
 
 pub use event::Event;
@@ -50,7 +51,7 @@ impl Audit {
     /// # Errors
     /// If the folder or file cannot be made or written, or another process has it open.
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        make_private_folder(folder)?;
+        harden::private_folder(folder)?;
         let path = folder.join("audit.jsonl");
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
@@ -108,7 +109,8 @@ impl Audit {
         self.record(event)?;
         let audit = Arc::clone(self);
         // A disk takes milliseconds: other connections are served meanwhile.
-        tokio::task::spawn_blocking(move || audit.sync())
+        // Without a look at `unsynced`: another's sync that is under way may still fail.
+        tokio::task::spawn_blocking(move || audit.flush())
             .await
             .map_err(|error| Refusal::Audit(error.to_string()))?
             .map_err(|error| unwritable(&error))
@@ -133,12 +135,19 @@ impl Audit {
     /// # Errors
     /// If the disk refuses.
     pub fn sync(&self) -> io::Result<()> {
-        if !self.unsynced.swap(false, Ordering::AcqRel) {
-            return Ok(());
+        if self.unsynced.load(Ordering::Acquire) {
+            self.flush()?;
         }
+        Ok(())
+    }
+
+    /// Waits until the disk has all that was written before this call.
+    fn flush(&self) -> io::Result<()> {
+        // First, so that a line written meanwhile counts as not yet synced.
+        self.unsynced.store(false, Ordering::Release);
         // Not under the lock: a slow disk must not hold up those who only write.
-        let file = self.log().file.try_clone()?;
-        file.sync_data()
+        let file = self.log().file.try_clone();
+        file.and_then(|file| file.sync_data())
             .inspect_err(|_| self.unsynced.store(true, Ordering::Release))
     }
 
@@ -233,14 +242,6 @@ fn links(file: &File) -> io::Result<u64> {
 #[cfg(not(unix))]
 fn links(_file: &File) -> io::Result<u64> {
     Ok(1)
-}
-
-fn make_private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Checks the chain of a record: every line whole, numbered, and hashed by its successor.

@@ -3,6 +3,7 @@
 //! Runs once, first thing in the agent. Nothing here can be turned off by configuration.
 
 use std::io;
+use std::path::Path;
 
 /// No core dumps, no attaching or reading by other processes of the user, files for the owner only.
 ///
@@ -22,4 +23,16 @@ pub fn harden() -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     Ok(())
+}
+
+/// Makes `folder`, for its owner alone; one that is there keeps its mode.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }

@@ -15,6 +15,7 @@ use interprocess::local_socket::traits::tokio::{Listener as _, Stream as _};
 use interprocess::local_socket::{ListenerOptions, Name};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::harden;
 use crate::requester::Requester;
 
 /// A socket that is being listened on.
@@ -73,7 +74,7 @@ impl Door {
             error,
         };
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        private_folder(folder).map_err(failed)?;
+        harden::private_folder(folder).map_err(failed)?;
         if !is_private(folder).map_err(failed)? {
             return Err(DoorError::Folder(folder.to_owned()));
         }
@@ -249,14 +250,6 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     Ok(())
-}
-
-fn private_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(unix)]

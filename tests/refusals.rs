@@ -278,3 +278,15 @@ async fn a_redirect_takes_no_token_anywhere() {
     assert_eq!(world.why().code(), "cloud");
     assert_eq!(world.reads(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_that_asks_for_a_long_rest_is_not_asked_again() {
+    let world = World::start().await;
+    world.fault(Fault {
+        retry_after: Some("600".to_owned()),
+        ..failing(READ, 429, 100)
+    });
+    world.ssh("web").await.assert_refused();
+    assert_eq!(world.why().code(), "throttled");
+    assert_eq!(world.reads(), 1);
+}

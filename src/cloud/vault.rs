@@ -59,14 +59,14 @@ impl KeyVault {
         let mut pause = Duration::from_secs(1);
         for _ in 0..TRIES {
             let wait = match self.http.send(call).await {
+                // Longer than a login can wait: the caller is told, and nothing is hammered.
+                Ok(answer) if answer.wait.is_some_and(|wait| wait > LONGEST_WAIT) => {
+                    return Ok(answer);
+                }
                 Ok(answer) if matches!(answer.status, 429 | 500..=599) => answer.wait,
                 Ok(answer) => return Ok(answer),
                 Err(_) => None,
             };
-            // Longer than a login can wait: the caller is told, and nothing is hammered.
-            if wait.is_some_and(|wait| wait > LONGEST_WAIT) {
-                break;
-            }
             self.http.clock.sleep(wait.unwrap_or(pause)).await;
             pause *= 2;
         }
@@ -106,7 +106,7 @@ fn fetched(credential: &Credential, answer: &Answer) -> Result<FetchedSecret, Re
         remedy: remedy.to_owned(),
     };
     // Key Vault gives out secrets outside these times; enforcing them is ours.
-    let now = answer.date.unwrap_or_else(|| answer_time(answer));
+    let now = answer.date.unwrap_or(Timestamp::UNIX_EPOCH);
     let until = |seconds: i64, now: Timestamp| {
         let at = Timestamp::from_second(seconds).ok()?;
         Some(at.duration_since(now))
@@ -133,11 +133,6 @@ fn fetched(credential: &Credential, answer: &Answer) -> Result<FetchedSecret, Re
         version,
         valid_for,
     })
-}
-
-/// An answer without a date is older than any time limit could be: nothing has begun or ended.
-const fn answer_time(_: &Answer) -> Timestamp {
-    Timestamp::UNIX_EPOCH
 }
 
 /// What a refused read means.
