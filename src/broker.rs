@@ -203,6 +203,21 @@ impl Broker {
         self.windows().views(self.clock.now())
     }
 
+    /// `window`, if it is open now.
+    #[must_use]
+    pub fn view(&self, window: &Name) -> Option<View> {
+        self.windows().view(window, self.clock.now())
+    }
+
+    /// How far the opening of `window` has come, if it is under way.
+    #[must_use]
+    pub fn opening(&self, window: &Name) -> Option<Stage> {
+        self.flights()
+            .openings
+            .get(window)
+            .map(|flight| flight.stage())
+    }
+
     /// How much is left of a window with these terms.
     #[must_use]
     pub fn left(&self, terms: &Terms) -> Duration {

@@ -148,7 +148,13 @@ pub fn main() -> Exit {
     }
     let cli = Cli::parse();
     let output = Output::new(cli.json, cli.quiet);
-    match run(cli, &output) {
+    let outcome = run(cli, &output);
+    end(outcome, &output)
+}
+
+/// Tells a failure, and gives the exit code.
+fn end(outcome: Result<ExitCode, Failure>, output: &Output) -> Exit {
+    match outcome {
         Ok(code) => code.into(),
         Err(failure) => {
             output.failure(&failure.0);

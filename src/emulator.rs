@@ -81,11 +81,10 @@ impl Emulator {
         // Vaults can be added to a running world.
         hosts.push("*.vault.azure.net".to_owned());
         let (tls, ca_pem) = tls::acceptor(hosts).map_err(StartError::World)?;
-        let mut world = World::new(scenario, options.now).map_err(StartError::World)?;
+        let world = World::new(scenario, options.now).map_err(StartError::World)?;
         let cloud = TcpListener::bind(("127.0.0.1", options.port)).await?;
         let control = TcpListener::bind(("127.0.0.1", options.admin_port)).await?;
         let (address, admin) = (cloud.local_addr()?, control.local_addr()?);
-        world.port = address.port();
         let world = Arc::new(Mutex::new(world));
         let servers = [
             tokio::spawn(server::serve_cloud(cloud, tls, Arc::clone(&world))),

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ssh_key::public::KeyData;
 
 use crate::agent::{self, Bound, Payload, SignAsk, State};
 use crate::catalog::{Catalog, Credential, Kind, Tenant, WindowSpec, nearest};
@@ -184,9 +183,10 @@ impl House {
                 why: "the host key cannot be read".to_owned(),
             };
         };
-        let names = self
-            .known_hosts
-            .names(&plain(public.key_data()), &credential.hosts);
+        let names = self.known_hosts.names(
+            agent::signature::plain(public.key_data()),
+            &credential.hosts,
+        );
         let fingerprint = public.fingerprint(ssh_key::HashAlg::Sha256).to_string();
         Route::Bound {
             fingerprint,
@@ -202,14 +202,6 @@ fn no_match(kind: &'static str, name: &str, nearest: Option<&str>) -> Refusal {
         name: name.to_owned(),
         nearest: nearest.map(str::to_owned),
     }
-}
-
-/// The key itself, also where the host showed a certificate for it.
-fn plain(key: &KeyData) -> KeyData {
-    key.certificate().map_or_else(
-        || key.clone(),
-        |certificate| certificate.public_key().clone(),
-    )
 }
 
 #[async_trait]

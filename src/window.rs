@@ -279,6 +279,12 @@ impl Windows {
         views
     }
 
+    /// `window`, if it is open.
+    #[must_use]
+    pub fn view(&self, window: &Name, now: Moment) -> Option<View> {
+        self.at(window, now).map(|open| open.view(window, now))
+    }
+
     fn at(&self, window: &Name, now: Moment) -> Option<&Open> {
         self.open.get(window).filter(|open| now < open.terms.until)
     }

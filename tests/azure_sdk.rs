@@ -12,8 +12,9 @@ use azure_security_keyvault_keys::models::{SignParameters, SignatureAlgorithm};
 use azure_security_keyvault_keys::{KeyClient, KeyClientOptions};
 use azure_security_keyvault_secrets::{ResourceExt, SecretClient, SecretClientOptions};
 use futures_util::TryStreamExt;
-use pimento::catalog::Credential;
-use pimento::cloud::{Cloud, CorrelationId, Freshness, Network, ReadError, Resource};
+use pimento::cloud::{
+    Cloud, CorrelationId, FetchedSecret, Freshness, Network, ReadError, Resource,
+};
 use pimento::emulator::scenario::{Grant, Key, Role, Scenario};
 use secrecy::ExposeSecret;
 use support::{GROUP, World};
@@ -85,8 +86,23 @@ async fn secrets(world: &World) -> SecretClient {
     SecretClient::new(VAULT, credential(world).await, Some(options)).unwrap()
 }
 
-fn web(world: &World) -> Arc<Credential> {
-    Arc::clone(world.house.catalog.named("web").unwrap())
+/// What pimento's own read gets, with a new token.
+async fn ours(world: &World) -> Result<FetchedSecret, ReadError> {
+    let network = Network {
+        ca_pem: Some(world.emulator.ca_pem().as_bytes().to_vec()),
+        resolve: world.emulator.resolve(),
+    };
+    let time = Arc::clone(&world.clock) as Arc<dyn pimento::clock::Clock>;
+    let cloud = Cloud::connect(&network, time, std::time::Duration::from_secs(60)).unwrap();
+    let (tenant, id) = (world.house.tenant("").unwrap(), CorrelationId::new());
+    let token = world
+        .house
+        .identity
+        .token(tenant, Resource::Vault, Freshness::New, id)
+        .await
+        .unwrap();
+    let web = world.house.catalog.named("web").unwrap();
+    cloud.vault.secret(web, &token, id).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,24 +121,7 @@ async fn both_read_the_same_secret_and_version() {
         theirs.resource_id().unwrap().version.as_ref(),
         Some(version)
     );
-    let network = Network {
-        ca_pem: Some(world.emulator.ca_pem().as_bytes().to_vec()),
-        resolve: world.emulator.resolve(),
-    };
-    let time = Arc::clone(&world.clock) as Arc<dyn pimento::clock::Clock>;
-    let cloud = Cloud::connect(&network, time, std::time::Duration::from_secs(60)).unwrap();
-    let (tenant, id) = (world.house.tenant("").unwrap(), CorrelationId::new());
-    let token = world
-        .house
-        .identity
-        .token(tenant, Resource::Vault, Freshness::New, id)
-        .await
-        .unwrap();
-    let ours = cloud
-        .vault
-        .secret(&web(&world), &token, id)
-        .await
-        .map_err(|error| format!("{error:?}"));
+    let ours = ours(&world).await.map_err(|error| format!("{error:?}"));
     assert_eq!(
         ours.unwrap().value.as_slice(),
         theirs.value.unwrap().as_bytes()
@@ -138,20 +137,7 @@ async fn both_are_refused_before_the_activation() {
         .await
         .unwrap_err();
     assert_eq!(theirs.http_status().map(u16::from), Some(403));
-    let network = Network {
-        ca_pem: Some(world.emulator.ca_pem().as_bytes().to_vec()),
-        resolve: world.emulator.resolve(),
-    };
-    let time = Arc::clone(&world.clock) as Arc<dyn pimento::clock::Clock>;
-    let cloud = Cloud::connect(&network, time, std::time::Duration::from_secs(60)).unwrap();
-    let (tenant, id) = (world.house.tenant("").unwrap(), CorrelationId::new());
-    let token = world
-        .house
-        .identity
-        .token(tenant, Resource::Vault, Freshness::New, id)
-        .await
-        .unwrap();
-    let ours = cloud.vault.secret(&web(&world), &token, id).await.err();
+    let ours = ours(&world).await.err();
     assert_eq!(ours, Some(ReadError::NotYet));
 }
 

@@ -6,7 +6,7 @@
 use std::process::ExitCode as Exit;
 
 use super::output::Output;
-use super::{Agent, Failure, connect, password, runtime};
+use super::{Agent, Failure, connect, end, password, runtime};
 use crate::config::{Overrides, Paths};
 use crate::control::proto::AskpassRequest;
 use crate::refusal::ExitCode;
@@ -25,13 +25,7 @@ pub(super) fn is_this() -> bool {
 #[must_use]
 pub fn main() -> Exit {
     let output = Output::new(false, false);
-    match run(&output) {
-        Ok(code) => code.into(),
-        Err(failure) => {
-            output.failure(&failure.0);
-            Exit::from(u8::try_from(failure.0.exit_code).unwrap_or(1))
-        }
-    }
+    end(run(&output), &output)
 }
 
 fn run(output: &Output) -> Result<ExitCode, Failure> {

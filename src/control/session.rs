@@ -183,7 +183,7 @@ impl Control for Session {
         &self,
         request: Request<proto::CloseRequest>,
     ) -> Result<Response<proto::CloseReply>, Status> {
-        let house = &self.house;
+        let (house, broker) = (&self.house, &self.house.pipeline.broker);
         let name = &request.get_ref().window;
         let windows = if name.is_empty() {
             house.windows.iter().collect()
@@ -192,23 +192,12 @@ impl Control for Session {
         };
         let mut reply = proto::CloseReply::default();
         for window in windows {
-            let open = house
-                .pipeline
-                .broker
-                .views()
-                .iter()
-                .any(|view| view.window == window.name);
-            if open {
-                reply.closed.push(window.name.to_string());
+            match broker.close(window, "closed by the user").await {
+                Ok(false) => continue,
+                Ok(true) => {}
+                Err(refusal) => reply.not_ended.push(message(&refusal)),
             }
-            if let Err(refusal) = house
-                .pipeline
-                .broker
-                .close(window, "closed by the user")
-                .await
-            {
-                reply.not_ended.push(message(&refusal));
-            }
+            reply.closed.push(window.name.to_string());
         }
         Ok(Response::new(reply))
     }
@@ -343,11 +332,7 @@ fn view(house: &House, spec: &WindowSpec) -> proto::Window {
         state: window::State::Closed.into(),
         ..proto::Window::default()
     };
-    if let Some(open) = broker
-        .views()
-        .into_iter()
-        .find(|view| view.window == spec.name)
-    {
+    if let Some(open) = broker.view(&spec.name) {
         shown.state = window::State::Open.into();
         shown.ends = open.terms.ends.to_string();
         shown.seconds_left = broker.left(&open.terms).as_secs();
@@ -360,7 +345,7 @@ fn view(house: &House, spec: &WindowSpec) -> proto::Window {
                 version,
             })
             .collect();
-    } else if let Some((_, stage)) = broker.openings().into_iter().find(|(n, _)| *n == spec.name) {
+    } else if let Some(stage) = broker.opening(&spec.name) {
         shown.state = window::State::Opening.into();
         shown.stage = stage.to_string();
     }

@@ -153,7 +153,8 @@ fn ec_text(curve: &str) -> Result<String, String> {
     Ok(pkcs8(der.as_ref()))
 }
 
-fn pkcs8(der: &[u8]) -> String {
+/// The PEM text of a PKCS#8 key.
+pub(super) fn pkcs8(der: &[u8]) -> String {
     let base64 = STANDARD.encode(der);
     let lines: Vec<&str> = base64
         .as_bytes()

@@ -10,6 +10,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::material::pkcs8;
 use super::scenario::User;
 use super::world::{Grant, World};
 
@@ -26,7 +27,7 @@ impl Signer {
     pub(super) fn new() -> Result<Self, String> {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|error| error.to_string())?;
         let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|error| error.to_string())?;
-        let pem = pem("PRIVATE KEY", der.as_ref());
+        let pem = pkcs8(der.as_ref());
         let encoding =
             EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(|error| error.to_string())?;
         let key = pair.public_key();
@@ -68,11 +69,6 @@ impl Signer {
             .ok()
             .map(|token| token.claims)
     }
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    let base64 = base64::engine::general_purpose::STANDARD.encode(der);
-    format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
 }
 
 /// Why a bearer token is not accepted.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::http::{Reply, Request};
 use super::scenario::{Role, Vault};
 use super::tokens::{Caller, TokenProblem};
-use super::world::{SecretVersion, World, new_version};
+use super::world::{SecretVersion, World};
 
 mod keys;
 
@@ -247,8 +247,6 @@ impl World {
         };
         let tags = body.get("tags").cloned().unwrap_or_default();
         let version = SecretVersion {
-            version: new_version(),
-            value: value.to_owned(),
             content_type: body
                 .get("contentType")
                 .and_then(Value::as_str)
@@ -257,8 +255,7 @@ impl World {
             enabled: body.pointer("/attributes/enabled") != Some(&json!(false)),
             not_before: number("nbf"),
             expires: number("exp"),
-            created: now,
-            updated: now,
+            ..SecretVersion::new(value.to_owned(), now)
         };
         let mut answer = secret_item(vault, name, &version, true);
         answer.insert("value".to_owned(), json!(value));

@@ -20,7 +20,6 @@ pub struct World {
     pub scenario: Scenario,
     pub(super) base: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(super) offset: SignedDuration,
-    pub(super) port: u16,
     pub(super) signer: Signer,
     pub(super) codes: BTreeMap<String, AuthCode>,
     pub(super) devices: BTreeMap<String, Device>,
@@ -103,6 +102,23 @@ pub(super) struct SecretVersion {
     pub(super) updated: Timestamp,
 }
 
+impl SecretVersion {
+    /// An enabled version without any limits.
+    pub(super) fn new(value: String, now: Timestamp) -> Self {
+        Self {
+            version: new_version(),
+            value,
+            content_type: None,
+            tags: BTreeMap::new(),
+            enabled: true,
+            not_before: None,
+            expires: None,
+            created: now,
+            updated: now,
+        }
+    }
+}
+
 impl World {
     pub(super) fn new(
         scenario: Scenario,
@@ -112,7 +128,6 @@ impl World {
             scenario,
             base,
             offset: SignedDuration::ZERO,
-            port: 0,
             signer: Signer::new()?,
             codes: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -142,15 +157,12 @@ impl World {
                     (None, None) => return Err(format!("secret {} has no value", at.1)),
                 };
                 let version = SecretVersion {
-                    version: new_version(),
-                    value,
                     content_type: secret.content_type,
                     tags: secret.tags,
                     enabled: !secret.disabled,
                     not_before: secret.not_before,
                     expires: secret.expires,
-                    created: now,
-                    updated: now,
+                    ..SecretVersion::new(value, now)
                 };
                 self.secrets.insert(at, vec![version]);
             }
@@ -185,18 +197,7 @@ impl World {
 
     /// Puts a new version into a secret, which need not exist.
     pub fn put_secret(&mut self, vault: &str, name: &str, value: &str) {
-        let now = self.now();
-        let version = SecretVersion {
-            version: new_version(),
-            value: value.to_owned(),
-            content_type: None,
-            tags: BTreeMap::new(),
-            enabled: true,
-            not_before: None,
-            expires: None,
-            created: now,
-            updated: now,
-        };
+        let version = SecretVersion::new(value.to_owned(), self.now());
         self.secrets
             .entry((vault.to_owned(), name.to_owned()))
             .or_default()

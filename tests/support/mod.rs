@@ -156,29 +156,14 @@ impl World {
 
     /// Ends the agent and starts another one on the same configuration and cloud.
     pub async fn restart(self) -> Self {
-        let Self {
-            emulator,
-            clock,
-            house,
-            sshd,
-            paths,
-            folder,
-            keys,
-            serving,
-        } = self;
-        drop(house);
-        drop(serving.stop);
-        serving.agent.await.unwrap();
-        let (house, serving) = serve(&paths, &clock);
+        drop(self.house);
+        drop(self.serving.stop);
+        self.serving.agent.await.unwrap();
+        let (house, serving) = serve(&self.paths, &self.clock);
         let world = Self {
-            emulator,
-            clock,
             house,
-            sshd,
-            paths,
-            folder,
-            keys,
             serving,
+            ..self
         };
         world.sign_in().await;
         world
