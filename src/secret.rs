@@ -6,8 +6,10 @@
 
 use zeroize::Zeroizing;
 
+use locked::LockedBytes;
 use private_key::PrivateKey;
 
+pub mod locked;
 pub mod private_key;
 
 /// The secret bytes of a credential.
@@ -19,7 +21,7 @@ pub enum Material {
 }
 
 /// A password: one line of text that a terminal or PAM can take.
-pub struct Password(Zeroizing<Vec<u8>>);
+pub struct Password(LockedBytes);
 
 impl Password {
     /// Takes what a vault holds as a password; one final line break is not part of it.
@@ -41,7 +43,7 @@ impl Password {
         if value.len() > LONGEST_PASSWORD {
             return Err(PasswordProblem::TooLong);
         }
-        Ok(Self(value))
+        Ok(Self(LockedBytes::copy_of(&value)))
     }
 
     /// The bytes, without a line break. Call it only inside a closure given to a window.
