@@ -6,7 +6,9 @@
 //! lock held while the network or a human is awaited; an opening without a record.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -50,7 +52,9 @@ pub struct Broker {
     clock: Arc<dyn Clock>,
     audit: Arc<Audit>,
     limits: Limits,
-    windows: Mutex<Windows>,
+    /// Read while material is used, so that signatures are made on all cores at once; whoever
+    /// wipes waits for those under way, and nobody uses what was wiped.
+    windows: RwLock<Windows>,
     flights: Mutex<Flights>,
     /// Tells the sweeper that a deadline was added.
     changed: Notify,
@@ -80,7 +84,7 @@ impl Broker {
             clock,
             audit,
             limits,
-            windows: Mutex::default(),
+            windows: RwLock::default(),
             flights: Mutex::default(),
             changed: Notify::new(),
             tasks: Mutex::default(),
@@ -156,7 +160,7 @@ impl Broker {
     /// # Errors
     /// If PIM could not end it; here it is wiped all the same.
     pub async fn close(&self, window: &Arc<WindowSpec>, why: &str) -> Result<bool, Refusal> {
-        let closed = self.windows().close(&window.name);
+        let closed = self.windows_mut().close(&window.name);
         let Some(closed) = closed else {
             return Ok(false);
         };
@@ -167,7 +171,7 @@ impl Broker {
 
     /// Wipes everything at once; PIM's own end stands.
     pub fn wipe(&self, why: &str) -> usize {
-        let closed = self.windows().close_all();
+        let closed = self.windows_mut().close_all();
         self.tell_closed(&closed, why);
         closed.len()
     }
@@ -181,14 +185,14 @@ impl Broker {
 
     /// Wipes everything and refuses until [`Self::unlock`].
     pub fn lock(&self) -> usize {
-        let closed = self.windows().lock();
+        let closed = self.windows_mut().lock();
         self.tell_closed(&closed, "locked");
         closed.len()
     }
 
     /// Ends a lock.
     pub fn unlock(&self) {
-        self.windows().unlock();
+        self.windows_mut().unlock();
     }
 
     /// Whether pimento is locked.
@@ -253,7 +257,7 @@ impl Broker {
 
     /// Wipes what has ended; tells when the next end is.
     fn drop_ended(&self) -> Option<Moment> {
-        let sweep = self.windows().expire(self.clock.now());
+        let sweep = self.windows_mut().expire(self.clock.now());
         self.tell_closed(&sweep.closed, "ended");
         sweep.next
     }
@@ -310,8 +314,12 @@ impl Broker {
 
     // A poisoned lock would mean that a closure panicked while it read material. The maps are
     // consistent at every point where that can happen, and refusing to wipe would be worse.
-    fn windows(&self) -> MutexGuard<'_, Windows> {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    fn windows(&self) -> RwLockReadGuard<'_, Windows> {
+        self.windows.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn windows_mut(&self) -> RwLockWriteGuard<'_, Windows> {
+        self.windows.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn flights(&self) -> MutexGuard<'_, Flights> {

@@ -21,6 +21,7 @@ mod output;
 mod password;
 mod show;
 mod sign_in;
+mod ssh_agent;
 mod window;
 
 pub use askpass::main as askpass;
@@ -52,6 +53,8 @@ struct Cli {
 enum Verb {
     /// Run the agent in the foreground
     Agent,
+    /// Hold keys that are added, with the command line of OpenSSH's ssh-agent
+    SshAgent(ssh_agent::Args),
     /// Who is signed in, which windows are open, what is held (the default)
     Status {
         /// Show it again whenever something changes
@@ -146,7 +149,7 @@ pub fn main() -> Exit {
     if askpass::is_this() {
         return askpass();
     }
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(ssh_agent::arguments());
     let output = Output::new(cli.json, cli.quiet);
     let outcome = run(cli, &output);
     end(outcome, &output)
@@ -199,6 +202,7 @@ fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
             output.completions(shell, &mut Cli::command());
             return Ok(ExitCode::Done);
         }
+        Verb::SshAgent(args) => return ssh_agent::run(args),
         #[cfg(feature = "emulator")]
         Verb::Emulator(args) => return emulator(args),
         #[cfg(feature = "emulator")]

@@ -24,7 +24,8 @@ pub fn harden() -> io::Result<()> {
             maximum: Some(0),
         };
         rustix::process::setrlimit(rustix::process::Resource::Core, none)?;
-        lock_as_much_as_allowed();
+        raise(rustix::process::Resource::Memlock, u64::MAX);
+        raise(rustix::process::Resource::Nofile, ENOUGH_FILES);
     }
     // Also closes /proc/PID/mem and ptrace to other processes of the same user.
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -32,13 +33,21 @@ pub fn harden() -> io::Result<()> {
     Ok(())
 }
 
-/// Raises the limit of locked memory as far as it goes; keys beyond it are told of in `status`.
+/// Raises a limit to `enough`, or as far as it goes: locked memory for keys (`status` tells of
+/// keys beyond it), open files for connections.
 #[cfg(unix)]
-fn lock_as_much_as_allowed() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::Memlock).maximum;
-    let _as_it_was_else = setrlimit(Resource::Memlock, Rlimit { current: maximum, maximum });
+fn raise(resource: rustix::process::Resource, enough: u64) {
+    use rustix::process::{Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(resource);
+    let wanted = maximum.map_or(enough, |maximum| maximum.min(enough));
+    if current.is_some_and(|current| current < wanted) {
+        let current = Some(wanted).filter(|wanted| *wanted != u64::MAX);
+        let _as_it_was_else = setrlimit(resource, Rlimit { current, maximum });
+    }
 }
+
+#[cfg(unix)]
+const ENOUGH_FILES: u64 = 16 * 1024;
 
 /// Makes `folder`, for its owner alone; one that is there keeps its mode.
 ///

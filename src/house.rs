@@ -11,7 +11,8 @@ use async_trait::async_trait;
 
 use crate::agent::{self, Bound, Payload, SignAsk, State};
 use crate::catalog::{Catalog, Credential, Kind, Tenant, WindowSpec, nearest};
-use crate::cloud::{Identity, Stage, StageSink};
+use crate::audit::Event;
+use crate::cloud::{CorrelationId, Identity, Stage, StageSink};
 use crate::known_hosts::KnownHosts;
 use crate::pipeline::Pipeline;
 use crate::policy::{Ask, End, Route, Signed};
@@ -74,8 +75,8 @@ impl House {
             let key_blob = key.public.to_bytes()?;
             keys.insert(key_blob.clone(), Arc::clone(credential));
             listed.push(agent::Identity {
-                key_blob,
-                comment: credential.name.to_string(),
+                key_blob: key_blob.into(),
+                comment: credential.name.as_str().into(),
             });
         }
         Ok(Self {
@@ -156,7 +157,7 @@ impl House {
     }
 
     /// What the connection's binding proves of the route that `ask` took.
-    fn route(&self, ask: &SignAsk, credential: &Credential) -> Route {
+    fn route(&self, ask: &SignAsk<'_>, hosts: &[String]) -> Route {
         let (host_key, forwarded) = match ask.bound.state() {
             State::Unbound => return Route::Unbound,
             State::Failed(problem) => {
@@ -183,10 +184,8 @@ impl House {
                 why: "the host key cannot be read".to_owned(),
             };
         };
-        let names = self.known_hosts.names(
-            agent::signature::plain(public.key_data()),
-            &credential.hosts,
-        );
+        let plain = agent::signature::plain(public.key_data());
+        let names = self.known_hosts.names(plain, hosts);
         let fingerprint = public.fingerprint(ssh_key::HashAlg::Sha256).to_string();
         Route::Bound {
             fingerprint,
@@ -215,26 +214,21 @@ impl agent::House for House {
         }
     }
 
-    async fn sign(&self, ask: SignAsk, requester: &Requester) -> Result<Vec<u8>, Refusal> {
+    fn has(&self, key_blob: &[u8]) -> bool {
+        self.keys.contains_key(key_blob)
+    }
+
+    async fn sign(&self, ask: SignAsk<'_>, requester: &Requester) -> Result<Vec<u8>, Refusal> {
         let credential = self
             .keys
-            .get(&ask.key_blob)
+            .get(ask.key_blob)
             .ok_or_else(|| Refusal::NoMatch {
                 kind: "key",
-                name: fingerprint(&ask.key_blob),
+                name: fingerprint(ask.key_blob),
                 nearest: None,
             })?;
-        let route = self.route(&ask, credential);
-        let what = match &ask.payload {
-            Payload::Certificate => Signed::Certificate,
-            Payload::File { namespace, .. } => Signed::SshSig {
-                namespace: namespace.clone(),
-            },
-            Payload::Login(login) => Signed::Login {
-                user: login.user.clone(),
-            },
-            Payload::Unknown => Signed::Unknown,
-        };
+        let route = self.route(&ask, &credential.hosts);
+        let what = signed(&ask.payload);
         let wanted = Ask {
             credential: Arc::clone(credential),
             end: End::Sign { what, route },
@@ -244,7 +238,7 @@ impl agent::House for House {
         };
         let sign = |material: &Material| match material {
             Material::Key(key) => key
-                .sign(&ask.data, ask.flags)
+                .sign(ask.data, ask.flags)
                 .map_err(|problem| Refusal::Unsupported(problem.to_string())),
             Material::Password(_) => Err(Refusal::Unsupported("it is a password".to_owned())),
         };
@@ -253,9 +247,49 @@ impl agent::House for House {
             .await
     }
 
+    fn record(
+        &self,
+        ask: &SignAsk<'_>,
+        holder: agent::Holder,
+        requester: &Requester,
+    ) -> Result<(), Refusal> {
+        let end = End::Sign {
+            what: signed(&ask.payload),
+            route: self.route(ask, &[]),
+        };
+        let key = fingerprint(ask.key_blob);
+        let event = Event::signing(CorrelationId::new(), &key, holder, &end, requester);
+        self.pipeline.audit.record(event)
+    }
+
     async fn remove_all(&self) -> Result<(), Refusal> {
         self.pipeline.broker.wipe("removed by the user");
         Ok(())
+    }
+
+    fn locked(&self) -> bool {
+        self.pipeline.broker.locked()
+    }
+
+    fn lock(&self) {
+        self.pipeline.broker.lock();
+    }
+
+    fn unlock(&self) {
+        self.pipeline.broker.unlock();
+    }
+}
+
+fn signed(payload: &Payload) -> Signed {
+    match payload {
+        Payload::Certificate => Signed::Certificate,
+        Payload::File { namespace, .. } => Signed::SshSig {
+            namespace: namespace.clone(),
+        },
+        Payload::Login(login) => Signed::Login {
+            user: login.user.clone(),
+        },
+        Payload::Unknown => Signed::Unknown,
     }
 }
 

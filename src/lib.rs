@@ -23,6 +23,7 @@ pub mod policy;
 pub mod window;
 
 pub mod clock;
+pub mod cores;
 pub mod harden;
 pub mod refusal;
 pub mod secret;

@@ -24,8 +24,9 @@ pub struct Door {
     listener: Listener,
     path: PathBuf,
     room: Arc<Semaphore>,
+    most: usize,
     /// Held as long as we listen; the kernel lets go of it however this process ends.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// One client.
@@ -86,18 +87,45 @@ impl Door {
             Err(TryLockError::WouldBlock) => return Err(DoorError::Busy(path.to_owned())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        Self::take(path, Some(lock))
+    }
+
+    /// Listens on `path`, in a folder that the user has chosen: others may be able to enter it, and
+    /// are turned away by the mode of the socket and when they connect.
+    ///
+    /// # Errors
+    /// If another agent listens there, which is left unharmed, or the folder cannot be written.
+    pub fn bind_anywhere(path: &Path) -> Result<Self, DoorError> {
+        Self::take(path, None)
+    }
+
+    fn take(path: &Path, lock: Option<File>) -> Result<Self, DoorError> {
+        let failed = |error| DoorError::Io {
+            path: path.to_owned(),
+            error,
+        };
         if answers(path).map_err(failed)? {
             return Err(DoorError::Busy(path.to_owned()));
         }
         remove_stale(path).map_err(failed)?;
         let listener = listener(path).map_err(failed)?;
-        let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let most = most_connections();
+        // Some more than are served: those that leave for others need a moment.
+        let room = Arc::new(Semaphore::new(most + LEAVING));
         Ok(Self {
             listener,
             path: path.to_owned(),
             room,
+            most,
             _lock: lock,
         })
+    }
+
+    /// How many clients may be served at once. A door of an agent has half of what the limit of
+    /// open files allows, since the process of each client is held on to as well.
+    #[must_use]
+    pub const fn room(&self) -> usize {
+        self.most
     }
 
     /// Where this door is.
@@ -265,8 +293,23 @@ fn is_private(_folder: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// More than any desktop needs, fewer than the usual limit of descriptors.
-const MOST_CONNECTIONS: usize = 768;
+/// A third of the open files that this process may have: there are two doors, and the process of
+/// a client is held on to as well.
+fn most_connections() -> usize {
+    #[cfg(unix)]
+    {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let third = limit.map_or(usize::MAX, |limit| usize::try_from(limit / 3).unwrap_or(usize::MAX));
+        third.clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS)
+    }
+    #[cfg(not(unix))]
+    MOST_CONNECTIONS
+}
+
+const FEWEST_CONNECTIONS: usize = 64;
+const MOST_CONNECTIONS: usize = 4096;
+/// How many may be on their way out at once.
+const LEAVING: usize = 32;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crate::audit::{Audit, Event};
 use crate::broker::Broker;
+use crate::catalog::Kind;
 use crate::cloud::{CorrelationId, StageSink};
+use crate::cores::{Cores, Weight};
 use crate::policy::{Ask, End, Grant, judge};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
@@ -25,6 +27,8 @@ pub struct Pipeline {
     pub audit: Arc<Audit>,
     /// The last refusals, for `pimento why`.
     pub memory: Memory,
+    /// Where material is used.
+    pub cores: Arc<Cores>,
 }
 
 impl Pipeline {
@@ -45,8 +49,9 @@ impl Pipeline {
             self.audit.record(Event::asked(id, &ask, requester))?;
             let grant = judge(ask)?;
             self.broker.ready(&grant, id, stages).await?;
+            let turn = self.cores.turn(weight(&grant)).await;
             self.record_release(id, &grant).await?;
-            self.broker.with(&grant, using)?
+            turn.run(|| self.broker.with(&grant, using))?
         };
         let answer = answer.await;
         if let Err(refusal) = &answer {
@@ -65,5 +70,13 @@ impl Pipeline {
             End::Reveal => self.audit.record_synced(event).await,
             End::Sign { .. } => self.audit.record(event),
         }
+    }
+}
+
+/// What it costs to use the credential.
+fn weight(grant: &Grant) -> Weight {
+    match &grant.credential().kind {
+        Kind::Key(key) => Weight::of(&key.public.algorithm()),
+        Kind::Password(_) => Weight::Light,
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::catalog::{Credential, KeySpec, Kind, Permission, Reason, Ticket, Use};
 use crate::refusal::Refusal;
 
-pub use pattern::host_matches;
+pub use pattern::{host_matches, wildcard_matches};
 
 mod pattern;
 

@@ -8,20 +8,24 @@ use tokio::task::JoinSet;
 
 use crate::audit::Audit;
 use crate::broker::{Broker, Limits};
+use crate::agent::{Service, Upstream};
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Network};
+use crate::cores::Cores;
 use crate::config::{Config, Paths};
 use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
-use crate::listen::{Connection, Door, DoorError};
+use crate::listen::{Door, DoorError};
 use crate::pipeline::{Memory, Pipeline};
 use crate::refusal::Refusal;
 use crate::{agent, control};
 
 /// An agent that listens and does not serve yet.
 pub struct Agent {
-    /// Everything behind the doors.
+    /// The keys and passwords of the configuration.
     pub house: Arc<House>,
+    /// What clients of the agent door are served from.
+    service: Arc<Service>,
     agent: Door,
     control: Door,
 }
@@ -79,6 +83,8 @@ impl Agent {
         };
         let identity = Arc::clone(&cloud.identity);
         let broker = Broker::new(cloud, Arc::clone(&clock), Arc::clone(&audit), limits);
+        let cores = Arc::new(Cores::default());
+        let upstream = config.agent.upstream.clone().map(Upstream::new);
         let facts = Facts {
             agent_socket: agent.path().to_owned(),
             warnings: config.warnings().iter().map(ToString::to_string).collect(),
@@ -87,7 +93,8 @@ impl Agent {
             pipeline: Pipeline {
                 broker,
                 audit,
-                memory: Memory::new(clock),
+                memory: Memory::new(Arc::clone(&clock)),
+                cores: Arc::clone(&cores),
             },
             identity,
             known_hosts: KnownHosts::new(config.agent.known_hosts),
@@ -96,8 +103,12 @@ impl Agent {
             windows: config.windows,
             facts,
         })?;
+        let house = Arc::new(house);
+        let mut service = Service::new(Arc::clone(&house) as Arc<dyn agent::House>, clock, cores);
+        service.upstream = upstream;
         Ok(Self {
-            house: Arc::new(house),
+            house,
+            service: Arc::new(service),
             agent,
             control,
         })
@@ -110,6 +121,7 @@ impl Agent {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self {
             house,
+            service,
             agent,
             control,
         } = self;
@@ -120,13 +132,15 @@ impl Agent {
         let controlled = control::serve(Arc::clone(&house), control, stops(stopped));
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
-            () = serve_agent(&house, &agent, &mut sessions) => Ok(()),
+            () = agent::serve_all(&service, &agent, &mut sessions) => Ok(()),
             () = sweeper.sweep() => Ok(()),
+            () = service.keyring.sweep() => Ok(()),
             () = syncer.keep_synced() => Ok(()),
             served = controlled => served.map_err(|error| RunError(error.to_string())),
         };
         let _nobody_listens = stop.send(true).is_err();
         sessions.shutdown().await;
+        service.keyring.remove_all();
         house.pipeline.broker.stop().await;
         house
             .pipeline
@@ -141,25 +155,6 @@ impl Agent {
 #[derive(Debug, thiserror::Error)]
 #[error("the agent cannot go on: {0}")]
 pub struct RunError(String);
-
-/// Serves the agent door; never returns.
-async fn serve_agent(house: &Arc<House>, door: &Door, sessions: &mut JoinSet<()>) {
-    loop {
-        let Connection {
-            stream,
-            requester,
-            place,
-        } = door.accept().await;
-        while sessions.try_join_next().is_some() {}
-        let house = Arc::clone(house);
-        sessions.spawn(async move {
-            if let Err(error) = agent::serve(stream, &requester, house.as_ref()).await {
-                tracing::debug!(%error, requester = requester.describe(), "a client was hung up on");
-            }
-            drop(place);
-        });
-    }
-}
 
 async fn stops(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is a stop as well.

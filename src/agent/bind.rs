@@ -6,6 +6,8 @@
 //! [`Destination`]. A binding that failed is remembered for as long as the connection lasts, so
 //! that a client cannot turn a refused binding into no binding.
 
+use std::io;
+
 use ssh_encoding::Decode;
 use ssh_key::HashAlg;
 use ssh_key::public::KeyData;
@@ -19,15 +21,17 @@ use crate::wire::Wire;
 pub struct Bound {
     hops: Vec<Hop>,
     failed: Option<BindProblem>,
+    /// Every binding message as it came, for an agent behind ours.
+    messages: Vec<Vec<u8>>,
 }
 
 /// One host on the way, the nearest first.
 #[derive(Clone, Debug)]
-struct Hop {
-    host_key: KeyData,
+pub(super) struct Hop {
+    pub(super) host_key: KeyData,
     blob: Vec<u8>,
     session_id: Vec<u8>,
-    forwarding: bool,
+    pub(super) forwarding: bool,
 }
 
 /// A connection's binding at a glance.
@@ -121,6 +125,9 @@ impl Bound {
     /// # Errors
     /// If it does not hold. From then on the connection is [`State::Failed`].
     pub fn bind(&mut self, content: &[u8]) -> Result<(), BindProblem> {
+        if self.messages.len() <= MOST_MESSAGES {
+            self.messages.push(content.to_vec());
+        }
         let result = self.try_bind(content);
         if let Err(problem) = result {
             self.failed = self.failed.or(Some(problem));
@@ -160,6 +167,34 @@ impl Bound {
                 hops: self.hops.len(),
             },
         }
+    }
+
+    /// Whether any binding was tried and did not hold.
+    #[must_use]
+    pub const fn failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Whether there is a binding, and none that failed.
+    #[must_use]
+    pub const fn is_bound(&self) -> bool {
+        !self.failed() && !self.hops.is_empty()
+    }
+
+    /// The hosts on the way, the nearest first.
+    pub(super) fn hops(&self) -> &[Hop] {
+        &self.hops
+    }
+
+    /// Every binding message so far, for an agent behind ours.
+    ///
+    /// # Errors
+    /// If there were too many to keep: an agent that is not told all of them must not be asked.
+    pub(super) fn messages(&self) -> io::Result<&[Vec<u8>]> {
+        if self.messages.len() > MOST_MESSAGES {
+            return Err(io::Error::other("the client has sent too many bindings"));
+        }
+        Ok(&self.messages)
     }
 
     /// Whether the connection comes, or may come, from a host that the agent is forwarded to.
@@ -245,6 +280,9 @@ impl Destination {
 
 /// As many as OpenSSH's agent remembers.
 const MOST_HOPS: usize = 16;
+
+/// Room for repetitions and failures besides.
+const MOST_MESSAGES: usize = 2 * MOST_HOPS;
 
 /// The longest session id that OpenSSH's agent takes.
 const LONGEST_SESSION_ID: usize = 128;

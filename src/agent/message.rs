@@ -4,32 +4,50 @@
 //! the content of one frame. Parsing never fails and never closes a connection: what is unknown,
 //! not supported or malformed is [`Request::Unsupported`], and the RFC wants FAILURE for it.
 
+use std::sync::Arc;
+
 use crate::wire::{Malformed, Wire, put_string};
 
-/// What a client asks for.
+/// What a client asks for. Borrows from the frame, so that nothing of it is copied before it is
+/// known to be needed.
 ///
 /// Has no `Debug` outside of tests, so that no request can be logged.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
-pub enum Request {
+pub enum Request<'a> {
+    /// To hold a key; its content is parsed by [`super::added`].
+    Add {
+        /// Everything behind the message's number.
+        content: &'a [u8],
+        /// Whether constraints follow the key.
+        constrained: bool,
+    },
     /// The list of keys.
     Identities,
+    /// To answer nothing until the same passphrase comes with [`Self::Unlock`].
+    Lock(&'a [u8]),
+    /// To forget all keys of version 1 of SSH. There never are any; `ssh-add -D` asks for it.
+    RemoveAllOfVersion1,
+    /// To forget everything; answered with SUCCESS only when it is done.
+    RemoveAll,
+    /// To forget one key.
+    Remove(&'a [u8]),
     /// A signature.
     Sign {
         /// The public key to sign with.
-        key_blob: Vec<u8>,
+        key_blob: &'a [u8],
         /// What to sign.
-        data: Vec<u8>,
+        data: &'a [u8],
         /// Which hash to use.
         flags: u32,
     },
-    /// To forget everything; answered with SUCCESS only when it is done.
-    RemoveAll,
     /// Which extensions there are.
     Query,
     /// To tie this connection to an SSH session. The content is not parsed yet, as a broken one
     /// has to be remembered as a failed binding.
-    SessionBind(Vec<u8>),
+    SessionBind(&'a [u8]),
+    /// To end a lock.
+    Unlock(&'a [u8]),
     /// Anything else; the reason is for the log and says nothing of the content.
     Unsupported(Unsupported),
 }
@@ -54,6 +72,8 @@ pub enum Response {
     Success,
     /// The keys, with their comments.
     Identities(Vec<Identity>),
+    /// What another agent has answered, as it is.
+    Passed(Vec<u8>),
     /// A signature as SSH encodes it.
     Signature(Vec<u8>),
     /// The extension is known, but the request failed.
@@ -65,24 +85,32 @@ pub enum Response {
 /// A key in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The public key as SSH encodes it.
-    pub key_blob: Vec<u8>,
+    /// The public key, or the certificate, as SSH encodes it.
+    pub key_blob: Arc<[u8]>,
     /// What it is called. Comments travel to the hosts an agent is forwarded to, so this must not
     /// tell of vaults, tenants or tickets.
-    pub comment: String,
+    pub comment: Arc<str>,
 }
 
-impl Request {
+impl<'a> Request<'a> {
     /// Reads the content of a frame.
     #[must_use]
-    pub fn parse(message: &[u8]) -> Self {
+    pub fn parse(message: &'a [u8]) -> Self {
         let mut wire = Wire::new(message);
         let Ok(number) = wire.byte() else {
             return Self::Unsupported(Unsupported::Malformed(0));
         };
         let parsed = match number {
+            ADD_IDENTITY | ADD_ID_CONSTRAINED => Ok(Self::Add {
+                content: wire.rest(),
+                constrained: number == ADD_ID_CONSTRAINED,
+            }),
+            LOCK => only_string(wire).map(Self::Lock),
+            REMOVE_ALL_OF_VERSION_1 => wire.end().map(|()| Self::RemoveAllOfVersion1),
+            REMOVE_IDENTITY => only_string(wire).map(Self::Remove),
             REQUEST_IDENTITIES => wire.end().map(|()| Self::Identities),
             SIGN_REQUEST => sign(wire),
+            UNLOCK => only_string(wire).map(Self::Unlock),
             REMOVE_ALL_IDENTITIES => wire.end().map(|()| Self::RemoveAll),
             EXTENSION => extension(wire),
             other => Ok(Self::Unsupported(Unsupported::Type(other))),
@@ -92,41 +120,39 @@ impl Request {
 
     /// The content of a frame that asks for this.
     ///
-    /// This is the client's half: tests and tools speak through it.
+    /// This is the client's half: the upstream agent, tests and tools are spoken to through it.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        match self {
+        let with = |number: u8, parts: &[&[u8]]| {
+            let mut out = vec![number];
+            parts.iter().for_each(|part| put_string(&mut out, part));
+            out
+        };
+        match *self {
+            Self::Add { content, constrained } => {
+                let number = if constrained { ADD_ID_CONSTRAINED } else { ADD_IDENTITY };
+                [&[number], content].concat()
+            }
             Self::Identities => vec![REQUEST_IDENTITIES],
-            Self::Sign {
-                key_blob,
-                data,
-                flags,
-            } => {
-                let mut out = vec![SIGN_REQUEST];
-                put_string(&mut out, key_blob);
-                put_string(&mut out, data);
-                out.extend(flags.to_be_bytes());
-                out
-            }
+            Self::Lock(passphrase) => with(LOCK, &[passphrase]),
+            Self::Query => with(EXTENSION, &[QUERY.as_bytes()]),
+            Self::Remove(key_blob) => with(REMOVE_IDENTITY, &[key_blob]),
             Self::RemoveAll => vec![REMOVE_ALL_IDENTITIES],
-            Self::Query => {
-                let mut out = vec![EXTENSION];
-                put_string(&mut out, QUERY.as_bytes());
-                out
-            }
+            Self::RemoveAllOfVersion1 => vec![REMOVE_ALL_OF_VERSION_1],
             Self::SessionBind(content) => {
-                let mut out = vec![EXTENSION];
-                put_string(&mut out, SESSION_BIND.as_bytes());
+                let mut out = with(EXTENSION, &[SESSION_BIND.as_bytes()]);
                 out.extend(content);
                 out
             }
-            Self::Unsupported(Unsupported::Type(number) | Unsupported::Malformed(number)) => {
-                vec![*number]
-            }
-            Self::Unsupported(Unsupported::Extension) => {
-                let mut out = vec![EXTENSION];
-                put_string(&mut out, b"unknown@example.com");
+            Self::Sign { key_blob, data, flags } => {
+                let mut out = with(SIGN_REQUEST, &[key_blob, data]);
+                out.extend(flags.to_be_bytes());
                 out
+            }
+            Self::Unlock(passphrase) => with(UNLOCK, &[passphrase]),
+            Self::Unsupported(Unsupported::Extension) => with(EXTENSION, &[b"unknown@example.com"]),
+            Self::Unsupported(Unsupported::Type(number) | Unsupported::Malformed(number)) => {
+                vec![number]
             }
         }
     }
@@ -136,51 +162,81 @@ impl Response {
     /// The content of a frame that says this.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.encode_into(&mut out);
+        out
+    }
+
+    /// Appends the content of a frame that says this.
+    pub(super) fn encode_into(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Failure => vec![FAILURE],
-            Self::Success => vec![SUCCESS],
-            Self::ExtensionFailure => vec![EXTENSION_FAILURE],
+            Self::Failure => out.push(FAILURE),
+            Self::Success => out.push(SUCCESS),
+            Self::ExtensionFailure => out.push(EXTENSION_FAILURE),
             Self::Identities(identities) => {
-                let mut out = vec![IDENTITIES_ANSWER];
+                out.push(IDENTITIES_ANSWER);
                 let count = u32::try_from(identities.len()).unwrap_or(u32::MAX);
                 out.extend(count.to_be_bytes());
                 for identity in identities {
-                    put_string(&mut out, &identity.key_blob);
-                    put_string(&mut out, identity.comment.as_bytes());
+                    put_string(out, &identity.key_blob);
+                    put_string(out, identity.comment.as_bytes());
                 }
-                out
             }
+            Self::Passed(message) => out.extend(message),
             Self::Signature(signature) => {
-                let mut out = vec![SIGN_RESPONSE];
-                put_string(&mut out, signature);
-                out
+                out.push(SIGN_RESPONSE);
+                put_string(out, signature);
             }
             // Section 5.8.1: bare strings to the end, no count and no length around them.
             Self::Extensions(names) => {
-                let mut out = vec![EXTENSION_RESPONSE];
-                put_string(&mut out, QUERY.as_bytes());
-                for name in *names {
-                    put_string(&mut out, name.as_bytes());
-                }
-                out
+                out.push(EXTENSION_RESPONSE);
+                put_string(out, QUERY.as_bytes());
+                names.iter().for_each(|name| put_string(out, name.as_bytes()));
             }
         }
     }
+
+    /// Reads the list of keys out of the content of a frame.
+    ///
+    /// The client's half, as the upstream agent answers.
+    ///
+    /// # Errors
+    /// If it is no such list.
+    pub fn identities(message: &[u8]) -> Result<Vec<Identity>, Malformed> {
+        let mut wire = Wire::new(message);
+        if wire.byte()? != IDENTITIES_ANSWER {
+            return Err(Malformed);
+        }
+        let mut identities = Vec::new();
+        for _ in 0..wire.uint32()? {
+            let (key_blob, comment) = (wire.string()?, wire.string()?);
+            identities.push(Identity {
+                key_blob: key_blob.into(),
+                comment: String::from_utf8_lossy(comment).into(),
+            });
+        }
+        wire.end().map(|()| identities)
+    }
 }
 
-fn sign(mut wire: Wire<'_>) -> Result<Request, Malformed> {
+fn sign(mut wire: Wire<'_>) -> Result<Request<'_>, Malformed> {
     let request = Request::Sign {
-        key_blob: wire.string()?.to_vec(),
-        data: wire.string()?.to_vec(),
+        key_blob: wire.string()?,
+        data: wire.string()?,
         flags: wire.uint32()?,
     };
     wire.end().map(|()| request)
 }
 
-fn extension(mut wire: Wire<'_>) -> Result<Request, Malformed> {
+fn only_string(mut wire: Wire<'_>) -> Result<&[u8], Malformed> {
+    let string = wire.string()?;
+    wire.end().map(|()| string)
+}
+
+fn extension(mut wire: Wire<'_>) -> Result<Request<'_>, Malformed> {
     let name = wire.string()?;
     if name == SESSION_BIND.as_bytes() {
-        Ok(Request::SessionBind(wire.rest().to_vec()))
+        Ok(Request::SessionBind(wire.rest()))
     } else if name == QUERY.as_bytes() {
         wire.end().map(|()| Request::Query)
     } else {
@@ -189,6 +245,9 @@ fn extension(mut wire: Wire<'_>) -> Result<Request, Malformed> {
 }
 
 /// The extensions that are offered, as `query` names them.
+///
+/// `restrict-destination-v00@openssh.com` is a constraint and not a message, so it is not named;
+/// OpenSSH's agent does not either.
 pub const EXTENSIONS: &[&str] = &[SESSION_BIND];
 
 const QUERY: &str = "query";
@@ -197,11 +256,18 @@ const SESSION_BIND: &str = "session-bind@openssh.com";
 // RFC 9987 section 6.1.
 pub(super) const FAILURE: u8 = 5;
 const SUCCESS: u8 = 6;
+// Of version 1 of SSH, still sent by `ssh-add -D`.
+const REMOVE_ALL_OF_VERSION_1: u8 = 9;
 const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
 const SIGN_REQUEST: u8 = 13;
 const SIGN_RESPONSE: u8 = 14;
+const ADD_IDENTITY: u8 = 17;
+const REMOVE_IDENTITY: u8 = 18;
 const REMOVE_ALL_IDENTITIES: u8 = 19;
+const LOCK: u8 = 22;
+const UNLOCK: u8 = 23;
+const ADD_ID_CONSTRAINED: u8 = 25;
 const EXTENSION: u8 = 27;
 const EXTENSION_FAILURE: u8 = 28;
 const EXTENSION_RESPONSE: u8 = 29;
@@ -212,6 +278,8 @@ mod tests {
 
     use super::*;
 
+    const OFFERED: [u8; 11] = [9, 11, 13, 17, 18, 19, 22, 23, 25, 27, 0];
+
     fn unsupported(message: &[u8]) -> Unsupported {
         match Request::parse(message) {
             Request::Unsupported(why) => why,
@@ -221,10 +289,11 @@ mod tests {
 
     #[test]
     fn every_type_that_is_not_offered_is_told_apart_from_a_broken_one() {
-        for number in (0..=255).filter(|number| ![11, 13, 19, 27].contains(number)) {
+        assert_eq!(unsupported(&[0]), Unsupported::Type(0));
+        for number in (0..=255).filter(|number| !OFFERED.contains(number)) {
             assert_eq!(unsupported(&[number, 1, 2]), Unsupported::Type(number));
         }
-        for number in [13, 27] {
+        for number in [13, 18, 22, 23, 27] {
             assert_eq!(unsupported(&[number]), Unsupported::Malformed(number));
         }
         assert_eq!(unsupported(&[]), Unsupported::Malformed(0));
@@ -233,15 +302,19 @@ mod tests {
     #[test]
     fn bytes_after_the_end_are_malformed() {
         let sign = Request::Sign {
-            key_blob: vec![1],
-            data: vec![2],
+            key_blob: &[1],
+            data: &[2],
             flags: 0,
         };
         for request in [
             Request::Identities,
             sign,
-            Request::RemoveAll,
+            Request::Lock(b"x"),
             Request::Query,
+            Request::Remove(b"x"),
+            Request::RemoveAll,
+            Request::RemoveAllOfVersion1,
+            Request::Unlock(b""),
         ] {
             let mut message = request.encode();
             assert_eq!(Request::parse(&message), request);
@@ -274,10 +347,33 @@ mod tests {
             data in proptest::collection::vec(any::<u8>(), 0..200),
             flags: u32,
         ) {
-            let bind = Request::SessionBind(data.clone());
-            prop_assert_eq!(Request::parse(&bind.encode()), bind);
-            let sign = Request::Sign { key_blob, data, flags };
-            prop_assert_eq!(Request::parse(&sign.encode()), sign);
+            for request in [
+                Request::SessionBind(&data),
+                Request::Add { content: &data, constrained: true },
+                Request::Add { content: &data, constrained: false },
+                Request::Lock(&data),
+                Request::Unlock(&data),
+                Request::Remove(&key_blob),
+                Request::Sign { key_blob: &key_blob, data: &data, flags },
+            ] {
+                prop_assert_eq!(Request::parse(&request.encode()), request);
+            }
+        }
+
+        #[test]
+        fn a_list_is_read_as_it_was_written(
+            keys in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..60), ".{0,20}"), 0..6),
+            cut in 1usize..40,
+        ) {
+            let identity = |(blob, comment): (Vec<u8>, String)| Identity {
+                key_blob: blob.into(),
+                comment: comment.into(),
+            };
+            let identities: Vec<Identity> = keys.into_iter().map(identity).collect();
+            let message = Response::Identities(identities.clone()).encode();
+            prop_assert_eq!(Response::identities(&message).unwrap(), identities);
+            let cut = message.len().saturating_sub(cut);
+            prop_assert!(Response::identities(&message[..cut]).is_err());
         }
 
         #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::agent::Holder;
 use crate::catalog::Credential;
 use crate::cloud::CorrelationId;
 use crate::policy::{Ask, End, Route, Signed};
@@ -34,6 +35,27 @@ impl Event {
             .with("vault", credential.vault.url.as_str())
             .with("secret", credential.secret.as_str())
             .with("version", version)
+    }
+
+    /// A key that is not of the configuration is about to sign; nothing leaves before this is
+    /// written.
+    #[must_use]
+    pub fn signing(
+        id: CorrelationId,
+        fingerprint: &str,
+        holder: Holder,
+        end: &End,
+        requester: &Requester,
+    ) -> Self {
+        let holder = match holder {
+            Holder::Added => "added",
+            Holder::Upstream => "upstream",
+        };
+        Self::named("signing", id)
+            .with("key", fingerprint)
+            .with("holder", holder)
+            .end(end)
+            .with("requester", requester.record())
     }
 
     /// An ask was refused.

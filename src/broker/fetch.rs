@@ -124,7 +124,7 @@ impl Broker {
             .record_synced(Event::opened(name, &terms))
             .await?;
         stages.reached(Stage::Active { ends: terms.ends });
-        self.windows().open(&window.name, terms, self.clock.now())?;
+        self.windows_mut().open(&window.name, terms, self.clock.now())?;
         self.changed.notify_one();
         Ok(())
     }
@@ -149,7 +149,7 @@ impl Broker {
         let valid_until = fetched.valid_for.map(|valid| sent.after(valid));
         let material = material(credential, fetched.value)?;
         let now = self.clock.now();
-        self.windows()
+        self.windows_mut()
             .admit(credential, material, fetched.version, valid_until, now)?;
         self.changed.notify_one();
         Ok(())
@@ -178,7 +178,7 @@ impl Broker {
             let sent = self.clock.now();
             match self.cloud.vault.secret(credential, &token, id).await {
                 Ok(fetched) => {
-                    self.windows().keep_token(window, token);
+                    self.windows_mut().keep_token(window, token);
                     return Ok((fetched, sent));
                 }
                 Err(ReadError::Refused(refusal)) => return Err(refusal),
@@ -194,7 +194,7 @@ impl Broker {
                     self.pause(credential, attempts, deadline).await?;
                 }
             }
-            self.windows().drop_token(window);
+            self.windows_mut().drop_token(window);
             token = self.new_token(credential, id).await?;
         }
     }

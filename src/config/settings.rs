@@ -23,6 +23,8 @@ pub struct AgentSettings {
     pub approval_wait: Duration,
     /// Where the names of host keys are looked up.
     pub known_hosts: Vec<PathBuf>,
+    /// The socket of an agent that has the keys which this one has not.
+    pub upstream: Option<PathBuf>,
 }
 
 /// What weakens the protection of the connections to the cloud; empty unless configured.
@@ -58,6 +60,7 @@ pub(super) fn agent(
         propagation: Duration::from_secs(300),
         approval_wait: Duration::from_secs(3600),
         known_hosts: known_hosts(home),
+        upstream: None,
     };
     let Some(section) = entries.settings("agent") else {
         return settings;
@@ -67,6 +70,7 @@ pub(super) fn agent(
         "approval_wait",
         "known_hosts",
         "propagation",
+        "upstream",
     ];
     section.allow(&known, findings);
     let mut read = |name, limits, setting: &mut Duration| {
@@ -78,6 +82,9 @@ pub(super) fn agent(
     read("answer_within", ANSWER, &mut settings.answer_within);
     read("propagation", PROPAGATION, &mut settings.propagation);
     read("approval_wait", APPROVAL, &mut settings.approval_wait);
+    settings.upstream = section
+        .text("upstream", findings)
+        .map(|socket| socket.place.document.resolve(socket.text, home));
     let files = section.field("known_hosts");
     if let Some(files) = files.and_then(|field| field.texts(findings)) {
         let file = |file: Text<'_>| file.place.document.resolve(file.text, home);

@@ -16,6 +16,12 @@ pub fn host_matches(patterns: &[String], host: &str) -> bool {
     matched
 }
 
+/// Whether `text` is what `pattern` means, in which `*` and `?` are wildcards. Case counts.
+#[must_use]
+pub fn wildcard_matches(pattern: &str, text: &str) -> bool {
+    glob(pattern.as_bytes(), text.as_bytes())
+}
+
 /// Matches with at most one step back per `*`, so hostile names cost no more than length squared.
 fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);

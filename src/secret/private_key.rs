@@ -4,7 +4,7 @@
 //! in one of the ways that clipboards and web forms mangle them. Out comes a [`PrivateKey`], with
 //! the key object built once (building one costs more than a signature), or a [`KeyProblem`] that
 //! names what was found and what to do. What never happens here: a key is copied out, printed or
-//! compared; a signature with SHA-1; a guess at what a damaged key may have been.
+//! compared; a signature with SHA-1 by a key of a vault; a guess at what a damaged key may have been.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
@@ -22,12 +22,14 @@ use armour::Armour;
 use curve::Curve;
 use der::Der;
 
+mod added;
 mod armour;
 mod curve;
 mod der;
 mod openssh;
 mod problem;
 mod remainder;
+mod sha1;
 
 /// A private key, ready to sign.
 ///
@@ -63,7 +65,10 @@ impl PrivateKey {
             // Not named in the message: it is a part of the secret.
             _ => Err(KeyProblem::unsupported("a PEM block of another kind")),
         };
-        let pair = pair?;
+        Self::from_pair(pair?)
+    }
+
+    fn from_pair(pair: Pair) -> Result<Self, KeyProblem> {
         let public = PublicKey::new(pair.public()?, "");
         Ok(Self { pair, public })
     }
@@ -72,6 +77,17 @@ impl PrivateKey {
     #[must_use]
     pub const fn public(&self) -> &PublicKey {
         &self.public
+    }
+
+    /// Signs as [`Self::sign`] does, and with SHA-1 if an RSA key is asked for nothing better.
+    ///
+    /// # Errors
+    /// If the flags ask for what nobody has defined, or the cryptographic library fails.
+    pub fn sign_as_asked(&self, data: &[u8], flags: u32) -> Result<Vec<u8>, KeyProblem> {
+        match &self.pair {
+            Pair::Rsa(pair) if flags == 0 => Ok(blob("ssh-rsa", &sha1::sign(pair, data)?)),
+            _ => self.sign(data, flags),
+        }
     }
 
     /// Signs `data`; what returns is the signature as SSH encodes it: algorithm and value.
@@ -204,7 +220,7 @@ fn rsa_size(modulus: &[u8]) -> Result<(), KeyProblem> {
         .first()
         .map_or(0, |first| first.leading_zeros() as usize);
     let bits = (modulus.len() * 8).saturating_sub(zeros);
-    if (2048..=4096).contains(&bits) {
+    if (2048..=8192).contains(&bits) {
         Ok(())
     } else {
         Err(KeyProblem::RsaSize(bits))

@@ -43,18 +43,8 @@ fn private(mut wire: Wire<'_>) -> Result<Pair, KeyProblem> {
     if wire.uint32()? != wire.uint32()? {
         return Err(KeyProblem::damaged("its check numbers differ"));
     }
-    let pair = match wire.string()? {
-        b"ssh-ed25519" => ed25519(&mut wire)?,
-        b"ssh-rsa" => rsa(&mut wire)?,
-        b"ssh-dss" => return Err(KeyProblem::Dsa),
-        name if name.starts_with(b"ecdsa-sha2-") => ecdsa(&mut wire)?,
-        name if name.starts_with(b"sk-") => {
-            return Err(KeyProblem::unsupported(
-                "the handle of a FIDO key, not the key",
-            ));
-        }
-        _ => return Err(KeyProblem::unsupported("a key of an unknown type")),
-    };
+    let kind = wire.string()?;
+    let pair = numbers(kind, &mut wire)?;
     let _comment = wire.string()?;
     let padding = wire.rest();
     if padding
@@ -68,7 +58,31 @@ fn private(mut wire: Wire<'_>) -> Result<Pair, KeyProblem> {
     }
 }
 
-fn ed25519(wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
+/// Reads the numbers of a key of this kind, public and private; a client that adds a key to an
+/// agent writes them in the same way (RFC 9987 section 5.2).
+pub(super) fn numbers(kind: &[u8], wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
+    match kind {
+        b"ssh-ed25519" => ed25519(wire),
+        b"ssh-rsa" => {
+            let (n, e, d) = (wire.mpint()?, wire.mpint()?, wire.mpint()?);
+            rsa(n, e, d, wire)
+        }
+        b"ssh-dss" => Err(KeyProblem::Dsa),
+        name if name.starts_with(b"ecdsa-sha2-") => {
+            let curve = Curve::from_name(wire.string()?)?;
+            if name != curve.algorithm().as_bytes() {
+                return Err(KeyProblem::damaged("it names two curves"));
+            }
+            ecdsa(curve, wire.string()?, wire)
+        }
+        name if name.starts_with(b"sk-") => Err(KeyProblem::unsupported(
+            "the handle of a FIDO key, not the key",
+        )),
+        _ => Err(KeyProblem::unsupported("a key of an unknown type")),
+    }
+}
+
+pub(super) fn ed25519(wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
     let public = wire.string()?;
     let (seed, again) = wire
         .string()?
@@ -84,9 +98,11 @@ fn ed25519(wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
     )?))
 }
 
-fn ecdsa(wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
-    let curve = Curve::from_name(wire.string()?)?;
-    let point = wire.string()?;
+pub(super) fn ecdsa(
+    curve: Curve,
+    point: &[u8],
+    wire: &mut Wire<'_>,
+) -> Result<Pair, KeyProblem> {
     let number = wire.mpint()?;
     // AWS-LC wants the number in full width; an mpint has lost its leading zeros.
     let mut padded = Zeroizing::new([0; 66]);
@@ -100,8 +116,12 @@ fn ecdsa(wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
 }
 
 /// OpenSSH leaves out the two exponents of the Chinese remainder theorem; they are worked out.
-fn rsa(wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
-    let (n, e, d) = (wire.mpint()?, wire.mpint()?, wire.mpint()?);
+pub(super) fn rsa(
+    n: &[u8],
+    e: &[u8],
+    d: &[u8],
+    wire: &mut Wire<'_>,
+) -> Result<Pair, KeyProblem> {
     let (inverse, p, q) = (wire.mpint()?, wire.mpint()?, wire.mpint()?);
     rsa_size(n)?;
     // Longer numbers cannot belong to it and would only cost time.

@@ -46,7 +46,7 @@ pub enum KeyProblem {
     Putty,
 
     /// An RSA key of a size that is not used.
-    #[error("it is an RSA key of {0} bits; 2048 to 4096 are supported")]
+    #[error("it is an RSA key of {0} bits; 2048 to 8192 are supported")]
     RsaSize(usize),
 
     /// A client asked for `ssh-rsa`.

@@ -292,7 +292,7 @@ fn the_size_of_an_rsa_key_is_that_of_its_modulus_in_bits() {
     let mut odd = vec![0xff; 256];
     odd[0] = 0x7f;
     assert_eq!(rsa_size(&odd), Err(KeyProblem::RsaSize(2047)));
-    assert_eq!(rsa_size(&[0xff; 1024]), Err(KeyProblem::RsaSize(8192)));
+    assert_eq!(rsa_size(&[0xff; 2048]), Err(KeyProblem::RsaSize(16384)));
     assert_eq!(rsa_size(&[0xff; 512]), Ok(()));
 }
 
