@@ -31,6 +31,7 @@ pub mod bind;
 pub mod constraint;
 pub mod crowd;
 pub mod frame;
+pub mod host_certificate;
 pub mod keyring;
 pub mod lock;
 pub mod message;
@@ -64,6 +65,19 @@ pub trait House: Send + Sync {
     /// If it cannot be recorded.
     fn record(&self, ask: &SignAsk<'_>, holder: Holder, requester: &Requester) -> Result<(), Refusal>;
 
+    /// Asks a person whether an added key may make this signature.
+    ///
+    /// The future is dropped when the client hangs up, and the question with it.
+    ///
+    /// # Errors
+    /// If the answer is no, or nobody can be asked.
+    async fn confirm(
+        &self,
+        ask: &SignAsk<'_>,
+        key: &Identity,
+        requester: &Requester,
+    ) -> Result<(), Refusal>;
+
     /// Forgets all material, before it returns.
     async fn remove_all(&self) -> Result<(), Refusal>;
 
@@ -84,42 +98,6 @@ pub enum Holder {
     Added,
     /// Another agent does.
     Upstream,
-}
-
-/// No configuration, and no keys but those that clients add.
-#[derive(Clone, Copy, Debug)]
-pub struct EmptyHouse;
-
-#[async_trait]
-impl House for EmptyHouse {
-    fn identities(&self, _: &Bound) -> Vec<Identity> {
-        Vec::new()
-    }
-
-    fn has(&self, _: &[u8]) -> bool {
-        false
-    }
-
-    async fn sign(&self, _: SignAsk<'_>, _: &Requester) -> Result<Vec<u8>, Refusal> {
-        Err(Refusal::Unsupported("this agent has no configuration".to_owned()))
-    }
-
-    /// As OpenSSH's agent, this one keeps no record.
-    fn record(&self, _: &SignAsk<'_>, _: Holder, _: &Requester) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    async fn remove_all(&self) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    fn locked(&self) -> bool {
-        false
-    }
-
-    fn lock(&self) {}
-
-    fn unlock(&self) {}
 }
 
 /// A signature that is asked for.

@@ -20,6 +20,10 @@ use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::{Material, Password};
 
+pub use standalone::Standalone;
+
+mod standalone;
+
 /// What a house is made of.
 pub struct Rooms {
     /// What can be asked for.
@@ -260,6 +264,15 @@ impl agent::House for House {
         let key = fingerprint(ask.key_blob);
         let event = Event::signing(CorrelationId::new(), &key, holder, &end, requester);
         self.pipeline.audit.record(event)
+    }
+
+    async fn confirm(
+        &self,
+        _ask: &SignAsk<'_>,
+        _key: &agent::Identity,
+        _requester: &Requester,
+    ) -> Result<(), Refusal> {
+        Err(Refusal::Unsupported("nobody can be asked".to_owned()))
     }
 
     async fn remove_all(&self) -> Result<(), Refusal> {

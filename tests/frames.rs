@@ -23,13 +23,17 @@ fn hops(hops: usize, forwarded: bool) -> String {
     format!("{hops} hop{plural}{lent}")
 }
 
-fn describe(request: Request, bound: &mut Bound) -> String {
+fn describe(request: Request<'_>, bound: &mut Bound) -> String {
     match request {
+        Request::Add { .. } => "add".to_owned(),
         Request::Identities => "identities".to_owned(),
+        Request::Lock(_) => "lock".to_owned(),
         Request::Query => "query".to_owned(),
+        Request::Remove(_) => "remove".to_owned(),
         Request::RemoveAll => "remove all".to_owned(),
+        Request::RemoveAllOfVersion1 => "remove all of version 1".to_owned(),
         Request::SessionBind(content) => {
-            bound.bind(&content).unwrap();
+            bound.bind(content).unwrap();
             match bound.state() {
                 State::Bound {
                     hops: count,
@@ -46,15 +50,16 @@ fn describe(request: Request, bound: &mut Bound) -> String {
             data,
             flags,
         } => {
-            let ask = SignAsk::new(key_blob, data, flags, bound.clone());
+            let ask = SignAsk::new(key_blob, data, flags, bound);
             format!("sign, flags {flags}: {}", purpose(&ask))
         }
+        Request::Unlock(_) => "unlock".to_owned(),
         Request::Unsupported(Unsupported::Type(number)) => format!("type {number} is not offered"),
         Request::Unsupported(other) => format!("{other:?}"),
     }
 }
 
-fn purpose(ask: &SignAsk) -> String {
+fn purpose(ask: &SignAsk<'_>) -> String {
     match &ask.payload {
         Payload::Certificate => "certificate".to_owned(),
         Payload::File { namespace, hash } => format!("file in {namespace}, {hash}"),

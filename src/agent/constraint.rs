@@ -12,6 +12,7 @@ use ssh_encoding::Decode;
 use ssh_key::public::KeyData;
 
 use super::bind::{Bound, Hop};
+use super::host_certificate::proves;
 use super::payload::Login;
 use crate::policy::wildcard_matches;
 use crate::wire::{Malformed, Wire};
@@ -145,7 +146,7 @@ impl Host {
         self.keys.iter().any(|known| match shown.certificate() {
             None => !known.authority && known.key == *shown,
             Some(certificate) => {
-                let _ = (certificate, now, &self.name, known.authority); false
+                known.authority && proves(certificate, &known.key, &self.name, now).is_ok()
             }
         })
     }

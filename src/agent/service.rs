@@ -203,6 +203,7 @@ impl Service {
             return Err(Refusal::Locked);
         }
         if let Some(added) = self.keyring.find(key_blob) {
+            let added = self.consented(added, &ask, client.requester).await?;
             let signature = self.sign_added(&added, &ask, client.requester).await?;
             return Ok(Response::Signature(signature));
         }
@@ -212,18 +213,40 @@ impl Service {
         Ok(self.pass(message, client).await.unwrap_or(Response::Failure))
     }
 
+    /// The key, once all that its constraints ask for is given.
+    async fn consented(
+        &self,
+        added: Arc<AddedKey>,
+        ask: &SignAsk<'_>,
+        requester: &Requester,
+    ) -> Result<Arc<AddedKey>, Refusal> {
+        let login = ask.login().ok().map(|(login, _)| login);
+        if !added.constraints.may_sign(ask.bound, login, self.clock.wall()) {
+            let why = "the key was added for other destinations";
+            return Err(Refusal::Unsupported(why.to_owned()));
+        }
+        if !added.constraints.confirm {
+            return Ok(added);
+        }
+        // Not held while a person thinks: a key that is removed meanwhile has to be gone.
+        let (identity, constraints) = (added.identity.clone(), added.constraints.clone());
+        drop(added);
+        self.house.confirm(ask, &identity, requester).await?;
+        if self.locked() {
+            return Err(Refusal::Locked);
+        }
+        let still = self.keyring.find(ask.key_blob);
+        still.filter(|key| key.constraints == constraints).ok_or_else(|| {
+            Refusal::Unsupported("the key was removed or changed meanwhile".to_owned())
+        })
+    }
+
     async fn sign_added(
         &self,
         added: &AddedKey,
         ask: &SignAsk<'_>,
         requester: &Requester,
     ) -> Result<Vec<u8>, Refusal> {
-        let login = ask.login().ok().map(|(login, _)| login);
-        if !added.constraints.may_sign(ask.bound, login, self.clock.wall()) {
-            return Err(Refusal::Unsupported(
-                "the key was added for other destinations".to_owned(),
-            ));
-        }
         let turn = self.cores.turn(Weight::of(&added.key.public().algorithm())).await;
         self.house.record(ask, Holder::Added, requester)?;
         turn.run(|| added.key.sign_as_asked(ask.data, ask.flags))

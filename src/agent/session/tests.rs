@@ -8,8 +8,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::agent::Payload;
-use crate::agent::message::Identity;
+use crate::agent::message::{Identity, Response};
+use crate::agent::{Holder, House, Payload, SignAsk};
+use crate::clock::manual::ManualClock;
+use crate::cores::Cores;
 use crate::refusal::Refusal;
 
 /// Signs with the data backwards; waits for `gate` if the data says so.
@@ -34,15 +36,35 @@ impl Drop for CountsDrop {
 impl House for Scripted {
     fn identities(&self, _bound: &Bound) -> Vec<Identity> {
         vec![Identity {
-            key_blob: vec![1],
-            comment: "web".to_owned(),
+            key_blob: [1].into(),
+            comment: "web".into(),
         }]
     }
 
-    async fn sign(&self, ask: SignAsk, _requester: &Requester) -> Result<Vec<u8>, Refusal> {
+    fn has(&self, key_blob: &[u8]) -> bool {
+        key_blob == [1]
+    }
+
+    fn record(&self, _: &SignAsk<'_>, _: Holder, _: &Requester) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn confirm(&self, _: &SignAsk<'_>, _: &Identity, _: &Requester) -> Result<(), Refusal> {
+        Err(Refusal::Locked)
+    }
+
+    fn locked(&self) -> bool {
+        false
+    }
+
+    fn lock(&self) {}
+
+    fn unlock(&self) {}
+
+    async fn sign(&self, ask: SignAsk<'_>, _requester: &Requester) -> Result<Vec<u8>, Refusal> {
         let _counted = CountsDrop(Arc::clone(&self.dropped));
         self.payloads.lock().unwrap().push(ask.payload);
-        match ask.data.as_slice() {
+        match ask.data {
             b"no" => Err(Refusal::Locked),
             b"wait" => {
                 self.waiting.notify_one();
@@ -69,8 +91,9 @@ fn talk() -> Talk {
     let (client, server) = duplex(1 << 20);
     let house = Arc::new(Scripted::default());
     let serving = tokio::spawn({
-        let house = Arc::clone(&house);
-        async move { serve(server, &Requester::default(), &*house).await }
+        let clock = Arc::new(ManualClock::default());
+        let service = Service::new(house.clone(), clock, Arc::new(Cores::default()));
+        async move { serve(server, &Requester::default(), &service, &()).await }
     });
     Talk {
         client,
@@ -81,8 +104,8 @@ fn talk() -> Talk {
 
 fn sign(data: &[u8]) -> Vec<u8> {
     Request::Sign {
-        key_blob: vec![1],
-        data: data.to_vec(),
+        key_blob: &[1],
+        data,
         flags: 0,
     }
     .encode()
@@ -111,12 +134,13 @@ impl Talk {
 #[tokio::test]
 async fn whatever_is_not_offered_gets_failure_and_the_connection_stays() {
     let mut talk = talk();
-    for number in (0..=255).filter(|number| ![11, 13, 19, 27].contains(number)) {
+    for number in (0..=255).filter(|number| ![9, 11, 13, 19, 27].contains(number)) {
         assert_eq!(talk.ask(&[number]).await, [5], "type {number}");
         assert_eq!(talk.ask(&[number, 0, 0, 0, 9]).await, [5], "type {number}");
     }
     for broken in [
-        &[11, 0][..],
+        &[9, 0][..],
+        &[11, 0],
         &[13],
         &[13, 255, 255, 255, 255],
         &[19, 0],
@@ -207,8 +231,20 @@ async fn remove_all_succeeds_once_it_is_done_and_query_names_what_is_offered() {
 async fn a_binding_that_does_not_hold_is_an_extension_failure() {
     let mut talk = talk();
     assert_eq!(
-        talk.ask(&Request::SessionBind(vec![1]).encode()).await,
+        talk.ask(&Request::SessionBind(&[1]).encode()).await,
         [28]
     );
     assert_eq!(talk.ask(&[11]).await[0], 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_begun_has_to_be_finished_and_an_idle_client_may_wait() {
+    let mut idle = talk();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(idle.ask(&[11]).await[0], 12);
+    let mut slow = talk();
+    slow.client.write_all(&[0, 0, 0, 9, 13]).await.unwrap();
+    assert_eq!(slow.client.read(&mut [0; 8]).await.unwrap(), 0);
+    let ended = slow.serving.await.unwrap().unwrap_err();
+    assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
 }

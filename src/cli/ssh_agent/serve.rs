@@ -8,10 +8,11 @@ use tokio::task::JoinSet;
 
 use super::super::{Failure, output, runtime};
 use super::{AgentOption, Args, Shell};
-use crate::agent::{EmptyHouse, Keyring, Service, Upstream, serve_all};
+use crate::agent::{Keyring, Service, Upstream, serve_all};
 use crate::clock::SystemClock;
 use crate::cores::Cores;
 use crate::harden;
+use crate::house::Standalone;
 use crate::listen::Door;
 use crate::refusal::ExitCode;
 
@@ -47,7 +48,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 fn service(args: &Args) -> Service {
     let clock = Arc::new(SystemClock);
-    let mut service = Service::new(Arc::new(EmptyHouse), clock.clone(), Arc::new(Cores::default()));
+    let mut service = Service::new(Arc::new(Standalone), clock.clone(), Arc::new(Cores::default()));
     service.keyring = Arc::new(Keyring::new(clock, args.lifetime));
     service.upstream = args.options.iter().rev().find_map(|option| match option {
         AgentOption::Upstream(socket) => Some(Upstream::new(socket.clone())),
