@@ -288,4 +288,4 @@ const MOST_MESSAGES: usize = 2 * MOST_HOPS;
 const LONGEST_SESSION_ID: usize = 128;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

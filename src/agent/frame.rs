@@ -94,7 +94,7 @@ impl Inbox {
     /// # Errors
     /// If the connection is broken.
     pub async fn read(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
-        self.make_room();
+        self.make_room(1);
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
         let read = stream.read(room).await?;
         self.end += read;
@@ -103,32 +103,36 @@ impl Inbox {
 
     /// Takes in bytes that were read elsewhere.
     pub fn take_in(&mut self, bytes: &[u8]) {
-        while self.buffer.len() - self.end < bytes.len() {
-            self.make_room();
-        }
+        self.make_room(bytes.len());
         if let Some(room) = self.buffer.get_mut(self.end..self.end + bytes.len()) {
             room.copy_from_slice(bytes);
             self.end += bytes.len();
         }
     }
 
-    /// Makes sure that at least one byte can be read: moves what is there to the front, or doubles.
-    fn make_room(&mut self) {
-        if self.start > 0 && self.end == self.buffer.len() {
+    /// Makes sure that `more` bytes can be taken in: moves what is there to the front, or into a
+    /// buffer that is at least twice as long.
+    fn make_room(&mut self, more: usize) {
+        if self.buffer.len() - self.end >= more {
+            return;
+        }
+        let held = self.end - self.start;
+        if self.buffer.len() - held >= more && self.start >= held {
             self.buffer.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
-            if let Some(moved_from) = self.buffer.get_mut(self.end..) {
+            if let Some(moved_from) = self.buffer.get_mut(held..self.end) {
                 moved_from.zeroize();
             }
-        } else if self.end == self.buffer.len() {
+        } else {
             // Not `resize`: what that would leave behind when it moves is not wiped.
-            let mut larger = vec![0; (self.buffer.len() * 2).max(SHORTEST)];
-            if let Some(front) = larger.get_mut(..self.end) {
-                front.copy_from_slice(&self.buffer);
+            let mut larger = vec![0; (self.buffer.len() * 2).max(held + more).max(SHORTEST)];
+            let arrived = self.buffer.get(self.start..self.end).unwrap_or_default();
+            if let Some(front) = larger.get_mut(..held) {
+                front.copy_from_slice(arrived);
             }
             self.buffer.zeroize();
             self.buffer = larger;
         }
+        (self.start, self.end) = (0, held);
     }
 }
 

@@ -356,7 +356,8 @@ mod tests {
                 Request::Remove(&key_blob),
                 Request::Sign { key_blob: &key_blob, data: &data, flags },
             ] {
-                prop_assert_eq!(Request::parse(&request.encode()), request);
+                let encoded = request.encode();
+                prop_assert_eq!(Request::parse(&encoded), request);
             }
         }
 

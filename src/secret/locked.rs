@@ -15,9 +15,11 @@ use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use heap::Heap;
+pub use footprint::give_back_code;
 pub use hooks::install;
 pub use pages::Protection;
 
+mod footprint;
 mod heap;
 mod hooks;
 mod pages;

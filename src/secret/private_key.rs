@@ -232,4 +232,4 @@ const SHA2_256: u32 = 0x02;
 const SHA2_512: u32 = 0x04;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

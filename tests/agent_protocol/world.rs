@@ -7,7 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use base64::Engine as _;
-use pimento::agent::{Bound, Destination, House, Identity, Payload, SignAsk, Untied, serve};
+use pimento::agent::{
+    Bound, Destination, Holder, House, Identity, Payload, Service, SignAsk, Untied, serve,
+};
+use pimento::clock::SystemClock;
+use pimento::cores::Cores;
 use pimento::listen::Door;
 use pimento::refusal::Refusal;
 use pimento::requester::Requester;
@@ -95,26 +99,46 @@ struct Keys {
 impl House for Keys {
     fn identities(&self, _bound: &Bound) -> Vec<Identity> {
         let identity = |(key, _): &(Key, PrivateKey)| Identity {
-            key_blob: key.blob.clone(),
-            comment: key.comment(),
+            key_blob: key.blob.clone().into(),
+            comment: key.comment().into(),
         };
         self.keys.iter().map(identity).collect()
     }
 
-    async fn sign(&self, ask: SignAsk, requester: &Requester) -> Result<Vec<u8>, Refusal> {
+    fn has(&self, key_blob: &[u8]) -> bool {
+        self.keys.iter().any(|(key, _)| key.blob == key_blob)
+    }
+
+    async fn sign(&self, ask: SignAsk<'_>, requester: &Requester) -> Result<Vec<u8>, Refusal> {
         self.asked.lock().unwrap().push(Asked {
             destination: ask.destination(),
-            payload: ask.payload,
-            data: ask.data.clone(),
+            payload: ask.payload.clone(),
+            data: ask.data.to_vec(),
             flags: ask.flags,
-            bound: ask.bound,
+            bound: ask.bound.clone(),
             requester: requester.clone(),
         });
         let key = self.keys.iter().find(|(key, _)| key.blob == ask.key_blob);
         let (_, private) = key.ok_or(Refusal::Locked)?;
-        let signed = private.sign(&ask.data, ask.flags);
+        let signed = private.sign(ask.data, ask.flags);
         signed.map_err(|problem| Refusal::Unsupported(problem.to_string()))
     }
+
+    fn record(&self, _: &SignAsk<'_>, _: Holder, _: &Requester) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn confirm(&self, _: &SignAsk<'_>, _: &Identity, _: &Requester) -> Result<(), Refusal> {
+        Err(Refusal::Locked)
+    }
+
+    fn locked(&self) -> bool {
+        false
+    }
+
+    fn lock(&self) {}
+
+    fn unlock(&self) {}
 
     async fn remove_all(&self) -> Result<(), Refusal> {
         *self.removals.lock().unwrap() += 1;
@@ -145,15 +169,17 @@ impl World {
         let socket = folder.path().join("run/agent.sock");
         let door = Door::bind(&socket).unwrap();
         let serving = tokio::spawn({
-            let house = Arc::clone(&house);
+            let house = Arc::clone(&house) as Arc<dyn House>;
+            let cores = Arc::new(Cores::default());
+            let service = Arc::new(Service::new(house, Arc::new(SystemClock), cores));
             async move {
                 loop {
                     let connection = door.accept().await;
-                    let house = Arc::clone(&house);
+                    let service = Arc::clone(&service);
                     tokio::spawn(async move {
                         let _place = connection.place;
                         let requester = connection.requester;
-                        let _closed = serve(connection.stream, &requester, &*house).await;
+                        let _closed = serve(connection.stream, &requester, &service, &()).await;
                     });
                 }
             }

@@ -15,13 +15,13 @@ use crate::secret::private_key::PrivateKey;
 use crate::wire::{put_mpint, put_string};
 
 /// A host with a key of ssh-keygen.
-struct Host {
-    key: PrivateKey,
-    blob: Vec<u8>,
-    flags: u32,
+pub(in crate::agent) struct Host {
+    pub(in crate::agent) key: PrivateKey,
+    pub(in crate::agent) blob: Vec<u8>,
+    pub(in crate::agent) flags: u32,
 }
 
-fn ssh_keygen(folder: &Path, args: &[&str]) {
+pub(in crate::agent) fn ssh_keygen(folder: &Path, args: &[&str]) {
     let output = Command::new("ssh-keygen")
         .current_dir(folder)
         .args(args)
@@ -30,7 +30,7 @@ fn ssh_keygen(folder: &Path, args: &[&str]) {
     assert!(output.status.success(), "{output:?}");
 }
 
-fn public_blob(file: &Path) -> Vec<u8> {
+pub(in crate::agent) fn public_blob(file: &Path) -> Vec<u8> {
     use base64::Engine;
     let line = std::fs::read_to_string(file).unwrap();
     let encoded = line.split(' ').nth(1).unwrap();
@@ -39,7 +39,7 @@ fn public_blob(file: &Path) -> Vec<u8> {
         .unwrap()
 }
 
-fn host(kind: &str, bits: &str, flags: u32) -> Host {
+pub(in crate::agent) fn host(kind: &str, bits: &str, flags: u32) -> Host {
     let folder = tempfile::tempdir().unwrap();
     ssh_keygen(
         folder.path(),
@@ -52,7 +52,7 @@ fn host(kind: &str, bits: &str, flags: u32) -> Host {
     }
 }
 
-fn an_ed25519_host() -> Host {
+pub(in crate::agent) fn an_ed25519_host() -> Host {
     host("ed25519", "256", 0)
 }
 
@@ -66,13 +66,13 @@ fn content(blob: &[u8], session_id: &[u8], signature: &[u8], forwarding: u8) -> 
 }
 
 impl Host {
-    fn binding(&self, session_id: &[u8], forwarding: u8) -> Vec<u8> {
+    pub(in crate::agent) fn binding(&self, session_id: &[u8], forwarding: u8) -> Vec<u8> {
         let signature = self.key.sign(session_id, self.flags).unwrap();
         content(&self.blob, session_id, &signature, forwarding)
     }
 }
 
-fn bound(bindings: &[Vec<u8>]) -> Bound {
+pub(in crate::agent) fn bound(bindings: &[Vec<u8>]) -> Bound {
     let mut bound = Bound::default();
     for binding in bindings {
         bound.bind(binding).unwrap();

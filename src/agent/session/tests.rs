@@ -91,7 +91,7 @@ fn talk() -> Talk {
     let (client, server) = duplex(1 << 20);
     let house = Arc::new(Scripted::default());
     let serving = tokio::spawn({
-        let clock = Arc::new(ManualClock::default());
+        let clock = Arc::new(ManualClock::new());
         let service = Service::new(house.clone(), clock, Arc::new(Cores::default()));
         async move { serve(server, &Requester::default(), &service, &()).await }
     });

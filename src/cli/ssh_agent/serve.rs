@@ -15,6 +15,7 @@ use crate::harden;
 use crate::house::Standalone;
 use crate::listen::Door;
 use crate::refusal::ExitCode;
+use crate::secret::locked;
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let failed = |error: std::io::Error| Failure::failed(error.to_string());
@@ -33,6 +34,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     runtime.block_on(async {
         let door = Door::bind_anywhere(&place.socket).map_err(|error| Failure::failed(error.to_string()))?;
         let end = End::listen(args.with).map_err(failed)?;
+        locked::give_back_code();
         tell(args, &place).map_err(failed)?;
         let mut sessions = JoinSet::new();
         tokio::select! {

@@ -356,3 +356,26 @@ proptest! {
         }
     }
 }
+
+/// What `ssh-add` would send of an unencrypted OpenSSH key: kind and numbers, without the comment.
+pub(crate) fn added_by_ssh_add(file: &Path) -> Vec<u8> {
+    let text = std::fs::read(file).unwrap();
+    let body = Armour::find(&text).unwrap().decode().unwrap();
+    let mut container = Wire::new(body.strip_prefix(b"openssh-key-v1\0").unwrap());
+    for _cipher_kdf_and_options in 0..3 {
+        container.string().unwrap();
+    }
+    assert_eq!(container.uint32(), Ok(1));
+    let _public = container.string().unwrap();
+    let private = container.string().unwrap();
+    let mut wire = Wire::new(&private[8..]);
+    let strings = match wire.string().unwrap() {
+        b"ssh-ed25519" => 2,
+        b"ssh-rsa" => 6,
+        _ => 3,
+    };
+    for _ in 0..strings {
+        wire.string().unwrap();
+    }
+    private[8..private.len() - wire.rest().len()].to_vec()
+}
