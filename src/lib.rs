@@ -20,6 +20,7 @@ pub mod broker;
 pub mod catalog;
 pub mod known_hosts;
 pub mod policy;
+pub mod prompt;
 pub mod window;
 
 pub mod clock;

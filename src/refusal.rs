@@ -60,6 +60,13 @@ pub enum Refusal {
         link: String,
     },
 
+    /// The person who was asked said no.
+    #[error("you were asked about {what}, and the answer was no")]
+    Declined {
+        /// What the question was about.
+        what: String,
+    },
+
     /// PIM or an approver said no.
     #[error("PIM ended the request for window {window} with status {status}")]
     Denied {
@@ -178,6 +185,26 @@ pub enum Refusal {
         service: Service,
         /// `Retry-After`.
         wait: Duration,
+    },
+
+    /// A person was asked and did not answer.
+    #[error("you were asked about {what}, and did not answer within {} s", .waited.as_secs())]
+    Unanswered {
+        /// What the question was about.
+        what: String,
+        /// How long the question stood.
+        waited: Duration,
+    },
+
+    /// A person has to be asked, and there is no way to.
+    #[error("you could not be asked about {what}: {why}")]
+    Unasked {
+        /// What the question is about.
+        what: String,
+        /// What is missing.
+        why: String,
+        /// How to set it up.
+        remedy: String,
     },
 
     /// The service could not be reached, or hung up.

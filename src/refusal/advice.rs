@@ -25,6 +25,11 @@ impl Refusal {
                  ({service} keeps it in its log)"
             ),
             Self::Consent { link, .. } => format!("an administrator opens {link}"),
+            Self::Declined { .. } => {
+                "try again and answer yes; if you did not expect the question, `pimento why` \
+                 shows which program asked"
+                    .to_owned()
+            }
             Self::Denied { window, .. } => format!(
                 "ask the approvers why, then `pimento open {window} --reason \"…\"` asks again"
             ),
@@ -45,13 +50,17 @@ impl Refusal {
             }
             Self::PimPolicy { window, rules } => pim_policy(window, rules),
             Self::Policy { advice, .. } => advice.clone(),
-            Self::ReasonNeeded { window, what } => {
-                format!("`pimento open {window} --{what} \"…\"`, then try again")
-            }
+            Self::ReasonNeeded { window, what } => reason_needed(window, what),
             Self::SignIn { tenant, .. } | Self::StepUp { tenant, .. } => {
                 format!("`pimento login {tenant}`")
             }
             Self::Throttled { wait, .. } => format!("try again in {} s", wait.as_secs()),
+            Self::Unanswered { .. } => {
+                "try again and answer in time; `prompt_timeout` of [agent] says how long a \
+                 question stands"
+                    .to_owned()
+            }
+            Self::Unasked { remedy, .. } => remedy.clone(),
             Self::Unreachable { service, .. } => unreachable_service(*service).to_owned(),
             Self::Unsupported(_) => "see docs/protocol.md for what is supported".to_owned(),
             Self::WindowEnded { window, .. } => {
@@ -66,6 +75,14 @@ fn no_match(kind: &str) -> String {
         "key" | "password" => "`pimento keys` lists what is configured".to_owned(),
         _ => format!("`pimento status` lists every {kind}"),
     }
+}
+
+fn reason_needed(window: &str, what: &str) -> String {
+    let mut advice = format!("`pimento open {window} --{what} \"…\"`, then try again");
+    if what == "reason" {
+        advice.push_str("; or let pimento ask for it: docs/operating.md, \"Questions\"");
+    }
+    advice
 }
 
 fn pim_policy(window: &str, rules: &str) -> String {

@@ -47,12 +47,15 @@ impl Refusal {
             Self::AwaitingApproval { .. } => ExitCode::AwaitingApproval,
             Self::Binding { .. }
             | Self::Consent { .. }
+            | Self::Declined { .. }
             | Self::Denied { .. }
             | Self::Forbidden { .. }
             | Self::Locked
             | Self::NotEligible { .. }
             | Self::PimPolicy { .. }
-            | Self::Policy { .. } => ExitCode::Policy,
+            | Self::Policy { .. }
+            | Self::Unanswered { .. }
+            | Self::Unasked { .. } => ExitCode::Policy,
             Self::Cloud { .. }
             | Self::Material { .. }
             | Self::Throttled { .. }
@@ -75,6 +78,7 @@ impl Refusal {
             Self::Binding { .. } => "binding",
             Self::Cloud { .. } => "cloud",
             Self::Consent { .. } => "consent_missing",
+            Self::Declined { .. } => "declined",
             Self::Denied { .. } => "denied",
             Self::Forbidden { .. } => "forbidden",
             Self::Locked => "locked",
@@ -88,6 +92,8 @@ impl Refusal {
             Self::SignIn { .. } => "sign_in_needed",
             Self::StepUp { .. } => "step_up_needed",
             Self::Throttled { .. } => "throttled",
+            Self::Unanswered { .. } => "unanswered",
+            Self::Unasked { .. } => "unasked",
             Self::Unreachable { .. } => "unreachable",
             Self::Unsupported(_) => "unsupported",
             Self::WindowEnded { .. } => "window_ended",
