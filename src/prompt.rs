@@ -5,14 +5,28 @@
 //! shows up is taken from the requester. What never happens here: a yes that nobody gave, a program
 //! that the requester chose, or a question that outlives whoever waits for its answer.
 
-use async_trait::async_trait;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 
+use askpass::Askpass;
+use pinentry::Pinentry;
 pub use question::{Matter, Question, Subject};
+pub use session::Environment;
+use session::Session;
 
+mod askpass;
+mod child;
+mod pinentry;
 mod question;
+mod session;
 
 /// A way to ask a person. Dropping an ask takes the question back.
 #[async_trait]
@@ -30,3 +44,159 @@ pub trait Prompter: Send + Sync {
     /// As [`Self::confirm`].
     async fn text(&self, question: &Question, requester: &Requester) -> Result<String, Refusal>;
 }
+
+/// How the user wants to be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The askpass program, if not that of the agent's environment.
+    pub askpass: Option<PathBuf>,
+    /// The pinentry program, if not that of the agent's `PATH`.
+    pub pinentry: Option<PathBuf>,
+    /// How long a question stands.
+    pub timeout: Duration,
+}
+
+/// Asks with the programs of the desktop or the terminal: askpass, else pinentry.
+pub struct Desktop {
+    askpass: Askpass,
+    pinentry: Pinentry,
+    desk: Desk,
+    places: Semaphore,
+}
+
+/// What every way of asking needs.
+struct Desk {
+    clock: Arc<dyn Clock>,
+    own: Environment,
+    timeout: Duration,
+}
+
+/// What kind of answer is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Text,
+    Yes,
+}
+
+/// What a person said.
+enum Answer {
+    No,
+    /// Nothing, until the program gave up.
+    None,
+    Text(String),
+    Yes,
+}
+
+/// Why one way of asking is not to be had.
+struct Unusable(String);
+
+impl Desktop {
+    /// Asks as `settings` and the agent's own environment say.
+    #[must_use]
+    pub fn new(settings: &Settings, own: Environment, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            askpass: Askpass::new(settings.askpass.as_deref(), &own),
+            pinentry: Pinentry::new(settings.pinentry.as_deref()),
+            desk: Desk {
+                clock,
+                own,
+                timeout: settings.timeout,
+            },
+            places: Semaphore::new(MOST_QUESTIONS),
+        }
+    }
+
+    /// Asks once, while there is a place for the question and until its time is up.
+    async fn put(
+        &self,
+        question: &Question,
+        requester: &Requester,
+        wanted: Wanted,
+    ) -> Result<Answer, Refusal> {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Err(Refusal::Unasked {
+                what: question.to_string(),
+                why: format!("{MOST_QUESTIONS} other questions wait for an answer"),
+                remedy: "answer those, then try again".to_owned(),
+            });
+        };
+        let unanswered = || Refusal::Unanswered {
+            what: question.to_string(),
+            waited: self.desk.timeout,
+        };
+        tokio::select! {
+            answer = self.ask(question, requester, wanted) => match answer? {
+                Answer::None => Err(unanswered()),
+                answer => Ok(answer),
+            },
+            () = self.desk.clock.sleep(self.desk.timeout) => Err(unanswered()),
+        }
+    }
+
+    async fn ask(
+        &self,
+        question: &Question,
+        requester: &Requester,
+        wanted: Wanted,
+    ) -> Result<Answer, Refusal> {
+        let text = question.text(requester);
+        let theirs = Session::of(requester).await;
+        // The agent's own display may be another place than where the user sits, so it comes last.
+        let own = Session::own(&self.desk.own);
+        let own = (!theirs.has_display() && own.has_display()).then_some(own);
+        let mut missing = Vec::new();
+        for session in [Some(theirs), own].into_iter().flatten() {
+            let (desk, text) = (&self.desk, text.as_str());
+            let asked = self.askpass.ask(desk, &session, text, wanted).await;
+            let asked = match asked {
+                Err(Unusable(why)) => {
+                    missing.push(why);
+                    self.pinentry.ask(desk, &session, text, wanted).await
+                }
+                answered => answered,
+            };
+            match asked {
+                Ok(answer) => return Ok(answer),
+                Err(Unusable(why)) => missing.push(why),
+            }
+        }
+        missing.dedup();
+        Err(Refusal::Unasked {
+            what: question.to_string(),
+            why: missing.join("; "),
+            remedy: "install pinentry or an ssh-askpass (or name one in [agent]: `askpass`, \
+                     `pinentry`), and ask from a terminal or a desktop; docs/operating.md, \
+                     \"Questions\""
+                .to_owned(),
+        })
+    }
+}
+
+#[async_trait]
+impl Prompter for Desktop {
+    async fn confirm(&self, question: &Question, requester: &Requester) -> Result<(), Refusal> {
+        match self.put(question, requester, Wanted::Yes).await? {
+            Answer::Yes => Ok(()),
+            _ => Err(declined(question)),
+        }
+    }
+
+    async fn text(&self, question: &Question, requester: &Requester) -> Result<String, Refusal> {
+        match self.put(question, requester, Wanted::Text).await? {
+            Answer::Text(text) => Ok(text),
+            _ => Err(declined(question)),
+        }
+    }
+}
+
+fn declined(question: &Question) -> Refusal {
+    Refusal::Declined {
+        what: question.to_string(),
+    }
+}
+
+/// Nobody answers more at a time; bounded, because asking is free.
+const MOST_QUESTIONS: usize = 8;
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -91,6 +91,12 @@ impl Requester {
     }
 }
 
+/// When the process that has this id now started, in clock ticks since boot.
+#[cfg(target_os = "linux")]
+pub(crate) fn started(pid: u32) -> Option<u64> {
+    process::started(pid)
+}
+
 /// Processes as `proc(5)` shows them.
 #[cfg(target_os = "linux")]
 mod process {
@@ -111,6 +117,10 @@ mod process {
         // If the process ended meanwhile, its id may stand for another one by now.
         let again = Stat::of(pid)?;
         (again.started == stat.started).then_some(requester)
+    }
+
+    pub(super) fn started(pid: u32) -> Option<u64> {
+        Stat::of(pid).map(|stat| stat.started)
     }
 
     fn ancestors(mut pid: u32) -> Vec<Ancestor> {
