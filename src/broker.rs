@@ -117,6 +117,22 @@ impl Broker {
             .await
     }
 
+    /// Whether [`Self::ready`] would begin with a new opening of the grant's window.
+    #[must_use]
+    pub fn would_open(&self, grant: &Grant) -> bool {
+        let (credential, now) = (grant.credential(), self.clock.now());
+        let window = &credential.vault.window.name;
+        let windows = self.windows();
+        if windows.locked() || windows.terms(window, now).is_some() {
+            return false;
+        }
+        drop(windows);
+        let flights = self.flights();
+        !flights.openings.contains_key(window)
+            && flights.refused_openings.again(window, now).is_ok()
+            && flights.refused_fetches.again(&credential.name, now).is_ok()
+    }
+
     /// Opens `window` without fetching anything.
     ///
     /// # Errors

@@ -153,6 +153,8 @@ pub struct KeySpec {
     pub unbound: Permission,
     /// Whether it may be used over a forwarded agent connection.
     pub forwarded: Permission,
+    /// Whether a person confirms each use.
+    pub confirm: bool,
 }
 
 /// What is known of a password without having it.

@@ -1,4 +1,4 @@
-//! READ FIRST: judge → open → record → use. One function, for both doors.
+//! READ FIRST: judge → ask → open → record → use. One function, for both doors.
 //!
 //! A door hands over an [`Ask`] and a closure over the material, and gets the closure's answer or a
 //! [`Refusal`]. What never happens here: an answer before its record, or a refusal without one.
@@ -11,13 +11,18 @@ use crate::catalog::Kind;
 use crate::cloud::{CorrelationId, StageSink};
 use crate::cores::{Cores, Weight};
 use crate::policy::{Ask, End, Grant, judge};
+use crate::prompt::{Prompter, Question, Subject};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::Material;
 
 pub use memory::{Memory, Refused};
+pub use reasons::Reasons;
 
 mod memory;
+mod reasons;
+#[cfg(test)]
+mod tests;
 
 /// The path from an ask to its answer.
 pub struct Pipeline {
@@ -29,6 +34,10 @@ pub struct Pipeline {
     pub memory: Memory,
     /// Where material is used.
     pub cores: Arc<Cores>,
+    /// Who asks the user.
+    pub prompter: Arc<dyn Prompter>,
+    /// The reasons that users are being asked for.
+    pub reasons: Reasons,
 }
 
 impl Pipeline {
@@ -48,6 +57,9 @@ impl Pipeline {
         let answer = async {
             self.audit.record(Event::asked(id, &ask, requester))?;
             let grant = judge(ask)?;
+            self.confirmed(id, &grant, requester).await?;
+            // Held until the window is open, so that whoever comes meanwhile shares it.
+            let (grant, _reason) = self.reasoned(grant, requester).await?;
             self.broker.ready(&grant, id, stages).await?;
             let turn = self.cores.turn(weight(&grant)).await;
             self.record_release(id, &grant).await?;
@@ -60,6 +72,25 @@ impl Pipeline {
             let _refused_all_the_same = self.audit.record(Event::refused(id, &credential, refusal));
         }
         answer
+    }
+
+    /// Lets a person confirm, where that is needed: before PIM is asked for anything.
+    async fn confirmed(
+        &self,
+        id: CorrelationId,
+        grant: &Grant,
+        requester: &Requester,
+    ) -> Result<(), Refusal> {
+        if !grant.to_be_confirmed() {
+            return Ok(());
+        }
+        if self.broker.locked() {
+            return Err(Refusal::Locked);
+        }
+        let subject = Subject::of(grant.credential());
+        let question = Question::consent(subject, grant.end().clone());
+        self.prompter.confirm(&question, requester).await?;
+        self.audit.record(Event::confirmed(id, grant.credential()))
     }
 
     /// Puts the release on record: on disk for a revealed password, with the kernel for a signature.

@@ -98,6 +98,7 @@ impl Route {
 #[must_use]
 pub struct Grant {
     ask: Ask,
+    to_be_confirmed: bool,
 }
 
 impl Grant {
@@ -111,6 +112,18 @@ impl Grant {
     #[must_use]
     pub const fn end(&self) -> &End {
         &self.ask.end
+    }
+
+    /// Whether it holds only if a person says yes as well.
+    #[must_use]
+    pub const fn to_be_confirmed(&self) -> bool {
+        self.to_be_confirmed
+    }
+
+    /// The same, with the reason that a person gave for it.
+    pub fn with_reason(mut self, reason: String) -> Self {
+        self.ask.reason = Some(reason);
+        self
     }
 
     /// The justification for PIM; `None` if a person has to give one.
@@ -162,9 +175,12 @@ impl Grant {
 /// # Errors
 /// The first rule that forbids it.
 pub fn judge(ask: Ask) -> Result<Grant, Refusal> {
-    match (&ask.credential.kind, &ask.end) {
-        (Kind::Key(key), End::Sign { what, route }) => may_sign(&ask.credential, key, what, route)?,
-        (Kind::Password(_), End::Reveal) => {}
+    let to_be_confirmed = match (&ask.credential.kind, &ask.end) {
+        (Kind::Key(key), End::Sign { what, route }) => {
+            may_sign(&ask.credential, key, what, route)?;
+            key.confirm
+        }
+        (Kind::Password(_), End::Reveal) => false,
         (Kind::Key(_), End::Reveal) => {
             return Err(Refusal::Unsupported(format!(
                 "{} is a key: pimento signs with it and never shows it",
@@ -177,8 +193,11 @@ pub fn judge(ask: Ask) -> Result<Grant, Refusal> {
                 ask.credential.name
             )));
         }
-    }
-    Ok(Grant { ask })
+    };
+    Ok(Grant {
+        ask,
+        to_be_confirmed,
+    })
 }
 
 fn may_sign(

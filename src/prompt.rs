@@ -17,6 +17,7 @@ use crate::refusal::Refusal;
 use crate::requester::Requester;
 
 use askpass::Askpass;
+pub use askpass::is_ours;
 use pinentry::Pinentry;
 pub use question::{Matter, Question, Subject};
 pub use session::Environment;

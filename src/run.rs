@@ -16,7 +16,8 @@ use crate::config::{Config, Paths};
 use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
 use crate::listen::{Door, DoorError};
-use crate::pipeline::{Memory, Pipeline};
+use crate::pipeline::{Memory, Pipeline, Reasons};
+use crate::prompt::Desktop;
 use crate::refusal::Refusal;
 use crate::{agent, control};
 
@@ -85,6 +86,8 @@ impl Agent {
         let broker = Broker::new(cloud, Arc::clone(&clock), Arc::clone(&audit), limits);
         let cores = Arc::new(Cores::default());
         let upstream = config.agent.upstream.clone().map(Upstream::new);
+        let own = std::env::vars_os().collect();
+        let desktop = Desktop::new(&settings.prompts, own, Arc::clone(&clock));
         let facts = Facts {
             agent_socket: agent.path().to_owned(),
             warnings: config.warnings().iter().map(ToString::to_string).collect(),
@@ -95,6 +98,8 @@ impl Agent {
                 audit,
                 memory: Memory::new(Arc::clone(&clock)),
                 cores: Arc::clone(&cores),
+                prompter: Arc::new(desktop),
+                reasons: Reasons::default(),
             },
             identity,
             known_hosts: KnownHosts::new(config.agent.known_hosts),

@@ -26,6 +26,12 @@ impl Event {
             .with("requester", requester.record())
     }
 
+    /// A person has confirmed an ask.
+    #[must_use]
+    pub fn confirmed(id: CorrelationId, credential: &Credential) -> Self {
+        Self::named("confirmed", id).credential(credential)
+    }
+
     /// The material is about to be used as asked: nothing leaves before this is written.
     #[must_use]
     pub fn released(id: CorrelationId, credential: &Credential, end: &End, version: &str) -> Self {

@@ -27,6 +27,7 @@ pub(crate) fn key(name: &str) -> Credential {
         uses: vec![Use::Login],
         unbound: Permission::Refuse,
         forwarded: Permission::Refuse,
+        confirm: false,
     };
     credential(name, Kind::Key(Box::new(key)))
 }

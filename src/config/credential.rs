@@ -114,11 +114,16 @@ fn key(section: &Section<'_>, findings: &mut Findings) -> Option<KeySpec> {
     };
     let unbound = section.word("unbound", &PERMISSION, Permission::Refuse, findings);
     let forwarded = section.word("forwarded", &PERMISSION, Permission::Refuse, findings);
+    let confirm = match section.field("confirm") {
+        None => Some(false),
+        Some(field) => field.truth(findings),
+    };
     Some(KeySpec {
         public: public?,
         uses: uses?,
         unbound: unbound?,
         forwarded: forwarded?,
+        confirm: confirm?,
     })
 }
 
@@ -224,7 +229,8 @@ fn hosts(section: &Section<'_>, findings: &mut Findings) -> Option<Vec<String>> 
     Some(patterns)
 }
 
-const KEY: [&str; 7] = [
+const KEY: [&str; 8] = [
+    "confirm",
     "forwarded",
     "hosts",
     "public_key",

@@ -83,6 +83,19 @@ impl<'d> Field<'d> {
         }
     }
 
+    /// The field as a yes or no.
+    pub(super) fn truth(self, findings: &mut Findings) -> Option<bool> {
+        let truth = self.value.as_bool();
+        if truth.is_none() {
+            findings.wrong(
+                self.place,
+                format!("{} is {}, not a yes or no", self.name, kind(self.value)),
+                format!("write {0} = true or {0} = false", self.name),
+            );
+        }
+        truth
+    }
+
     /// The field as a list of texts.
     pub(super) fn texts(self, findings: &mut Findings) -> Option<Vec<Text<'d>>> {
         let all = self.value.as_array().and_then(|values| {

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use super::document::Place;
 use super::entries::Entries;
 use super::paths::Paths;
 use super::problem::Findings;
 use super::section::{Field, Section, Text};
 use super::span::{Limits, span};
+use crate::prompt::{self, is_ours};
 
 /// How the agent behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct AgentSettings {
     pub known_hosts: Vec<PathBuf>,
     /// The socket of an agent that has the keys which this one has not.
     pub upstream: Option<PathBuf>,
+    /// How the user is asked.
+    pub prompts: prompt::Settings,
 }
 
 /// What weakens the protection of the connections to the cloud; empty unless configured.
@@ -61,6 +65,11 @@ pub(super) fn agent(
         approval_wait: Duration::from_secs(3600),
         known_hosts: known_hosts(home),
         upstream: None,
+        prompts: prompt::Settings {
+            askpass: None,
+            pinentry: None,
+            timeout: Duration::from_secs(60),
+        },
     };
     let Some(section) = entries.settings("agent") else {
         return settings;
@@ -68,7 +77,10 @@ pub(super) fn agent(
     let known = [
         "answer_within",
         "approval_wait",
+        "askpass",
         "known_hosts",
+        "pinentry",
+        "prompt_timeout",
         "propagation",
         "upstream",
     ];
@@ -82,15 +94,46 @@ pub(super) fn agent(
     read("answer_within", ANSWER, &mut settings.answer_within);
     read("propagation", PROPAGATION, &mut settings.propagation);
     read("approval_wait", APPROVAL, &mut settings.approval_wait);
+    read("prompt_timeout", PROMPT, &mut settings.prompts.timeout);
     settings.upstream = section
         .text("upstream", findings)
         .map(|socket| socket.place.document.resolve(socket.text, home));
+    settings.prompts.askpass = program(section, "askpass", home, findings);
+    settings.prompts.pinentry = program(section, "pinentry", home, findings);
     let files = section.field("known_hosts");
     if let Some(files) = files.and_then(|field| field.texts(findings)) {
         let file = |file: Text<'_>| file.place.document.resolve(file.text, home);
         settings.known_hosts = files.into_iter().map(file).collect();
     }
     settings
+}
+
+/// A program that answers for the user, so nobody else may choose it.
+fn program(
+    section: &Section<'_>,
+    name: &str,
+    home: Option<&Path>,
+    findings: &mut Findings,
+) -> Option<PathBuf> {
+    let text = section.text(name, findings)?;
+    let path = text.place.document.resolve(text.text, home);
+    if !owned(text.place, &format!("agent.{name} counts"), findings) {
+        return None;
+    }
+    let (wrong, remedy) = if !path.is_file() {
+        ("is not a file", "name a program with its whole path")
+    } else if is_ours(&path) {
+        // It asks the agent, which would ask it.
+        ("cannot ask for pimento", "name another program")
+    } else {
+        return Some(path);
+    };
+    findings.wrong(
+        text.place,
+        format!("{name} {} {wrong}", path.display()),
+        remedy,
+    );
+    None
 }
 
 /// Reads `[audit]`: the folder of the record.
@@ -127,16 +170,7 @@ pub(super) fn danger(
 
 /// Somebody who can write these fields can read every token, so only the user may.
 fn guard(field: Field<'_>, findings: &mut Findings) {
-    let document = field.place.document;
-    let custody = document.custody;
-    if custody.shared || !(custody.by_user || custody.by_root) {
-        let path = document.path.display();
-        findings.wrong(
-            field.place,
-            "[danger] counts only in a file that you own and nobody else can write to",
-            format!("`chown \"$(id -u)\" {path}` and `chmod 600 {path}`"),
-        );
-    } else {
+    if owned(field.place, "[danger] counts", findings) {
         findings.odd(
             field.place,
             format!("danger.{} is set", field.name),
@@ -144,6 +178,22 @@ fn guard(field: Field<'_>, findings: &mut Findings) {
              use it for a proxy of your own or for tests only",
         );
     }
+}
+
+/// Whether `place` is in a file that only the user or the administrator can have written.
+fn owned(place: Place<'_>, what: &str, findings: &mut Findings) -> bool {
+    let document = place.document;
+    let custody = document.custody;
+    if !custody.shared && (custody.by_user || custody.by_root) {
+        return true;
+    }
+    let path = document.path.display();
+    findings.wrong(
+        place,
+        format!("{what} only in a file that you own and nobody else can write to"),
+        format!("`chown \"$(id -u)\" {path}` and `chmod 600 {path}`"),
+    );
+    false
 }
 
 fn ca_file(section: &Section<'_>, home: Option<&Path>, findings: &mut Findings) -> Option<PathBuf> {
@@ -199,4 +249,6 @@ fn known_hosts(home: Option<&Path>) -> Vec<PathBuf> {
 /// sshd gives a login 120 s in all; an answer after that serves nobody.
 const ANSWER: Limits = Limits::new(1, 115);
 const APPROVAL: Limits = Limits::new(1, 24 * 3600);
+/// A question that stands longer is asked of nobody.
+const PROMPT: Limits = Limits::new(1, 600);
 const PROPAGATION: Limits = Limits::new(1, 3600);

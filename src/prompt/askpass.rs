@@ -36,7 +36,7 @@ impl Askpass {
         let configured = configured.map(|path| path.as_os_str().to_owned());
         Self {
             // Our own helper would ask the agent, which asks it again.
-            program: configured.or_else(|| named().filter(|it| !is_ours(it))),
+            program: configured.or_else(|| named().filter(|it| !is_ours(Path::new(it)))),
             require: match own.get("SSH_ASKPASS_REQUIRE").and_then(OsStr::to_str) {
                 Some("force") => Require::Force,
                 Some("never") => Require::Never,
@@ -110,8 +110,10 @@ fn answer(output: &[u8], wanted: Wanted) -> Answer {
     }
 }
 
-fn is_ours(program: &OsStr) -> bool {
-    let stem = Path::new(program).file_stem();
+/// Whether that is pimento's own helper, which does not ask but answers.
+#[must_use]
+pub fn is_ours(program: &Path) -> bool {
+    let stem = program.file_stem();
     stem.is_some_and(|stem| stem == "pimento-askpass" || stem == "pimento")
 }
 
