@@ -21,8 +21,6 @@ pub use reasons::Reasons;
 
 mod memory;
 mod reasons;
-#[cfg(test)]
-mod tests;
 
 /// The path from an ask to its answer.
 pub struct Pipeline {

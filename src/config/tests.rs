@@ -11,6 +11,7 @@ use crate::catalog::{Kind, Permission, Reason, SignInMethod, Use};
 
 mod files;
 mod hosts;
+mod prompts;
 
 const OTHER_KEY: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHwf2HMM5TRXvo2SQJjsNkiDD5KqiiNjrGVv3UUh+mMT5RHxiRtOnlqvjhQtBq0VpmpCV/PwUdhOig4vkbqAcEc=";
 

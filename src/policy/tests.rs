@@ -179,3 +179,32 @@ fn a_reason_given_by_the_person_wins_and_a_missing_one_is_not_invented() {
     let grant = judge(ask(credential, login(bound(&["web01"])))).unwrap();
     assert_eq!(grant.reason(), None);
 }
+
+#[test]
+fn a_grant_says_whether_a_person_has_to_confirm() {
+    let confirmed = with_key(|key| {
+        key.confirm = true;
+        key.uses = vec![Use::Any];
+        key.unbound = Permission::Allow;
+    });
+    let grant = judge(ask(confirmed, login(Route::Unbound))).unwrap();
+    assert!(grant.to_be_confirmed());
+    let plain = judge(ask(key("web"), login(bound(&["web01"])))).unwrap();
+    assert!(!plain.to_be_confirmed());
+    let shown = judge(ask(password("db"), End::Reveal)).unwrap();
+    assert!(!shown.to_be_confirmed());
+}
+
+#[test]
+fn a_confirmation_is_no_way_around_a_rule() {
+    let confirmed = with_key(|key| key.confirm = true);
+    let refusal = judge(ask(confirmed, login(forwarded()))).unwrap_err();
+    assert_eq!(refusal.code(), "binding");
+}
+
+#[test]
+fn a_reason_that_a_person_gave_is_the_grants() {
+    let grant = judge(ask(password("db"), End::Reveal)).unwrap();
+    let grant = grant.with_reason("INC-1".to_owned());
+    assert_eq!(grant.reason().unwrap(), "INC-1");
+}

@@ -55,7 +55,12 @@ pub struct Plan {
     answer: String,
     /// What is pinned for `web` instead of the right key.
     public_key: Option<String>,
+    /// What is written otherwise in the configuration.
+    configure: Option<Configure>,
 }
+
+/// Changes the text of a configuration, given the world's folder.
+type Configure = Box<dyn FnOnce(&Path, String) -> String + Send>;
 
 impl Plan {
     pub fn scenario(mut self, change: impl FnOnce(&mut Scenario)) -> Self {
@@ -76,6 +81,15 @@ impl Plan {
     /// Pins this public key for `web` instead of the right one.
     pub fn pinned(mut self, key: &str) -> Self {
         self.public_key = Some(key.to_owned());
+        self
+    }
+
+    /// Changes the text of the configuration; what it names can be put into the folder.
+    pub fn configured(
+        mut self,
+        change: impl FnOnce(&Path, String) -> String + Send + 'static,
+    ) -> Self {
+        self.configure = Some(Box::new(change));
         self
     }
 
@@ -109,6 +123,7 @@ impl World {
             speed: 1,
             answer: "60s".to_owned(),
             public_key: None,
+            configure: None,
         }
     }
 
@@ -134,7 +149,10 @@ impl World {
         }
         let sshd = Sshd::start(&keys, "");
         let config = folder.path().join("config.toml");
-        let text = configuration(&emulator, folder.path(), &sshd, &keys, &plan.answer);
+        let mut text = configuration(&emulator, folder.path(), &sshd, &keys, &plan.answer);
+        if let Some(configure) = plan.configure {
+            text = configure(folder.path(), text);
+        }
         fs::write(&config, text).unwrap();
         fs::set_permissions(&config, PermissionsExt::from_mode(0o600)).unwrap();
         let paths = paths(folder.path(), &config);

@@ -1,0 +1,94 @@
+//! How the user is asked, and for what.
+
+use super::super::document::Custody;
+use super::*;
+
+/// `[agent]` with these fields, in a file that is kept like that.
+fn agent(fields: &str, custody: Custody) -> Result<Config, ConfigError> {
+    let text = valid() + "[agent]\n" + fields;
+    let document = document("/c.toml", Layer::User, &text);
+    build(&[Document {
+        custody,
+        ..document
+    }])
+}
+
+const OWN: Custody = Custody {
+    by_root: false,
+    by_user: true,
+    shared: false,
+};
+
+#[test]
+fn a_key_is_confirmed_only_where_that_is_written() {
+    let confirmed = |config: &Config| config.catalog.keys().next().unwrap().1.confirm;
+    assert!(!confirmed(&changed("", "")));
+    assert!(confirmed(&changed(
+        "[key.web]",
+        "[key.web]\nconfirm = true"
+    )));
+    let wrong = problem("[key.web]", "[key.web]\nconfirm = \"always\"");
+    assert!(
+        wrong
+            .to_string()
+            .contains("confirm = true or confirm = false"),
+        "{wrong}"
+    );
+    // The account that a password opens asks by itself.
+    let wrong = problem(
+        "[password.db01-root]",
+        "[password.db01-root]\nconfirm = true",
+    );
+    assert!(
+        wrong.to_string().contains("no field \"confirm\""),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn the_programs_that_ask_and_their_time_can_be_named() {
+    let fields = "askpass = \"/bin/true\"\npinentry = \"/bin/false\"\nprompt_timeout = \"90s\"\n";
+    let prompts = agent(fields, OWN).unwrap().agent.prompts;
+    assert_eq!(prompts.askpass.unwrap(), Path::new("/bin/true"));
+    assert_eq!(prompts.pinentry.unwrap(), Path::new("/bin/false"));
+    assert_eq!(prompts.timeout, Duration::from_secs(90));
+    let usual = changed("", "").agent.prompts;
+    assert_eq!(
+        (usual.askpass, usual.timeout),
+        (None, Duration::from_secs(60))
+    );
+}
+
+#[test]
+fn a_program_that_is_not_there_or_asks_in_circles_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = folder.path().join("pimento-askpass");
+    std::fs::write(&ours, "").unwrap();
+    for (path, why) in [
+        ("/nonexistent/askpass", "is not a file"),
+        ("/bin", "is not a file"),
+        (ours.to_str().unwrap(), "cannot ask for pimento"),
+    ] {
+        let error = agent(&format!("askpass = {path:?}\n"), OWN).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    for span in ["0s", "11m"] {
+        let error = agent(&format!("prompt_timeout = {span:?}\n"), OWN).unwrap_err();
+        assert!(error.to_string().contains("out of range"), "{error}");
+    }
+}
+
+#[test]
+fn a_program_is_not_taken_from_a_file_that_others_can_write() {
+    for field in ["askpass", "pinentry"] {
+        for (by_user, shared) in [(true, true), (false, false)] {
+            let custody = Custody {
+                by_user,
+                shared,
+                ..OWN
+            };
+            let error = agent(&format!("{field} = \"/bin/true\"\n"), custody).unwrap_err();
+            assert!(error.to_string().contains("chmod 600"), "{error}");
+        }
+    }
+}
