@@ -199,5 +199,6 @@ fn declined(question: &Question) -> Refusal {
 /// Nobody answers more at a time; bounded, because asking is free.
 const MOST_QUESTIONS: usize = 8;
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

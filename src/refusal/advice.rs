@@ -39,7 +39,7 @@ impl Refusal {
                     .to_owned()
             }
             Self::Locked => "unlock it with `pimento lock --off`".to_owned(),
-            Self::Material { remedy, .. } => remedy.clone(),
+            Self::Material { remedy, .. } | Self::Unasked { remedy, .. } => remedy.clone(),
             Self::NoMatch { kind, .. } => no_match(kind),
             Self::NotEligible { window } => format!(
                 "an administrator makes you eligible for the group of window {window} \
@@ -56,11 +56,9 @@ impl Refusal {
             }
             Self::Throttled { wait, .. } => format!("try again in {} s", wait.as_secs()),
             Self::Unanswered { .. } => {
-                "try again and answer in time; `prompt_timeout` of [agent] says how long a \
-                 question stands"
+                "try again and answer in time; `prompt_timeout` of [agent] is how long it stands"
                     .to_owned()
             }
-            Self::Unasked { remedy, .. } => remedy.clone(),
             Self::Unreachable { service, .. } => unreachable_service(*service).to_owned(),
             Self::Unsupported(_) => "see docs/protocol.md for what is supported".to_owned(),
             Self::WindowEnded { window, .. } => {
