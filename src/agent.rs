@@ -14,8 +14,8 @@
 
 use async_trait::async_trait;
 
-pub use crowd::serve_all;
 pub use bind::{BindProblem, Bound, Destination, State, Untied};
+pub use crowd::serve_all;
 pub use keyring::Keyring;
 pub use lock::Lock;
 pub use message::Identity;
@@ -63,7 +63,12 @@ pub trait House: Send + Sync {
     ///
     /// # Errors
     /// If it cannot be recorded.
-    fn record(&self, ask: &SignAsk<'_>, holder: Holder, requester: &Requester) -> Result<(), Refusal>;
+    fn record(
+        &self,
+        ask: &SignAsk<'_>,
+        holder: Holder,
+        requester: &Requester,
+    ) -> Result<(), Refusal>;
 
     /// Asks a person whether an added key may make this signature.
     ///

@@ -16,7 +16,7 @@ use entries::{Entries, Noun};
 pub use paths::{Overrides, Paths, PathsError};
 use problem::Findings;
 pub use problem::{ConfigError, Problem};
-pub use settings::{AgentSettings, Danger};
+pub use settings::{AgentSettings, Danger, known_hosts};
 
 mod access;
 mod credential;

@@ -9,19 +9,23 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::agent::{self, Bound, Payload, SignAsk, State};
-use crate::catalog::{Catalog, Credential, Kind, Tenant, WindowSpec, nearest};
+use crate::agent::{self, Bound, SignAsk};
 use crate::audit::Event;
+use crate::catalog::{Catalog, Credential, Kind, Tenant, WindowSpec, nearest};
+use crate::clock::Clock;
 use crate::cloud::{CorrelationId, Identity, Stage, StageSink};
 use crate::known_hosts::KnownHosts;
 use crate::pipeline::Pipeline;
-use crate::policy::{Ask, End, Route, Signed};
+use crate::policy::{Ask, End};
+use crate::prompt::{Question, Subject};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::{Material, Password};
 
+use route::{route, signed, worth_listing};
 pub use standalone::Standalone;
 
+mod route;
 mod standalone;
 
 /// What a house is made of.
@@ -34,6 +38,8 @@ pub struct Rooms {
     pub identity: Arc<dyn Identity>,
     /// Where the names of hosts come from.
     pub known_hosts: KnownHosts,
+    /// Tells when a host's certificate is valid.
+    pub clock: Arc<dyn Clock>,
     /// Every tenant of the configuration.
     pub tenants: Vec<Arc<Tenant>>,
     /// Every window of the configuration.
@@ -159,43 +165,13 @@ impl House {
         };
         self.pipeline.serve(wanted, requester, stages, read).await
     }
+}
 
-    /// What the connection's binding proves of the route that `ask` took.
-    fn route(&self, ask: &SignAsk<'_>, hosts: &[String]) -> Route {
-        let (host_key, forwarded) = match ask.bound.state() {
-            State::Unbound => return Route::Unbound,
-            State::Failed(problem) => {
-                return Route::Broken {
-                    why: problem.to_string(),
-                };
-            }
-            State::Bound {
-                host_key,
-                forwarded,
-                ..
-            } => (host_key, forwarded),
-        };
-        // A login names its session and host key itself; they have to be those of the binding.
-        if matches!(ask.payload, Payload::Login(_))
-            && let Err(untied) = ask.destination()
-        {
-            return Route::Broken {
-                why: untied.to_string(),
-            };
-        }
-        let Ok(public) = ssh_key::PublicKey::from_bytes(host_key) else {
-            return Route::Broken {
-                why: "the host key cannot be read".to_owned(),
-            };
-        };
-        let plain = agent::signature::plain(public.key_data());
-        let names = self.known_hosts.names(plain, hosts);
-        let fingerprint = public.fingerprint(ssh_key::HashAlg::Sha256).to_string();
-        Route::Bound {
-            fingerprint,
-            names,
-            forwarded,
-        }
+/// An added key, as it is spoken of.
+fn added(key: &agent::Identity) -> Subject {
+    Subject::AddedKey {
+        comment: key.comment.to_string(),
+        fingerprint: fingerprint(&key.key_blob),
     }
 }
 
@@ -207,15 +183,30 @@ fn no_match(kind: &'static str, name: &str, nearest: Option<&str>) -> Refusal {
     }
 }
 
+impl House {
+    /// The end to which somebody else's key is wanted.
+    fn end(&self, ask: &SignAsk<'_>) -> End {
+        End::Sign {
+            what: signed(&ask.payload),
+            route: route(&self.known_hosts, ask, &[], self.clock.wall()),
+        }
+    }
+}
+
 #[async_trait]
 impl agent::House for House {
-    fn identities(&self, _: &Bound) -> Vec<agent::Identity> {
+    fn identities(&self, bound: &Bound) -> Vec<agent::Identity> {
         // A locked agent lists nothing (RFC 9987, section 5.5).
         if self.pipeline.broker.locked() {
-            Vec::new()
-        } else {
-            self.listed.clone()
+            return Vec::new();
         }
+        let now = self.clock.wall();
+        let keys = self.catalog.keys().zip(&self.listed);
+        keys.filter(|((credential, key), _)| {
+            worth_listing(&self.known_hosts, credential, key, bound, now)
+        })
+        .map(|(_, identity)| identity.clone())
+        .collect()
     }
 
     fn has(&self, key_blob: &[u8]) -> bool {
@@ -231,7 +222,12 @@ impl agent::House for House {
                 name: fingerprint(ask.key_blob),
                 nearest: None,
             })?;
-        let route = self.route(&ask, &credential.hosts);
+        let route = route(
+            &self.known_hosts,
+            &ask,
+            &credential.hosts,
+            self.clock.wall(),
+        );
         let what = signed(&ask.payload);
         let wanted = Ask {
             credential: Arc::clone(credential),
@@ -257,10 +253,7 @@ impl agent::House for House {
         holder: agent::Holder,
         requester: &Requester,
     ) -> Result<(), Refusal> {
-        let end = End::Sign {
-            what: signed(&ask.payload),
-            route: self.route(ask, &[]),
-        };
+        let end = self.end(ask);
         let key = fingerprint(ask.key_blob);
         let event = Event::signing(CorrelationId::new(), &key, holder, &end, requester);
         self.pipeline.audit.record(event)
@@ -268,11 +261,12 @@ impl agent::House for House {
 
     async fn confirm(
         &self,
-        _ask: &SignAsk<'_>,
-        _key: &agent::Identity,
-        _requester: &Requester,
+        ask: &SignAsk<'_>,
+        key: &agent::Identity,
+        requester: &Requester,
     ) -> Result<(), Refusal> {
-        Err(Refusal::Unsupported("nobody can be asked".to_owned()))
+        let question = Question::consent(added(key), self.end(ask));
+        self.pipeline.prompter.confirm(&question, requester).await
     }
 
     async fn remove_all(&self) -> Result<(), Refusal> {
@@ -290,19 +284,6 @@ impl agent::House for House {
 
     fn unlock(&self) {
         self.pipeline.broker.unlock();
-    }
-}
-
-fn signed(payload: &Payload) -> Signed {
-    match payload {
-        Payload::Certificate => Signed::Certificate,
-        Payload::File { namespace, .. } => Signed::SshSig {
-            namespace: namespace.clone(),
-        },
-        Payload::Login(login) => Signed::Login {
-            user: login.user.clone(),
-        },
-        Payload::Unknown => Signed::Unknown,
     }
 }
 

@@ -299,7 +299,9 @@ fn most_connections() -> usize {
     #[cfg(unix)]
     {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let third = limit.map_or(usize::MAX, |limit| usize::try_from(limit / 3).unwrap_or(usize::MAX));
+        let third = limit.map_or(usize::MAX, |limit| {
+            usize::try_from(limit / 3).unwrap_or(usize::MAX)
+        });
         third.clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS)
     }
     #[cfg(not(unix))]

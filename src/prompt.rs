@@ -57,6 +57,16 @@ pub struct Settings {
     pub timeout: Duration,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            askpass: None,
+            pinentry: None,
+            timeout: Duration::from_secs(60),
+        }
+    }
+}
+
 /// Asks with the programs of the desktop or the terminal: askpass, else pinentry.
 pub struct Desktop {
     askpass: Askpass,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::agent::{Service, Upstream};
 use crate::audit::Audit;
 use crate::broker::{Broker, Limits};
-use crate::agent::{Service, Upstream};
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Network};
-use crate::cores::Cores;
 use crate::config::{Config, Paths};
+use crate::cores::Cores;
 use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
 use crate::listen::{Door, DoorError};
@@ -103,6 +103,7 @@ impl Agent {
             },
             identity,
             known_hosts: KnownHosts::new(config.agent.known_hosts),
+            clock: Arc::clone(&clock),
             catalog: config.catalog,
             tenants: config.tenants,
             windows: config.windows,

@@ -9,7 +9,6 @@
 use std::io;
 
 use ssh_encoding::Decode;
-use ssh_key::HashAlg;
 use ssh_key::public::KeyData;
 
 use super::payload::Login;
@@ -41,8 +40,8 @@ pub enum State<'a> {
     Unbound,
     /// Every binding held.
     Bound {
-        /// The key of the last host, as SSH encodes it.
-        host_key: &'a [u8],
+        /// The key of the last host, or the certificate it showed.
+        host_key: &'a KeyData,
         /// The session with it.
         session_id: &'a [u8],
         /// Whether any host on the way has the agent forwarded to it.
@@ -161,7 +160,7 @@ impl Bound {
             (Some(problem), _) => State::Failed(problem),
             (None, None) => State::Unbound,
             (None, Some(last)) => State::Bound {
-                host_key: &last.blob,
+                host_key: &last.host_key,
                 session_id: &last.session_id,
                 forwarded: self.forwarded(),
                 hops: self.hops.len(),
@@ -195,6 +194,12 @@ impl Bound {
             return Err(io::Error::other("the client has sent too many bindings"));
         }
         Ok(&self.messages)
+    }
+
+    /// Whether it is a host that the agent is forwarded to which asks, or may ask.
+    #[must_use]
+    pub fn is_lent(&self) -> bool {
+        self.hops.last().is_some_and(|hop| hop.forwarding)
     }
 
     /// Whether the connection comes, or may come, from a host that the agent is forwarded to.
@@ -265,16 +270,6 @@ impl Hop {
             session_id: session_id.to_vec(),
             forwarding,
         })
-    }
-}
-
-impl Destination {
-    /// The fingerprint of the host's key, as `ssh-keygen -l` prints it.
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        signature::plain(&self.host_key)
-            .fingerprint(HashAlg::Sha256)
-            .to_string()
     }
 }
 

@@ -110,23 +110,34 @@ impl Constraints {
                 return false;
             }
             let user = user.filter(|_| last);
-            if !self.legs.iter().any(|leg| leg.allows(from, Some(hop), user, now)) {
+            if !self
+                .legs
+                .iter()
+                .any(|leg| leg.allows(from, Some(hop), user, now))
+            {
                 return false;
             }
             from = Some(hop);
         }
         // Asked from a host that the agent is forwarded to: of use if any leg goes on from there.
         match from {
-            Some(last) if last.forwarding && user.is_none() => {
-                self.legs.iter().any(|leg| leg.allows(from, None, None, now))
-            }
+            Some(last) if last.forwarding && user.is_none() => self
+                .legs
+                .iter()
+                .any(|leg| leg.allows(from, None, None, now)),
             _ => true,
         }
     }
 }
 
 impl Leg {
-    fn allows(&self, from: Option<&Hop>, to: Option<&Hop>, user: Option<&str>, now: Timestamp) -> bool {
+    fn allows(
+        &self,
+        from: Option<&Hop>,
+        to: Option<&Hop>,
+        user: Option<&str>,
+        now: Timestamp,
+    ) -> bool {
         let starts = match (&self.from, from) {
             (None, None) => true,
             (Some(host), Some(hop)) => host.is(&hop.host_key, now),
@@ -191,7 +202,11 @@ fn legs(bytes: &[u8]) -> Result<Vec<Leg>, Malformed> {
         legs.push(Leg { from, to, user });
     }
     // "Nowhere" would otherwise be stored as "anywhere".
-    if legs.is_empty() { Err(Malformed) } else { Ok(legs) }
+    if legs.is_empty() {
+        Err(Malformed)
+    } else {
+        Ok(legs)
+    }
 }
 
 fn some_text(wire: &mut Wire<'_>) -> Result<Option<String>, Malformed> {
@@ -201,7 +216,11 @@ fn some_text(wire: &mut Wire<'_>) -> Result<Option<String>, Malformed> {
 
 /// Makes sure that a field which is reserved for later is empty.
 const fn nothing(field: &[u8]) -> Result<(), Malformed> {
-    if field.is_empty() { Ok(()) } else { Err(Malformed) }
+    if field.is_empty() {
+        Ok(())
+    } else {
+        Err(Malformed)
+    }
 }
 
 // RFC 9987 section 6.2. 3 was MAXSIGN, for keys nobody has any more.

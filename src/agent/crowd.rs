@@ -66,7 +66,9 @@ impl Crowd {
     fn enter(&self) -> Option<Seat<'_>> {
         let mut places = self.places();
         if places.len() >= self.most {
-            let idle = places.iter().filter(|(_, place)| !place.busy.load(Ordering::Acquire));
+            let idle = places
+                .iter()
+                .filter(|(_, place)| !place.busy.load(Ordering::Acquire));
             let longest = idle.min_by_key(|(_, place)| place.last.load(Ordering::Relaxed));
             let number = longest.map(|(number, _)| *number)?;
             if let Some(place) = places.remove(&number) {
@@ -132,7 +134,10 @@ async fn one(connection: Connection, service: &Service, crowd: &Crowd) {
         place: _held_to_the_end,
     } = connection;
     let Some(seat) = crowd.enter() else {
-        tracing::warn!("a client was hung up on: all {} others are busy", crowd.most);
+        tracing::warn!(
+            "a client was hung up on: all {} others are busy",
+            crowd.most
+        );
         return;
     };
     tokio::select! {

@@ -63,7 +63,9 @@ impl Inbox {
             ));
         }
         if content.len() < length {
-            return Ok(Next::Part { length: Some(length) });
+            return Ok(Next::Part {
+                length: Some(length),
+            });
         }
         let start = self.start + HEADER;
         Ok(Next::Whole(start..start + length))

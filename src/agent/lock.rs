@@ -96,7 +96,9 @@ impl Lock {
 
     // Poisoned by nothing: no code under this lock can panic.
     fn known(&self) -> MutexGuard<'_, Option<Hashed>> {
-        self.passphrase.lock().unwrap_or_else(PoisonError::into_inner)
+        self.passphrase
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,7 +116,14 @@ impl Hashed {
     }
 
     fn is_of(&self, passphrase: &[u8]) -> bool {
-        verify(PBKDF2_HMAC_SHA512, ROUNDS, &self.salt, passphrase, &self.hash).is_ok()
+        verify(
+            PBKDF2_HMAC_SHA512,
+            ROUNDS,
+            &self.salt,
+            passphrase,
+            &self.hash,
+        )
+        .is_ok()
     }
 }
 

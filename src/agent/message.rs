@@ -129,8 +129,15 @@ impl<'a> Request<'a> {
             out
         };
         match *self {
-            Self::Add { content, constrained } => {
-                let number = if constrained { ADD_ID_CONSTRAINED } else { ADD_IDENTITY };
+            Self::Add {
+                content,
+                constrained,
+            } => {
+                let number = if constrained {
+                    ADD_ID_CONSTRAINED
+                } else {
+                    ADD_IDENTITY
+                };
                 [&[number], content].concat()
             }
             Self::Identities => vec![REQUEST_IDENTITIES],
@@ -144,7 +151,11 @@ impl<'a> Request<'a> {
                 out.extend(content);
                 out
             }
-            Self::Sign { key_blob, data, flags } => {
+            Self::Sign {
+                key_blob,
+                data,
+                flags,
+            } => {
                 let mut out = with(SIGN_REQUEST, &[key_blob, data]);
                 out.extend(flags.to_be_bytes());
                 out
@@ -191,7 +202,9 @@ impl Response {
             Self::Extensions(names) => {
                 out.push(EXTENSION_RESPONSE);
                 put_string(out, QUERY.as_bytes());
-                names.iter().for_each(|name| put_string(out, name.as_bytes()));
+                names
+                    .iter()
+                    .for_each(|name| put_string(out, name.as_bytes()));
             }
         }
     }

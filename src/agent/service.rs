@@ -78,7 +78,11 @@ impl Service {
         if let Some(upstream) = &self.upstream {
             let message = Request::RemoveAll.encode();
             // Its keys are its own; that it could not be reached must not make ours stay.
-            let _told = client.link.ask_soon(upstream, &client.bound, &message).await.is_ok();
+            let _told = client
+                .link
+                .ask_soon(upstream, &client.bound, &message)
+                .await
+                .is_ok();
         }
         match self.house.remove_all().await {
             Ok(()) => Response::Success,
@@ -111,12 +115,14 @@ impl Service {
             }
             // There are none, so they are all gone.
             Request::RemoveAllOfVersion1 => Response::Success,
-            Request::Sign { key_blob, data, flags } => {
-                match self.sign(key_blob, data, flags, message, client).await {
-                    Ok(response) => response,
-                    Err(refusal) => refused(&refusal),
-                }
-            }
+            Request::Sign {
+                key_blob,
+                data,
+                flags,
+            } => match self.sign(key_blob, data, flags, message, client).await {
+                Ok(response) => response,
+                Err(refusal) => refused(&refusal),
+            },
             Request::Unsupported(why) => self.unsupported(why, message, client).await,
             Request::Identities
             | Request::Query
@@ -134,10 +140,18 @@ impl Service {
         self.keyring.list(&client.bound, &mut identities);
         if let Some(upstream) = &self.upstream {
             let message = Request::Identities.encode();
-            let answer = client.link.ask_soon(upstream, &client.bound, &message).await;
-            let theirs = answer.ok().and_then(|answer| Response::identities(&answer).ok());
+            let answer = client
+                .link
+                .ask_soon(upstream, &client.bound, &message)
+                .await;
+            let theirs = answer
+                .ok()
+                .and_then(|answer| Response::identities(&answer).ok());
             for identity in theirs.unwrap_or_default() {
-                if !identities.iter().any(|ours| ours.key_blob == identity.key_blob) {
+                if !identities
+                    .iter()
+                    .any(|ours| ours.key_blob == identity.key_blob)
+                {
                     identities.push(identity);
                 }
             }
@@ -154,7 +168,9 @@ impl Service {
             Err(problem) => {
                 debug!(%problem, "key not added");
                 // A FIDO key, say. The other agent keeps its constraints, or says no itself.
-                self.pass(message, client).await.unwrap_or(Response::Failure)
+                self.pass(message, client)
+                    .await
+                    .unwrap_or(Response::Failure)
             }
         }
     }
@@ -178,12 +194,19 @@ impl Service {
         }
     }
 
-    async fn remove_elsewhere(&self, blob: &[u8], message: &[u8], client: &mut Client<'_>) -> Response {
+    async fn remove_elsewhere(
+        &self,
+        blob: &[u8],
+        message: &[u8],
+        client: &mut Client<'_>,
+    ) -> Response {
         // A key of the configuration is always listed, so it can't be said to be gone.
         if self.house.has(blob) {
             return Response::Failure;
         }
-        self.pass(message, client).await.unwrap_or(Response::Failure)
+        self.pass(message, client)
+            .await
+            .unwrap_or(Response::Failure)
     }
 
     async fn sign(
@@ -208,9 +231,13 @@ impl Service {
             return Ok(Response::Signature(signature));
         }
         if self.upstream.is_some() {
-            self.house.record(&ask, Holder::Upstream, client.requester)?;
+            self.house
+                .record(&ask, Holder::Upstream, client.requester)?;
         }
-        Ok(self.pass(message, client).await.unwrap_or(Response::Failure))
+        Ok(self
+            .pass(message, client)
+            .await
+            .unwrap_or(Response::Failure))
     }
 
     /// The key, once all that its constraints ask for is given.
@@ -221,7 +248,10 @@ impl Service {
         requester: &Requester,
     ) -> Result<Arc<AddedKey>, Refusal> {
         let login = ask.login().ok().map(|(login, _)| login);
-        if !added.constraints.may_sign(ask.bound, login, self.clock.wall()) {
+        if !added
+            .constraints
+            .may_sign(ask.bound, login, self.clock.wall())
+        {
             let why = "the key was added for other destinations";
             return Err(Refusal::Unsupported(why.to_owned()));
         }
@@ -236,9 +266,11 @@ impl Service {
             return Err(Refusal::Locked);
         }
         let still = self.keyring.find(ask.key_blob);
-        still.filter(|key| key.constraints == constraints).ok_or_else(|| {
-            Refusal::Unsupported("the key was removed or changed meanwhile".to_owned())
-        })
+        still
+            .filter(|key| key.constraints == constraints)
+            .ok_or_else(|| {
+                Refusal::Unsupported("the key was removed or changed meanwhile".to_owned())
+            })
     }
 
     async fn sign_added(
@@ -247,19 +279,28 @@ impl Service {
         ask: &SignAsk<'_>,
         requester: &Requester,
     ) -> Result<Vec<u8>, Refusal> {
-        let turn = self.cores.turn(Weight::of(&added.key.public().algorithm())).await;
+        let turn = self
+            .cores
+            .turn(Weight::of(&added.key.public().algorithm()))
+            .await;
         self.house.record(ask, Holder::Added, requester)?;
         turn.run(|| added.key.sign_as_asked(ask.data, ask.flags))
             .map_err(|problem| Refusal::Unsupported(problem.to_string()))
     }
 
-    async fn unsupported(&self, why: Unsupported, message: &[u8], client: &mut Client<'_>) -> Response {
+    async fn unsupported(
+        &self,
+        why: Unsupported,
+        message: &[u8],
+        client: &mut Client<'_>,
+    ) -> Response {
         debug!(?why, "request not supported");
         match why {
             Unsupported::Malformed(_) => Response::Failure,
-            Unsupported::Extension | Unsupported::Type(_) => {
-                self.pass(message, client).await.unwrap_or(Response::Failure)
-            }
+            Unsupported::Extension | Unsupported::Type(_) => self
+                .pass(message, client)
+                .await
+                .unwrap_or(Response::Failure),
         }
     }
 

@@ -106,7 +106,9 @@ async fn next<'a>(
         loop {
             match inbox.next()? {
                 Next::Whole(content) => return Ok(Some((content, long))),
-                Next::Part { length: Some(length) } if length > LONG && long.is_none() => {
+                Next::Part {
+                    length: Some(length),
+                } if length > LONG && long.is_none() => {
                     // The semaphore is never closed.
                     long = service.long_messages.acquire().await.ok();
                 }
@@ -117,7 +119,9 @@ async fn next<'a>(
             }
         }
     });
-    whole.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    whole
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
 /// Reads on while an answer is prepared; returns when the client is gone.

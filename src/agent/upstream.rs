@@ -54,7 +54,10 @@ impl Upstream {
     /// Why it was out of reach when it was last needed, for `status`.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
-        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.problem
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn note(&self, problem: Option<&io::Error>) {
@@ -71,7 +74,12 @@ impl Link {
     ///
     /// # Errors
     /// If it does not listen, or hangs up.
-    pub async fn ask(&mut self, upstream: &Upstream, bound: &Bound, message: &[u8]) -> io::Result<Vec<u8>> {
+    pub async fn ask(
+        &mut self,
+        upstream: &Upstream,
+        bound: &Bound,
+        message: &[u8],
+    ) -> io::Result<Vec<u8>> {
         let answer = self.exchange(upstream, bound, message).await;
         upstream.note(answer.as_ref().err());
         answer
@@ -95,7 +103,12 @@ impl Link {
 
     /// One question, one answer. The connection is put back only after a whole answer, so that one
     /// which comes too late is never taken for the next.
-    async fn exchange(&mut self, upstream: &Upstream, bound: &Bound, message: &[u8]) -> io::Result<Vec<u8>> {
+    async fn exchange(
+        &mut self,
+        upstream: &Upstream,
+        bound: &Bound,
+        message: &[u8],
+    ) -> io::Result<Vec<u8>> {
         let (mut stream, mut inbox) = match self.open.take() {
             Some(open) => open,
             None => {

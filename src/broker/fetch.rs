@@ -124,7 +124,8 @@ impl Broker {
             .record_synced(Event::opened(name, &terms))
             .await?;
         stages.reached(Stage::Active { ends: terms.ends });
-        self.windows_mut().open(&window.name, terms, self.clock.now())?;
+        self.windows_mut()
+            .open(&window.name, terms, self.clock.now())?;
         self.changed.notify_one();
         Ok(())
     }

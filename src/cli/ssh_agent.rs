@@ -136,7 +136,10 @@ enum Shell {
     C,
 }
 
-#[expect(clippy::print_stdout, reason = "the shell that evaluates it reads stdout")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the shell that evaluates it reads stdout"
+)]
 impl Shell {
     fn of(args: &Args) -> Self {
         let shell = || std::env::var("SHELL").unwrap_or_default();
@@ -186,7 +189,10 @@ fn lifetime(text: &str) -> Result<Duration, String> {
             _ => return Err(wrong()),
         };
         let count = number.take().ok_or_else(wrong)?;
-        total = count.checked_mul(unit).and_then(|more| total.checked_add(more)).ok_or_else(wrong)?;
+        total = count
+            .checked_mul(unit)
+            .and_then(|more| total.checked_add(more))
+            .ok_or_else(wrong)?;
     }
     let total = total.checked_add(number.unwrap_or(0)).ok_or_else(wrong)?;
     if total == 0 || u32::try_from(total).is_err() {
@@ -197,9 +203,13 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 
 fn option(text: &str) -> Result<AgentOption, String> {
     match text.split_once('=') {
-        Some(("upstream", socket)) if !socket.is_empty() => Ok(AgentOption::Upstream(socket.into())),
+        Some(("upstream", socket)) if !socket.is_empty() => {
+            Ok(AgentOption::Upstream(socket.into()))
+        }
         Some(("websafe-allow", _)) => Ok(AgentOption::Ignored),
-        None if matches!(text, "no-restrict-websafe" | "allow-remote-pkcs11") => Ok(AgentOption::Ignored),
+        None if matches!(text, "no-restrict-websafe" | "allow-remote-pkcs11") => {
+            Ok(AgentOption::Ignored)
+        }
         _ => Err("there is no such option".to_owned()),
     }
 }
@@ -217,17 +227,33 @@ mod tests {
 
     #[test]
     fn no_lifetime_and_an_endless_one_are_refused() {
-        for text in ["", "0", "h", "1y", "-1", "1.5h", "99999999999", "99999999999999999999w"] {
+        for text in [
+            "",
+            "0",
+            "h",
+            "1y",
+            "-1",
+            "1.5h",
+            "99999999999",
+            "99999999999999999999w",
+        ] {
             assert!(lifetime(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn options_for_keys_that_are_never_held_are_taken_and_others_refused() {
-        for text in ["no-restrict-websafe", "allow-remote-pkcs11", "websafe-allow=ssh:*"] {
+        for text in [
+            "no-restrict-websafe",
+            "allow-remote-pkcs11",
+            "websafe-allow=ssh:*",
+        ] {
             assert!(matches!(option(text), Ok(AgentOption::Ignored)), "{text}");
         }
-        assert!(matches!(option("upstream=/run/x"), Ok(AgentOption::Upstream(_))));
+        assert!(matches!(
+            option("upstream=/run/x"),
+            Ok(AgentOption::Upstream(_))
+        ));
         for text in ["", "upstream=", "upstream", "confirm"] {
             assert!(option(text).is_err(), "{text}");
         }

@@ -65,11 +65,7 @@ pub(super) fn agent(
         approval_wait: Duration::from_secs(3600),
         known_hosts: known_hosts(home),
         upstream: None,
-        prompts: prompt::Settings {
-            askpass: None,
-            pinentry: None,
-            timeout: Duration::from_secs(60),
-        },
+        prompts: prompt::Settings::default(),
     };
     let Some(section) = entries.settings("agent") else {
         return settings;
@@ -240,7 +236,9 @@ fn resolve(section: &Section<'_>, findings: &mut Findings) -> Vec<(String, Socke
     table.fields.iter().filter_map(read).collect()
 }
 
-fn known_hosts(home: Option<&Path>) -> Vec<PathBuf> {
+/// The files that ssh(1) looks in.
+#[must_use]
+pub fn known_hosts(home: Option<&Path>) -> Vec<PathBuf> {
     let own = home.map(|home| home.join(".ssh/known_hosts"));
     let system = PathBuf::from("/etc/ssh/ssh_known_hosts");
     own.into_iter().chain([system]).collect()

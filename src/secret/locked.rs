@@ -14,8 +14,8 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use heap::Heap;
 pub use footprint::give_back_code;
+use heap::Heap;
 pub use hooks::install;
 pub use pages::Protection;
 
@@ -148,11 +148,20 @@ mod tests {
 
     #[test]
     fn memory_that_root_can_read_is_told_of() {
-        let best = Report { secret: 4096, ..Report::default() };
+        let best = Report {
+            secret: 4096,
+            ..Report::default()
+        };
         assert_eq!(best.warning(), None);
-        let locked = Report { locked: 4096, ..best };
+        let locked = Report {
+            locked: 4096,
+            ..best
+        };
         assert!(locked.warning().unwrap().contains("root can read"));
-        let plain = Report { plain: 8192, ..locked };
+        let plain = Report {
+            plain: 8192,
+            ..locked
+        };
         assert!(plain.warning().unwrap().starts_with("8 KiB"));
     }
 }

@@ -93,7 +93,7 @@ fn every_type_of_host_key_binds() {
         let host = host(kind, bits, flags);
         let bound = bound(&[host.binding(b"session", 0)]);
         let expected = State::Bound {
-            host_key: &host.blob,
+            host_key: &KeyData::decode(&mut host.blob.as_slice()).unwrap(),
             session_id: b"session",
             forwarded: false,
             hops: 1,
@@ -261,7 +261,7 @@ fn forwarding_is_latched_and_repeats_are_harmless() {
     let lent = hop.binding(b"one", 1);
     let bound = bound(&[lent.clone(), lent, last.binding(b"two", 0)]);
     let expected = State::Bound {
-        host_key: &last.blob,
+        host_key: &KeyData::decode(&mut last.blob.as_slice()).unwrap(),
         session_id: b"two",
         forwarded: true,
         hops: 2,
@@ -306,7 +306,6 @@ fn a_login_is_tied_when_all_of_it_agrees() {
         let destination = bound.destination(&login, &login.key_blob).unwrap();
         assert_eq!(destination.user, "root");
         assert!(!destination.forwarded);
-        assert!(destination.fingerprint().starts_with("SHA256:"));
     }
 }
 

@@ -90,12 +90,27 @@ fn a_constraint_that_is_unknown_broken_or_there_twice_refuses_the_whole() {
         extension(RESTRICT_DESTINATION, &[]),
         [twice.clone(), twice].concat(),
         // From a user, to nowhere, a host without keys, keys without a host, something reserved.
-        extension(RESTRICT_DESTINATION, &[leg(&end("root", "", &[]), &to("", &host))]),
+        extension(
+            RESTRICT_DESTINATION,
+            &[leg(&end("root", "", &[]), &to("", &host))],
+        ),
         extension(RESTRICT_DESTINATION, &[leg(&from_here(), &from_here())]),
-        extension(RESTRICT_DESTINATION, &[leg(&from_here(), &end("", "host", &[]))]),
-        extension(RESTRICT_DESTINATION, &[leg(&end("", "", &[(&host.blob, 0)]), &to("", &host))]),
-        extension(RESTRICT_DESTINATION, &[leg(&from_here(), &end("", "host", &[(b"no key", 0)]))]),
-        extension(RESTRICT_DESTINATION, &[leg(&from_here(), &end("", "host", &[(&host.blob, 2)]))]),
+        extension(
+            RESTRICT_DESTINATION,
+            &[leg(&from_here(), &end("", "host", &[]))],
+        ),
+        extension(
+            RESTRICT_DESTINATION,
+            &[leg(&end("", "", &[(&host.blob, 0)]), &to("", &host))],
+        ),
+        extension(
+            RESTRICT_DESTINATION,
+            &[leg(&from_here(), &end("", "host", &[(b"no key", 0)]))],
+        ),
+        extension(
+            RESTRICT_DESTINATION,
+            &[leg(&from_here(), &end("", "host", &[(&host.blob, 2)]))],
+        ),
         extension(RESTRICT_DESTINATION, &vec![good; MOST_LEGS + 1]),
     ] {
         assert_eq!(parse(&bad), Err(Malformed), "{bad:?}");
@@ -148,7 +163,12 @@ fn an_authority_stands_for_hosts_with_its_certificate_and_for_no_plain_key() {
     for file in ["ca", "key"] {
         ssh_keygen(folder, &["-q", "-t", "ed25519", "-N", "", "-f", file]);
     }
-    ssh_keygen(folder, &["-q", "-s", "ca", "-h", "-I", "x", "-n", "web*,db", "key.pub"]);
+    ssh_keygen(
+        folder,
+        &[
+            "-q", "-s", "ca", "-h", "-I", "x", "-n", "web*,db", "key.pub",
+        ],
+    );
     let mut host = Host {
         key: PrivateKey::parse(&std::fs::read(folder.join("key")).unwrap()).unwrap(),
         blob: public_blob(&folder.join("key-cert.pub")),
@@ -163,7 +183,11 @@ fn an_authority_stands_for_hosts_with_its_certificate_and_for_no_plain_key() {
     let own = restricted(&[leg(&from_here(), &end("", "db", &[(&authority, 0)]))]);
     assert!(!signs(&own, &certified, "root"));
     host.blob = public_blob(&folder.join("key.pub"));
-    assert!(!signs(&to_named("db"), &bound(&[host.binding(b"1", 0)]), "root"));
+    assert!(!signs(
+        &to_named("db"),
+        &bound(&[host.binding(b"1", 0)]),
+        "root"
+    ));
 }
 
 proptest! {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::agent::bind::tests::{public_blob, ssh_keygen};
 use crate::agent::bind::tests::an_ed25519_host;
+use crate::agent::bind::tests::{public_blob, ssh_keygen};
 use crate::clock::manual::ManualClock;
 use crate::secret::private_key::tests::added_by_ssh_add;
 use crate::wire::put_string;
@@ -33,7 +33,9 @@ impl Desk {
     fn listed(&self) -> Vec<(Vec<u8>, String)> {
         let mut out = Vec::new();
         self.keyring.list(&Bound::default(), &mut out);
-        out.into_iter().map(|key| (key.key_blob.to_vec(), key.comment.to_string())).collect()
+        out.into_iter()
+            .map(|key| (key.key_blob.to_vec(), key.comment.to_string()))
+            .collect()
     }
 }
 
@@ -81,7 +83,10 @@ fn what_is_no_whole_key_is_not_added() {
     for kind in ["ssh-dss", "sk-ssh-ed25519@openssh.com", "ssh-rot13"] {
         let mut content = Vec::new();
         put_string(&mut content, kind.as_bytes());
-        assert!(matches!(desk.add(&content), Err(AddProblem::Key(_))), "{kind}");
+        assert!(
+            matches!(desk.add(&content), Err(AddProblem::Key(_))),
+            "{kind}"
+        );
     }
 }
 
@@ -98,7 +103,8 @@ fn a_key_of_the_configuration_cannot_be_added() {
 fn a_key_is_gone_from_the_very_moment_its_lifetime_ends_without_any_sweep() {
     let desk = desk(Some(Duration::from_secs(60)));
     let (with_own, own) = added("ed25519", "own");
-    desk.add(&[with_own, vec![1, 0, 0, 0, 10]].concat()).unwrap();
+    desk.add(&[with_own, vec![1, 0, 0, 0, 10]].concat())
+        .unwrap();
     let (with_default, default) = added("ed25519", "default");
     desk.add(&with_default).unwrap();
     desk.clock.jump(Duration::from_secs(9));

@@ -51,7 +51,11 @@ impl House for Fake {
 
     async fn confirm(&self, _: &SignAsk<'_>, key: &Identity, _: &Requester) -> Result<(), Refusal> {
         self.tell(format!("confirm {}", key.comment));
-        if self.consents { Ok(()) } else { Err(Refusal::Locked) }
+        if self.consents {
+            Ok(())
+        } else {
+            Err(Refusal::Locked)
+        }
     }
 
     async fn remove_all(&self) -> Result<(), Refusal> {
@@ -105,11 +109,17 @@ impl Desk {
     /// Adds a new key with these constraints; its blob.
     async fn add(&self, constraints: &[u8]) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();
-        ssh_keygen(folder.path(), &["-q", "-t", "ed25519", "-N", "", "-f", "key"]);
+        ssh_keygen(
+            folder.path(),
+            &["-q", "-t", "ed25519", "-N", "", "-f", "key"],
+        );
         let mut content = added_by_ssh_add(&folder.path().join("key"));
         put_string(&mut content, b"mine");
         content.extend(constraints);
-        let add = Request::Add { content: &content, constrained: true };
+        let add = Request::Add {
+            content: &content,
+            constrained: true,
+        };
         assert_eq!(self.ask(add).await, Response::Success);
         public_blob(&folder.path().join("key.pub"))
     }
@@ -120,7 +130,11 @@ impl Desk {
 }
 
 const fn sign(key_blob: &[u8]) -> Request<'_> {
-    Request::Sign { key_blob, data: b"data", flags: 0 }
+    Request::Sign {
+        key_blob,
+        data: b"data",
+        flags: 0,
+    }
 }
 
 #[tokio::test]
@@ -130,23 +144,35 @@ async fn each_holder_signs_for_its_own_keys_and_nobody_for_others() {
     assert_eq!(desk.listed().await, 2);
     let by_the_house = Response::Signature(b"by the house".to_vec());
     assert_eq!(desk.ask(sign(&[1])).await, by_the_house);
-    assert!(matches!(desk.ask(sign(&added)).await, Response::Signature(_)));
+    assert!(matches!(
+        desk.ask(sign(&added)).await,
+        Response::Signature(_)
+    ));
     assert_eq!(desk.told(), ["Added"]);
     assert_eq!(desk.ask(sign(&[2])).await, Response::Failure);
 }
 
 #[tokio::test]
 async fn nothing_is_signed_that_cannot_be_recorded() {
-    let desk = desk(Fake { broken_record: true, ..Fake::default() });
+    let desk = desk(Fake {
+        broken_record: true,
+        ..Fake::default()
+    });
     let added = desk.add(&[]).await;
     assert_eq!(desk.ask(sign(&added)).await, Response::Failure);
 }
 
 #[tokio::test]
 async fn a_key_that_is_to_be_confirmed_signs_after_a_yes_only() {
-    let willing = desk(Fake { consents: true, ..Fake::default() });
+    let willing = desk(Fake {
+        consents: true,
+        ..Fake::default()
+    });
     let added = willing.add(&[2]).await;
-    assert!(matches!(willing.ask(sign(&added)).await, Response::Signature(_)));
+    assert!(matches!(
+        willing.ask(sign(&added)).await,
+        Response::Signature(_)
+    ));
     assert_eq!(willing.told(), ["confirm mine", "Added"]);
     let unwilling = desk(Fake::default());
     let added = unwilling.add(&[2]).await;
@@ -216,17 +242,26 @@ async fn remove_all_reaches_the_added_keys_and_the_house() {
     assert_eq!(desk.service.forget(&mut client).await, Response::Success);
     assert!(desk.service.keyring.is_empty());
     assert_eq!(desk.told(), ["remove all"]);
-    assert_eq!(desk.ask(Request::RemoveAllOfVersion1).await, Response::Success);
+    assert_eq!(
+        desk.ask(Request::RemoveAllOfVersion1).await,
+        Response::Success
+    );
 }
 
 #[tokio::test]
 async fn a_key_that_is_removed_while_a_person_thinks_does_not_sign() {
-    let desk = Arc::new(desk(Fake { consents: true, ..Fake::default() }));
+    let desk = Arc::new(desk(Fake {
+        consents: true,
+        ..Fake::default()
+    }));
     let added = desk.add(&[2, 1, 0, 0, 0, 60]).await;
     let found = desk.service.keyring.find(&added).unwrap();
     assert!(desk.service.keyring.remove(&added));
     let bound = Bound::default();
     let ask = SignAsk::new(&added, b"data", 0, &bound);
-    let consented = desk.service.consented(found, &ask, &Requester::default()).await;
+    let consented = desk
+        .service
+        .consented(found, &ask, &Requester::default())
+        .await;
     assert!(matches!(consented, Err(Refusal::Unsupported(why)) if why.contains("removed")));
 }

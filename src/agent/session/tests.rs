@@ -230,10 +230,7 @@ async fn remove_all_succeeds_once_it_is_done_and_query_names_what_is_offered() {
 #[tokio::test]
 async fn a_binding_that_does_not_hold_is_an_extension_failure() {
     let mut talk = talk();
-    assert_eq!(
-        talk.ask(&Request::SessionBind(&[1]).encode()).await,
-        [28]
-    );
+    assert_eq!(talk.ask(&Request::SessionBind(&[1]).encode()).await, [28]);
     assert_eq!(talk.ask(&[11]).await[0], 12);
 }
 

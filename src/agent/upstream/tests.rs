@@ -9,16 +9,28 @@ use crate::agent::bind::tests::{public_blob, ssh_keygen};
 use crate::agent::message::Response;
 use crate::agent::service::Client;
 use crate::agent::{Service, serve_all};
-use crate::clock::SystemClock;
-use crate::cores::Cores;
+use crate::clock::{Clock, SystemClock};
 use crate::house::Standalone;
+use crate::known_hosts::KnownHosts;
 use crate::listen::Door;
+use crate::prompt::{Desktop, Environment, Settings};
 use crate::requester::Requester;
 use crate::secret::private_key::tests::added_by_ssh_add;
 use crate::wire::put_string;
 
 fn service() -> Service {
-    Service::new(Arc::new(Standalone), Arc::new(SystemClock), Arc::new(Cores::default()))
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let nobody = Desktop::new(
+        &Settings::default(),
+        Environment::default(),
+        Arc::clone(&clock),
+    );
+    let house = Standalone {
+        prompter: Arc::new(nobody),
+        known_hosts: KnownHosts::default(),
+        clock: Arc::clone(&clock),
+    };
+    Service::new(Arc::new(house), clock, Arc::default())
 }
 
 /// Another agent on a socket, and one of ours in front of it.
@@ -40,7 +52,12 @@ fn two() -> Two {
     });
     let mut front = service();
     front.upstream = Some(Upstream::new(socket));
-    Two { folder, front, behind, serving }
+    Two {
+        folder,
+        front,
+        behind,
+        serving,
+    }
 }
 
 fn client(requester: &Requester) -> Client<'_> {
@@ -54,7 +71,10 @@ fn client(requester: &Requester) -> Client<'_> {
 /// The content of an ADD message for a new key, and the key's blob.
 fn new_key(comment: &str) -> (Vec<u8>, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
-    ssh_keygen(folder.path(), &["-q", "-t", "ed25519", "-N", "", "-f", "key"]);
+    ssh_keygen(
+        folder.path(),
+        &["-q", "-t", "ed25519", "-N", "", "-f", "key"],
+    );
     let mut content = added_by_ssh_add(&folder.path().join("key"));
     put_string(&mut content, comment.as_bytes());
     (content, public_blob(&folder.path().join("key.pub")))
@@ -64,12 +84,20 @@ async fn comments(service: &Service, client: &mut Client<'_>) -> Vec<String> {
     let Response::Identities(listed) = service.answer(&[11], client).await else {
         panic!("no list");
     };
-    listed.iter().map(|identity| identity.comment.to_string()).collect()
+    listed
+        .iter()
+        .map(|identity| identity.comment.to_string())
+        .collect()
 }
 
 /// Whether it was signed, by whoever has the key.
 async fn signs(service: &Service, key_blob: &[u8], client: &mut Client<'_>) -> bool {
-    let message = Request::Sign { key_blob, data: b"data", flags: 0 }.encode();
+    let message = Request::Sign {
+        key_blob,
+        data: b"data",
+        flags: 0,
+    }
+    .encode();
     let response = service.answer(&message, client).await.encode();
     response.first() == Some(&14)
 }
@@ -78,7 +106,11 @@ async fn signs(service: &Service, key_blob: &[u8], client: &mut Client<'_>) -> b
 async fn its_keys_come_after_ours_and_sign() {
     let two = two();
     let (theirs, ours) = (new_key("theirs"), new_key("ours"));
-    two.behind.keyring.add(&theirs.0, |_| false).map(drop).unwrap();
+    two.behind
+        .keyring
+        .add(&theirs.0, |_| false)
+        .map(drop)
+        .unwrap();
     two.front.keyring.add(&ours.0, |_| false).map(drop).unwrap();
     let requester = Requester::default();
     let mut client = client(&requester);
@@ -96,7 +128,10 @@ async fn a_key_that_both_have_is_listed_once() {
         service.keyring.add(&content, |_| false).map(drop).unwrap();
     }
     let requester = Requester::default();
-    assert_eq!(comments(&two.front, &mut client(&requester)).await, ["both"]);
+    assert_eq!(
+        comments(&two.front, &mut client(&requester)).await,
+        ["both"]
+    );
 }
 
 #[tokio::test]
@@ -115,14 +150,21 @@ async fn its_own_rules_see_the_hosts_that_ours_see() {
     content.push(255);
     put_string(&mut content, b"restrict-destination-v00@openssh.com");
     put_string(&mut content, &legs);
-    two.behind.keyring.add(&content, |_| false).map(drop).unwrap();
+    two.behind
+        .keyring
+        .add(&content, |_| false)
+        .map(drop)
+        .unwrap();
     let requester = Requester::default();
     for (host, expected) in [(&host, 1), (&other, 0)] {
         let mut client = client(&requester);
         assert_eq!(comments(&two.front, &mut client).await.len(), 1);
         let bind = host.binding(b"session", 0);
         let bind = Request::SessionBind(&bind).encode();
-        assert_eq!(two.front.answer(&bind, &mut client).await, Response::Success);
+        assert_eq!(
+            two.front.answer(&bind, &mut client).await,
+            Response::Success
+        );
         assert_eq!(comments(&two.front, &mut client).await.len(), expected);
     }
 }
@@ -136,11 +178,19 @@ async fn what_we_do_not_take_is_passed_on_and_its_no_is_ours() {
         assert_eq!(two.front.answer(message, &mut client).await.encode(), [5]);
     }
     let (content, blob) = new_key("theirs");
-    two.behind.keyring.add(&content, |_| false).map(drop).unwrap();
+    two.behind
+        .keyring
+        .add(&content, |_| false)
+        .map(drop)
+        .unwrap();
     let remove = Request::Remove(&blob).encode();
     assert_eq!(two.front.answer(&remove, &mut client).await.encode(), [6]);
     assert!(two.behind.keyring.is_empty());
-    two.behind.keyring.add(&content, |_| false).map(drop).unwrap();
+    two.behind
+        .keyring
+        .add(&content, |_| false)
+        .map(drop)
+        .unwrap();
     assert_eq!(two.front.forget(&mut client).await, Response::Success);
     assert!(two.behind.keyring.is_empty());
 }
@@ -149,7 +199,11 @@ async fn what_we_do_not_take_is_passed_on_and_its_no_is_ours() {
 async fn its_failure_never_takes_ours_down() {
     let two = two();
     let (content, blob) = new_key("ours");
-    two.front.keyring.add(&content, |_| false).map(drop).unwrap();
+    two.front
+        .keyring
+        .add(&content, |_| false)
+        .map(drop)
+        .unwrap();
     let requester = Requester::default();
     let mut client = client(&requester);
     assert_eq!(comments(&two.front, &mut client).await, ["ours"]);
@@ -193,12 +247,19 @@ async fn nothing_is_passed_on_once_more_bindings_came_than_are_kept() {
     let mut client = client(&requester);
     for _ in 0..=MOST_BINDINGS {
         assert_eq!(
-            two.front.answer(&Request::SessionBind(b"x").encode(), &mut client).await.encode(),
+            two.front
+                .answer(&Request::SessionBind(b"x").encode(), &mut client)
+                .await
+                .encode(),
             [28]
         );
     }
     let (content, _) = new_key("theirs");
-    two.behind.keyring.add(&content, |_| false).map(drop).unwrap();
+    two.behind
+        .keyring
+        .add(&content, |_| false)
+        .map(drop)
+        .unwrap();
     assert!(comments(&two.front, &mut client).await.is_empty());
 }
 

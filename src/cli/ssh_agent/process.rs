@@ -35,7 +35,9 @@ pub(super) fn start(args: &Args, with: Option<u32>) -> Result<Background, Failur
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     if let Some(address) = &args.address {
-        command.arg("-a").arg(std::path::absolute(address).map_err(failed)?);
+        command
+            .arg("-a")
+            .arg(std::path::absolute(address).map_err(failed)?);
     }
     if let Some(lifetime) = args.lifetime {
         command.args(["-t", &lifetime.as_secs().to_string()]);
@@ -43,7 +45,9 @@ pub(super) fn start(args: &Args, with: Option<u32>) -> Result<Background, Failur
     for option in &args.options {
         if let AgentOption::Upstream(socket) = option {
             let socket = std::path::absolute(socket).map_err(failed)?;
-            command.arg("-O").arg(format!("upstream={}", socket.display()));
+            command
+                .arg("-O")
+                .arg(format!("upstream={}", socket.display()));
         }
     }
     if let Some(with) = with {
@@ -52,7 +56,9 @@ pub(super) fn start(args: &Args, with: Option<u32>) -> Result<Background, Failur
     let mut child = command.spawn().map_err(failed)?;
     let mut socket = String::new();
     if let Some(stdout) = child.stdout.take() {
-        BufReader::new(stdout).read_line(&mut socket).map_err(failed)?;
+        BufReader::new(stdout)
+            .read_line(&mut socket)
+            .map_err(failed)?;
     }
     let socket = socket.trim_end_matches('\n').to_owned();
     if socket.is_empty() {
@@ -93,9 +99,15 @@ pub(super) fn become_command(command: &mut Command) -> Error {
 pub(super) fn end(pid: &str) -> Result<(), Failure> {
     use rustix::process::{Pid, Signal, kill_process};
     // A number below 1 would mean a whole group of processes, or all.
-    let parsed = pid.parse().ok().filter(|pid| *pid > 0).and_then(Pid::from_raw);
+    let parsed = pid
+        .parse()
+        .ok()
+        .filter(|pid| *pid > 0)
+        .and_then(Pid::from_raw);
     let Some(process) = parsed else {
-        return Err(Failure::failed(format!("SSH_AGENT_PID={pid:?} is no process id")));
+        return Err(Failure::failed(format!(
+            "SSH_AGENT_PID={pid:?} is no process id"
+        )));
     };
     kill_process(process, Signal::TERM)
         .map_err(|error| Failure::failed(format!("process {pid} cannot be ended: {error}")))
@@ -104,5 +116,7 @@ pub(super) fn end(pid: &str) -> Result<(), Failure> {
 /// Ends the agent with the process id `pid`.
 #[cfg(not(unix))]
 pub(super) fn end(_pid: &str) -> Result<(), Failure> {
-    Err(Failure::failed("-k works on Unix only; end the process in the Task Manager"))
+    Err(Failure::failed(
+        "-k works on Unix only; end the process in the Task Manager",
+    ))
 }

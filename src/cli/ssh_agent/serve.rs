@@ -9,11 +9,13 @@ use tokio::task::JoinSet;
 use super::super::{Failure, output, runtime};
 use super::{AgentOption, Args, Shell};
 use crate::agent::{Keyring, Service, Upstream, serve_all};
-use crate::clock::SystemClock;
-use crate::cores::Cores;
+use crate::clock::{Clock, SystemClock};
+use crate::config::known_hosts;
 use crate::harden;
 use crate::house::Standalone;
+use crate::known_hosts::KnownHosts;
 use crate::listen::Door;
+use crate::prompt::{Desktop, Environment, Settings};
 use crate::refusal::ExitCode;
 use crate::secret::locked;
 
@@ -32,7 +34,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let place = Place::new(args.address.clone()).map_err(failed)?;
     let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
     runtime.block_on(async {
-        let door = Door::bind_anywhere(&place.socket).map_err(|error| Failure::failed(error.to_string()))?;
+        let door = Door::bind_anywhere(&place.socket)
+            .map_err(|error| Failure::failed(error.to_string()))?;
         let end = End::listen(args.with).map_err(failed)?;
         locked::give_back_code();
         tell(args, &place).map_err(failed)?;
@@ -49,8 +52,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 }
 
 fn service(args: &Args) -> Service {
-    let clock = Arc::new(SystemClock);
-    let mut service = Service::new(Arc::new(Standalone), clock.clone(), Arc::new(Cores::default()));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let own: Environment = std::env::vars_os().collect();
+    let house = Standalone {
+        prompter: Arc::new(Desktop::new(&Settings::default(), own, Arc::clone(&clock))),
+        known_hosts: KnownHosts::new(known_hosts(std::env::home_dir().as_deref())),
+        clock: Arc::clone(&clock),
+    };
+    let mut service = Service::new(Arc::new(house), Arc::clone(&clock), Arc::default());
     service.keyring = Arc::new(Keyring::new(clock, args.lifetime));
     service.upstream = args.options.iter().rev().find_map(|option| match option {
         AgentOption::Upstream(socket) => Some(Upstream::new(socket.clone())),
@@ -147,7 +156,10 @@ impl End {
 
     #[cfg(unix)]
     async fn asked(self, keyring: &Keyring) {
-        let Self { mut signals, parent } = self;
+        let Self {
+            mut signals,
+            parent,
+        } = self;
         loop {
             tokio::select! {
                 _ = signals.hang_up.recv() => return,

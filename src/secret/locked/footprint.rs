@@ -29,7 +29,10 @@ fn code() -> Vec<(*mut std::ffi::c_void, usize)> {
         if fields.next()? != "r-xp" || std::path::Path::new(fields.nth(3)?) != program {
             return None;
         }
-        let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
+        let (start, end) = (
+            usize::from_str_radix(start, 16).ok()?,
+            usize::from_str_radix(end, 16).ok()?,
+        );
         let pointer = std::ptr::with_exposed_provenance_mut(start);
         Some((pointer, end.checked_sub(start)?))
     });

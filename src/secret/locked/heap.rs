@@ -45,7 +45,11 @@ impl Heap {
             free: [None; SIZES.len()],
             rest: None,
             left: 0,
-            report: Report { secret: 0, locked: 0, plain: 0 },
+            report: Report {
+                secret: 0,
+                locked: 0,
+                plain: 0,
+            },
         }
     }
 
@@ -113,8 +117,15 @@ impl Heap {
             header.next = *free;
             *free = Some(NonNull::from(header));
         } else {
-            let (start, len) = (NonNull::from(&mut *header).cast(), pages_for(header.len as usize));
-            let pages = Pages { start, len, protection: header.protection };
+            let (start, len) = (
+                NonNull::from(&mut *header).cast(),
+                pages_for(header.len as usize),
+            );
+            let pages = Pages {
+                start,
+                len,
+                protection: header.protection,
+            };
             *self.tally(pages.protection) -= len;
             // SAFETY: a large block has these pages to itself, and its owner is done with it.
             unsafe { pages.unmap() };
@@ -159,7 +170,8 @@ impl Heap {
             let Some(length) = SIZES.get(size).map(|size| HEADER + size) else {
                 return;
             };
-            let (Some(header), Some(free)) = (self.cut(size, length), self.free.get_mut(size)) else {
+            let (Some(header), Some(free)) = (self.cut(size, length), self.free.get_mut(size))
+            else {
                 return;
             };
             // SAFETY: `cut` has just written this header.
@@ -201,7 +213,13 @@ impl Heap {
 
 impl Header {
     fn free(size: usize, protection: Protection) -> Option<Self> {
-        Some(Self { next: None, len: 0, size: u8::try_from(size).ok()?, protection, state: State::Free })
+        Some(Self {
+            next: None,
+            len: 0,
+            size: u8::try_from(size).ok()?,
+            protection,
+            state: State::Free,
+        })
     }
 }
 

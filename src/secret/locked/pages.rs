@@ -53,14 +53,20 @@ impl Pages {
         let filled = Self::fill(inside, len);
         let start = NonNull::new(inside);
         match (filled, start) {
-            (Ok(protection), Some(start)) => Ok(Self { start, len, protection }),
+            (Ok(protection), Some(start)) => Ok(Self {
+                start,
+                len,
+                protection,
+            }),
             (filled, _) => {
                 // SAFETY: this is the reservation made above, and nobody has got a part of it.
                 #[expect(unsafe_code)]
                 unsafe {
                     rustix::mm::munmap(reserved, len + 2 * guard)?;
                 }
-                Err(filled.err().unwrap_or_else(|| io::ErrorKind::OutOfMemory.into()))
+                Err(filled
+                    .err()
+                    .unwrap_or_else(|| io::ErrorKind::OutOfMemory.into()))
             }
         }
     }
@@ -99,7 +105,8 @@ impl Pages {
         // SAFETY: the mapping is ours with its guards, and by contract nobody uses it.
         unsafe {
             let start = self.start.as_ptr().sub(guard);
-            let _ends_with_the_process_else = rustix::mm::munmap(start.cast(), self.len + 2 * guard);
+            let _ends_with_the_process_else =
+                rustix::mm::munmap(start.cast(), self.len + 2 * guard);
         }
     }
 }
@@ -163,7 +170,11 @@ impl Pages {
         #[expect(unsafe_code)]
         let start = unsafe { std::alloc::alloc_zeroed(layout(len)?) };
         let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, len, protection: Protection::Plain })
+        Ok(Self {
+            start,
+            len,
+            protection: Protection::Plain,
+        })
     }
 
     /// Gives the pages back.

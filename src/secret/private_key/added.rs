@@ -20,7 +20,10 @@ impl PrivateKey {
             return certified(kind, plain, wire);
         }
         let key = Self::from_pair(numbers(kind, wire)?)?;
-        let blob = key.public().to_bytes().map_err(|_| KeyProblem::Cryptography)?;
+        let blob = key
+            .public()
+            .to_bytes()
+            .map_err(|_| KeyProblem::Cryptography)?;
         Ok((key, blob))
     }
 }
@@ -33,7 +36,9 @@ fn certified(
 ) -> Result<(PrivateKey, Vec<u8>), KeyProblem> {
     let blob = wire.string()?;
     if plain.starts_with(b"sk-") {
-        return Err(KeyProblem::unsupported("the handle of a FIDO key, not the key"));
+        return Err(KeyProblem::unsupported(
+            "the handle of a FIDO key, not the key",
+        ));
     }
     let damaged = |_| KeyProblem::damaged("its certificate cannot be read");
     if Wire::new(blob).string()? != kind {
@@ -54,7 +59,11 @@ fn certified(
             let (n, e, d) = (number(public.n())?, number(public.e())?, wire.mpint()?);
             rsa(&n, &e, d, wire)?
         }
-        _ => return Err(KeyProblem::unsupported("a certificate for a key of an unknown type")),
+        _ => {
+            return Err(KeyProblem::unsupported(
+                "a certificate for a key of an unknown type",
+            ));
+        }
     };
     let key = PrivateKey::from_pair(pair)?;
     if key.public().key_data() == certificate.public_key() {

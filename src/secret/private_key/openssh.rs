@@ -98,11 +98,7 @@ pub(super) fn ed25519(wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
     )?))
 }
 
-pub(super) fn ecdsa(
-    curve: Curve,
-    point: &[u8],
-    wire: &mut Wire<'_>,
-) -> Result<Pair, KeyProblem> {
+pub(super) fn ecdsa(curve: Curve, point: &[u8], wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
     let number = wire.mpint()?;
     // AWS-LC wants the number in full width; an mpint has lost its leading zeros.
     let mut padded = Zeroizing::new([0; 66]);
@@ -116,12 +112,7 @@ pub(super) fn ecdsa(
 }
 
 /// OpenSSH leaves out the two exponents of the Chinese remainder theorem; they are worked out.
-pub(super) fn rsa(
-    n: &[u8],
-    e: &[u8],
-    d: &[u8],
-    wire: &mut Wire<'_>,
-) -> Result<Pair, KeyProblem> {
+pub(super) fn rsa(n: &[u8], e: &[u8], d: &[u8], wire: &mut Wire<'_>) -> Result<Pair, KeyProblem> {
     let (inverse, p, q) = (wire.mpint()?, wire.mpint()?, wire.mpint()?);
     rsa_size(n)?;
     // Longer numbers cannot belong to it and would only cost time.

@@ -1,0 +1,205 @@
+use std::process::Command;
+
+use aws_lc_rs::hmac;
+
+use super::*;
+
+const KEY: &str = crate::catalog::testing::PUBLIC_KEY;
+const OTHER: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDu2oJdLtyC4O3bMZTPHBJfjWDf2mjPGJzxXXjYSx0zE";
+// "db01" with salt 0..20, as `ssh-keygen -H` writes it.
+const SALT: [u8; 20] = [7; 20];
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn key() -> KeyData {
+    ssh_key::PublicKey::from_openssh(KEY)
+        .unwrap()
+        .key_data()
+        .clone()
+}
+
+fn names(text: &str, wanted: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("known_hosts");
+    fs::write(&file, text).unwrap();
+    let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+    KnownHosts::new(vec![file]).names(&key(), &wanted, NOW)
+}
+
+fn hashed(name: &str) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let salt = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &SALT);
+    let hash = hmac::sign(&salt, name.as_bytes());
+    format!("|1|{}|{}", STANDARD.encode(SALT), STANDARD.encode(hash))
+}
+
+#[test]
+fn a_host_key_has_every_name_that_its_lines_give_it() {
+    let text =
+        format!("# mine\nweb01,10.0.0.1 {KEY}\n\nnonsense\n[web02]:2222 {KEY}\ndb {OTHER}\n");
+    assert_eq!(names(&text, &[]), ["web01", "10.0.0.1", "web02"]);
+}
+
+#[test]
+fn a_hashed_name_is_found_if_it_is_one_that_is_wanted() {
+    let text = format!("{} {KEY}\n", hashed("db01"));
+    assert_eq!(names(&text, &["db*", "db01"]), ["db01"]);
+    assert!(names(&text, &["db*", "db02"]).is_empty());
+}
+
+#[test]
+fn a_revoked_key_has_no_name_whatever_else_is_said_of_it() {
+    let text = format!("web01 {KEY}\n@revoked * {KEY}\n");
+    assert!(names(&text, &[]).is_empty());
+}
+
+#[test]
+fn a_wildcard_or_a_certificate_authority_gives_no_name() {
+    let text = format!("*.contoso.com {KEY}\n@cert-authority web01 {KEY}\n");
+    assert!(names(&text, &["web01"]).is_empty());
+}
+
+#[test]
+fn a_missing_file_is_an_empty_one() {
+    let files = vec![PathBuf::from("/nonexistent/known_hosts")];
+    assert!(KnownHosts::new(files).names(&key(), &[], NOW).is_empty());
+}
+
+#[test]
+fn a_file_that_changes_is_read_again_and_one_that_does_not_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("known_hosts");
+    fs::write(&file, format!("web01 {KEY}\n")).unwrap();
+    let known = KnownHosts::new(vec![file.clone()]);
+    assert_eq!(known.names(&key(), &[], NOW), ["web01"]);
+    let first = known.lines(&file).unwrap();
+    assert!(Arc::ptr_eq(&first, &known.lines(&file).unwrap()));
+    fs::write(&file, format!("web01,web02 {KEY}\n")).unwrap();
+    assert_eq!(known.names(&key(), &[], NOW), ["web01", "web02"]);
+    fs::remove_file(&file).unwrap();
+    assert!(known.names(&key(), &[], NOW).is_empty());
+}
+
+#[test]
+fn a_giant_file_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("known_hosts");
+    fs::write(&file, format!("web01 {KEY}\n")).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_len(LONGEST_FILE + 1)
+        .unwrap();
+    assert!(
+        KnownHosts::new(vec![file])
+            .names(&key(), &[], NOW)
+            .is_empty()
+    );
+}
+
+/// A host with a certificate of an authority, by ssh-keygen.
+struct Certified {
+    folder: tempfile::TempDir,
+    shown: KeyData,
+}
+
+fn certified_by_ssh_keygen(options: &[&str]) -> Certified {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let output = Command::new("ssh-keygen")
+            .current_dir(folder.path())
+            .args(args)
+            .output();
+        assert!(output.unwrap().status.success(), "{args:?}");
+    };
+    for file in ["ca", "key"] {
+        run(&["-q", "-t", "ed25519", "-N", "", "-f", file]);
+    }
+    run(&[&["-q", "-s", "ca", "-I", "id"], options, &["key.pub"]].concat());
+    let line = fs::read_to_string(folder.path().join("key-cert.pub")).unwrap();
+    let certificate = Certificate::from_openssh(line.trim()).unwrap();
+    Certified {
+        folder,
+        shown: KeyData::Certificate(Box::new(certificate)),
+    }
+}
+
+impl Certified {
+    fn public(&self, file: &str) -> String {
+        let line = fs::read_to_string(self.folder.path().join(file)).unwrap();
+        line.split(' ').take(2).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The names it has in a file where `CA` and `KEY` stand for the public keys.
+    fn names(&self, text: &str) -> Vec<String> {
+        let file = self.folder.path().join("known_hosts");
+        let text = text
+            .replace("CA", &self.public("ca.pub"))
+            .replace("KEY", &self.public("key.pub"));
+        fs::write(&file, text).unwrap();
+        KnownHosts::new(vec![file]).names(
+            &self.shown,
+            &[],
+            Timestamp::from_second(1_800_000_000).unwrap(),
+        )
+    }
+}
+
+#[test]
+fn a_certificate_gives_the_names_that_its_authority_may_give() {
+    let host = certified_by_ssh_keygen(&["-h", "-n", "web01.contoso.com,web01,db*"]);
+    for (text, expected) in [
+        (
+            "@cert-authority * CA\n",
+            &["web01.contoso.com", "web01"][..],
+        ),
+        ("@cert-authority *.contoso.com CA\n", &["web01.contoso.com"]),
+        ("@cert-authority [web01]:2222 CA\n", &["web01"]),
+        ("@cert-authority *,!web01 CA\n", &["web01.contoso.com"]),
+        ("@cert-authority mail* CA\n", &[]),
+        ("@cert-authority * KEY\n", &[]),
+        ("* CA\n", &[]),
+        ("web01 KEY\n", &[]),
+        ("@cert-authority * CA\n@revoked * CA\n", &[]),
+        ("@revoked * KEY\n@cert-authority * CA\n", &[]),
+    ] {
+        assert_eq!(host.names(text), expected, "{text}");
+    }
+    assert_eq!(
+        host.names(&format!("@cert-authority {} CA\n", hashed("web01"))),
+        ["web01"]
+    );
+}
+
+#[test]
+fn a_certificate_that_is_not_a_hosts_or_not_valid_now_gives_no_name() {
+    let text = "@cert-authority * CA\n";
+    for options in [
+        &["-n", "web01"][..],
+        &["-h"],
+        &["-h", "-n", "web01", "-V", "20200101:20200102"],
+        &["-h", "-n", "web01", "-V", "20990101:20990102"],
+        &["-h", "-n", "web01", "-O", "critical:new@example.com=x"],
+    ] {
+        assert!(
+            certified_by_ssh_keygen(options).names(text).is_empty(),
+            "{options:?}"
+        );
+    }
+    let valid = certified_by_ssh_keygen(&["-h", "-n", "web01", "-V", "20200101:20990102"]);
+    assert_eq!(valid.names(text), ["web01"]);
+}
+
+#[test]
+fn a_certificate_with_a_forged_signature_gives_no_name() {
+    let mut host = certified_by_ssh_keygen(&["-h", "-n", "web01"]);
+    let KeyData::Certificate(certificate) = &host.shown else {
+        panic!("a certificate");
+    };
+    let mut forged = certificate.to_bytes().unwrap();
+    *forged.last_mut().unwrap() ^= 1;
+    host.shown = KeyData::Certificate(Box::new(Certificate::from_bytes(&forged).unwrap()));
+    assert!(host.names("@cert-authority * CA\n").is_empty());
+}
