@@ -68,7 +68,7 @@ impl Connected for Peer {
     type ConnectInfo = Arc<Requester>;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        Arc::clone(&self.0.requester)
+        Arc::new(self.0.caller.requester().clone())
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::agent::{self, Bound, SignAsk};
+use crate::agent::{self, Bound, Keyring, Lock, SignAsk, Upstream};
 use crate::audit::Event;
 use crate::catalog::{Catalog, Credential, Kind, Tenant, WindowSpec, nearest};
 use crate::clock::Clock;
@@ -20,7 +20,7 @@ use crate::policy::{Ask, End};
 use crate::prompt::{Question, Subject};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
-use crate::secret::{Material, Password};
+use crate::secret::{Material, Password, locked};
 
 use route::{route, signed, worth_listing};
 pub use standalone::Standalone;
@@ -36,6 +36,12 @@ pub struct Rooms {
     pub pipeline: Pipeline,
     /// Sign-in.
     pub identity: Arc<dyn Identity>,
+    /// The keys that clients have added.
+    pub keyring: Arc<Keyring>,
+    /// The lock with a passphrase, over everything.
+    pub lock: Arc<Lock>,
+    /// The agent behind ours.
+    pub upstream: Option<Arc<Upstream>>,
     /// Where the names of hosts come from.
     pub known_hosts: KnownHosts,
     /// Tells when a host's certificate is valid.
@@ -94,6 +100,18 @@ impl House {
             keys,
             listed,
         })
+    }
+
+    /// What the user should know: of the configuration, and of how things are now.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let upstream = self.upstream.as_ref().and_then(|upstream| {
+            let (socket, problem) = (upstream.path().display(), upstream.problem()?);
+            Some(format!("the upstream agent on {socket} does not answer: {problem}"))
+        });
+        let memory = locked::report().warning();
+        let now = upstream.into_iter().chain(memory);
+        self.facts.warnings.iter().cloned().chain(now).collect()
     }
 
     /// The window of that name.

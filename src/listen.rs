@@ -16,7 +16,7 @@ use interprocess::local_socket::{ListenerOptions, Name};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::harden;
-use crate::requester::Requester;
+use crate::requester::Caller;
 
 /// A socket that is being listened on.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct Connection {
     /// The bytes.
     pub stream: Stream,
     /// Who is at the other end.
-    pub requester: Arc<Requester>,
+    pub caller: Caller,
     /// The client's place among those served at once; given back when this is dropped.
     pub place: OwnedSemaphorePermit,
 }
@@ -141,10 +141,10 @@ impl Door {
             let place = Arc::clone(&self.room).acquire_owned().await;
             match (place, self.listener.accept().await) {
                 (Ok(place), Ok(stream)) => match admit(&stream) {
-                    Ok(requester) => {
+                    Ok(caller) => {
                         return Connection {
                             stream,
-                            requester,
+                            caller,
                             place,
                         };
                     }
@@ -181,7 +181,7 @@ pub async fn connect(path: &Path) -> io::Result<Stream> {
 }
 
 /// Takes who asks, and turns away whoever is neither the owner nor root.
-fn admit(stream: &Stream) -> Result<Arc<Requester>, &'static str> {
+fn admit(stream: &Stream) -> Result<Caller, &'static str> {
     use interprocess::local_socket::traits::StreamCommon as _;
     let peer = stream
         .peer_creds()
@@ -194,9 +194,9 @@ fn admit(stream: &Stream) -> Result<Arc<Requester>, &'static str> {
             return Err("it belongs to another user");
         }
     }
-    Ok(Arc::new(Requester::of(
+    Ok(Caller::of(
         peer.pid().and_then(|pid| u32::try_from(pid).ok()),
-    )))
+    ))
 }
 
 fn listener(path: &Path) -> io::Result<Listener> {

@@ -89,6 +89,10 @@ pub enum Refusal {
     #[error("pimento is locked")]
     Locked,
 
+    /// The agent is locked with a passphrase (`ssh-add -x`).
+    #[error("pimento is locked with a passphrase")]
+    LockedWithPassphrase,
+
     /// What the vault holds is not what the configuration says.
     #[error("{credential} cannot be used: {problem}")]
     Material {

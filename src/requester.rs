@@ -1,10 +1,12 @@
 //! Who asks: the process at the other end of a connection.
 //!
-//! Taken once, at accept, and never asked for again, so that every rule, record and message speaks
-//! of the same process. It is attribution, not a boundary: a process of the same user can start
-//! any program it likes and let that one ask.
+//! Which process that is is fixed at accept; what it is is looked up once, when it first matters, so
+//! that every rule, record and message speaks of the same process, and a client that only lists
+//! keys does not wait for it. It is attribution, not a boundary: a process of the same user can
+//! start any program it likes and let that one ask.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -23,6 +25,85 @@ pub struct Requester {
     pub terminal: Option<u32>,
     /// The processes above it, nearest first.
     pub ancestors: Vec<Ancestor>,
+}
+
+/// Whoever is at the other end of a connection, looked up when it first matters.
+#[derive(Debug)]
+pub struct Caller {
+    pid: Option<u32>,
+    /// Stays with the process: tells whether its id is still its own.
+    #[cfg(target_os = "linux")]
+    process: Option<rustix::fd::OwnedFd>,
+    known: OnceLock<Requester>,
+}
+
+impl Caller {
+    /// The process that has the id `pid` now.
+    #[must_use]
+    pub fn of(pid: Option<u32>) -> Self {
+        let caller = Self {
+            pid,
+            #[cfg(target_os = "linux")]
+            process: pid.and_then(process::hold),
+            known: OnceLock::new(),
+        };
+        if !caller.is_held() {
+            // Later its id may be somebody else's.
+            caller.requester();
+        }
+        caller
+    }
+
+    /// Its process id at the time it connected.
+    #[must_use]
+    pub const fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    /// What it is, if it has not ended before it mattered.
+    pub fn requester(&self) -> &Requester {
+        self.known.get_or_init(|| {
+            let found = Requester::of(self.pid);
+            if self.has_ended() {
+                return Requester {
+                    pid: self.pid,
+                    ..Requester::default()
+                };
+            }
+            found
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    const fn is_held(&self) -> bool {
+        self.process.is_some()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    const fn is_held(&self) -> bool {
+        false
+    }
+
+    #[cfg(target_os = "linux")]
+    fn has_ended(&self) -> bool {
+        self.process.as_ref().is_some_and(process::has_ended)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    const fn has_ended(&self) -> bool {
+        false
+    }
+}
+
+impl From<Requester> for Caller {
+    fn from(requester: Requester) -> Self {
+        Self {
+            pid: requester.pid,
+            #[cfg(target_os = "linux")]
+            process: None,
+            known: OnceLock::from(requester),
+        }
+    }
 }
 
 /// A process above the requester.
@@ -102,6 +183,10 @@ pub(crate) fn started(pid: u32) -> Option<u64> {
 mod process {
     use std::fs;
 
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::fd::OwnedFd;
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
     use super::{Ancestor, Requester};
 
     pub(super) fn read(pid: u32) -> Option<Requester> {
@@ -121,6 +206,18 @@ mod process {
 
     pub(super) fn started(pid: u32) -> Option<u64> {
         Stat::of(pid).map(|stat| stat.started)
+    }
+
+    /// Holds on to a process, so that it can be told from a later one with its id.
+    pub(super) fn hold(pid: u32) -> Option<OwnedFd> {
+        let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+        pidfd_open(pid, PidfdFlags::empty()).ok()
+    }
+
+    /// Whether it has ended: its descriptor is readable then.
+    pub(super) fn has_ended(process: &OwnedFd) -> bool {
+        let mut watched = [PollFd::new(process, PollFlags::IN)];
+        !matches!(poll(&mut watched, Some(&Timespec::default())), Ok(0))
     }
 
     fn ancestors(mut pid: u32) -> Vec<Ancestor> {
@@ -222,6 +319,23 @@ mod tests {
         assert!(me.started.is_some());
         assert!(me.program().starts_with("pimento"), "{}", me.program());
         assert!(!me.ancestors.is_empty());
+    }
+
+    #[test]
+    fn a_caller_is_looked_up_when_it_matters() {
+        let caller = Caller::of(Some(std::process::id()));
+        assert!(caller.known.get().is_none());
+        assert_eq!(caller.requester(), &Requester::of(Some(std::process::id())));
+    }
+
+    #[test]
+    fn a_caller_that_has_ended_is_a_number_only() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let caller = Caller::of(Some(child.id()));
+        child.wait().unwrap();
+        assert_eq!(caller.requester().started, None);
+        assert_eq!(caller.requester().pid, Some(child.id()));
+        assert_eq!(Caller::of(None).requester(), &Requester::default());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::agent::{Service, Upstream};
+use crate::agent::{Keyring, Lock, Service, Upstream};
 use crate::audit::Audit;
 use crate::broker::{Broker, Limits};
 use crate::clock::Clock;
@@ -85,7 +85,9 @@ impl Agent {
         let identity = Arc::clone(&cloud.identity);
         let broker = Broker::new(cloud, Arc::clone(&clock), Arc::clone(&audit), limits);
         let cores = Arc::new(Cores::default());
-        let upstream = config.agent.upstream.clone().map(Upstream::new);
+        let upstream = config.agent.upstream.clone().map(|socket| Arc::new(Upstream::new(socket)));
+        let keyring = Arc::new(Keyring::new(Arc::clone(&clock), None));
+        let lock = Arc::new(Lock::new(Arc::clone(&clock)));
         let own = std::env::vars_os().collect();
         let desktop = Desktop::new(&settings.prompts, own, Arc::clone(&clock));
         let facts = Facts {
@@ -104,6 +106,9 @@ impl Agent {
             identity,
             known_hosts: KnownHosts::new(config.agent.known_hosts),
             clock: Arc::clone(&clock),
+            keyring: Arc::clone(&keyring),
+            lock: Arc::clone(&lock),
+            upstream: upstream.clone(),
             catalog: config.catalog,
             tenants: config.tenants,
             windows: config.windows,
@@ -111,7 +116,7 @@ impl Agent {
         })?;
         let house = Arc::new(house);
         let mut service = Service::new(Arc::clone(&house) as Arc<dyn agent::House>, clock, cores);
-        service.upstream = upstream;
+        (service.keyring, service.lock, service.upstream) = (keyring, lock, upstream);
         Ok(Self {
             house,
             service: Arc::new(service),

@@ -130,7 +130,7 @@ pub async fn serve_all(service: &Arc<Service>, door: &Door, sessions: &mut JoinS
 async fn one(connection: Connection, service: &Service, crowd: &Crowd) {
     let Connection {
         stream,
-        requester,
+        caller,
         place: _held_to_the_end,
     } = connection;
     let Some(seat) = crowd.enter() else {
@@ -141,13 +141,13 @@ async fn one(connection: Connection, service: &Service, crowd: &Crowd) {
         return;
     };
     tokio::select! {
-        served = session::serve(stream, &requester, service, &seat) => {
+        served = session::serve(stream, &caller, service, &seat) => {
             if let Err(error) = served {
-                tracing::debug!(%error, requester = requester.describe(), "a client was hung up on");
+                tracing::debug!(%error, pid = ?caller.pid(), "a client was hung up on");
             }
         }
         () = seat.place.leave.notified() => {
-            tracing::debug!(requester = requester.describe(), "an idle client was hung up on");
+            tracing::debug!(pid = ?caller.pid(), "an idle client was hung up on");
         }
     }
 }

@@ -18,7 +18,7 @@ use super::{Bound, Holder, House, SignAsk};
 use crate::clock::Clock;
 use crate::cores::{Cores, Weight};
 use crate::refusal::Refusal;
-use crate::requester::Requester;
+use crate::requester::{Caller, Requester};
 
 /// The agent behind every connection.
 pub struct Service {
@@ -31,7 +31,7 @@ pub struct Service {
     /// Where signatures are made.
     pub cores: Arc<Cores>,
     /// Who has the keys that we have not.
-    pub upstream: Option<Upstream>,
+    pub upstream: Option<Arc<Upstream>>,
     /// When certificates are valid.
     pub clock: Arc<dyn Clock>,
     /// How many long messages may be on their way in at once.
@@ -41,7 +41,7 @@ pub struct Service {
 /// What is known of one client.
 pub struct Client<'a> {
     /// Who it is.
-    pub requester: &'a Requester,
+    pub caller: &'a Caller,
     /// To which hosts its connection is bound.
     pub bound: Bound,
     /// Its connection on to the other agent.
@@ -219,20 +219,20 @@ impl Service {
     ) -> Result<Response, Refusal> {
         let ask = SignAsk::new(key_blob, data, flags, &client.bound);
         if self.house.has(key_blob) {
-            let signature = self.house.sign(ask, client.requester).await?;
+            let signature = self.house.sign(ask, client.caller.requester()).await?;
             return Ok(Response::Signature(signature));
         }
         if self.house.locked() {
             return Err(Refusal::Locked);
         }
         if let Some(added) = self.keyring.find(key_blob) {
-            let added = self.consented(added, &ask, client.requester).await?;
-            let signature = self.sign_added(&added, &ask, client.requester).await?;
+            let added = self.consented(added, &ask, client.caller.requester()).await?;
+            let signature = self.sign_added(&added, &ask, client.caller.requester()).await?;
             return Ok(Response::Signature(signature));
         }
         if self.upstream.is_some() {
             self.house
-                .record(&ask, Holder::Upstream, client.requester)?;
+                .record(&ask, Holder::Upstream, client.caller.requester())?;
         }
         Ok(self
             .pass(message, client)

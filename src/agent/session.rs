@@ -18,7 +18,7 @@ use super::frame::{self, Inbox, Next};
 use super::message::Request;
 use super::service::{Client, Service};
 use super::upstream::Link;
-use crate::requester::Requester;
+use crate::requester::Caller;
 
 /// Serves one connection until the client hangs up. `between` is told whenever a request begins
 /// and ends, so that idle connections can be told from busy ones.
@@ -27,7 +27,7 @@ use crate::requester::Requester;
 /// If the client breaks the framing or the connection breaks.
 pub async fn serve<S>(
     mut stream: S,
-    requester: &Requester,
+    caller: &Caller,
     service: &Service,
     pulse: &impl Pulse,
 ) -> io::Result<()>
@@ -38,7 +38,7 @@ where
     let mut ahead = Vec::new();
     let mut reply = Vec::new();
     let mut client = Client {
-        requester,
+        caller,
         bound: Bound::default(),
         link: Link::default(),
     };

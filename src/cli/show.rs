@@ -68,6 +68,9 @@ fn status_text(reply: &StatusReply) -> String {
             )
         }));
     }
+    if reply.added_keys > 0 {
+        lines.push(format!("added   {} (ssh-add -l)", reply.added_keys));
+    }
     if reply.locked {
         lines.push("locked  nothing is opened or used (pimento lock --off)".to_owned());
     }
@@ -118,6 +121,7 @@ fn status_json(reply: &StatusReply) -> Value {
         "tenants": tenants,
         "windows": reply.windows.iter().map(window_json).collect::<Vec<_>>(),
         "locked": reply.locked,
+        "added_keys": reply.added_keys,
         "agent_socket": reply.agent_socket,
         "audit_file": reply.audit_file,
         "warnings": reply.warnings,

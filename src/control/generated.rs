@@ -16,9 +16,12 @@ pub struct StatusReply {
     pub agent_socket: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
     pub audit_file: ::prost::alloc::string::String,
-    /// What the user should know about the configuration.
+    /// What the user should know: of the configuration, and of how things are now.
     #[prost(string, repeated, tag = "7")]
     pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// How many keys clients have added.
+    #[prost(uint32, tag = "8")]
+    pub added_keys: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Tenant {

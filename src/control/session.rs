@@ -67,7 +67,8 @@ impl Control for Session {
             locked: house.pipeline.broker.locked(),
             agent_socket: house.facts.agent_socket.display().to_string(),
             audit_file: house.pipeline.audit.path().display().to_string(),
-            warnings: house.facts.warnings.clone(),
+            warnings: house.warnings(),
+            added_keys: u32::try_from(house.keyring.len()).unwrap_or(u32::MAX),
         }))
     }
 
@@ -209,6 +210,8 @@ impl Control for Session {
         let broker = &self.house.pipeline.broker;
         let closed = if request.get_ref().locked {
             broker.lock()
+        } else if self.house.lock.is_on() {
+            return Err(status(&Refusal::LockedWithPassphrase));
         } else {
             broker.unlock();
             0

@@ -18,7 +18,7 @@ async fn a_client_is_known_from_the_first_byte_on() {
     let door = Door::bind(&path).unwrap();
     let (client, connection) = tokio::join!(connect(&path), door.accept());
     let (mut client, mut connection) = (client.unwrap(), connection);
-    assert_eq!(connection.requester.pid, Some(std::process::id()));
+    assert_eq!(connection.caller.pid(), Some(std::process::id()));
     client.write_all(b"hello").await.unwrap();
     let mut hello = [0; 5];
     connection.stream.read_exact(&mut hello).await.unwrap();

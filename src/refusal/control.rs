@@ -51,6 +51,7 @@ impl Refusal {
             | Self::Denied { .. }
             | Self::Forbidden { .. }
             | Self::Locked
+            | Self::LockedWithPassphrase
             | Self::NotEligible { .. }
             | Self::PimPolicy { .. }
             | Self::Policy { .. }
@@ -81,7 +82,7 @@ impl Refusal {
             Self::Declined { .. } => "declined",
             Self::Denied { .. } => "denied",
             Self::Forbidden { .. } => "forbidden",
-            Self::Locked => "locked",
+            Self::Locked | Self::LockedWithPassphrase => "locked",
             Self::Material { .. } => "material",
             Self::NoMatch { .. } => "no_match",
             Self::NotEligible { .. } => "not_eligible",

@@ -178,8 +178,8 @@ impl World {
                     let service = Arc::clone(&service);
                     tokio::spawn(async move {
                         let _place = connection.place;
-                        let requester = connection.requester;
-                        let _closed = serve(connection.stream, &requester, &service, &()).await;
+                        let caller = connection.caller;
+                        let _closed = serve(connection.stream, &caller, &service, &()).await;
                     });
                 }
             }

@@ -90,9 +90,9 @@ fn desk(house: Fake) -> Desk {
 
 impl Desk {
     async fn ask(&self, request: Request<'_>) -> Response {
-        let requester = Requester::default();
+        let caller = Caller::from(Requester::default());
         let mut client = Client {
-            requester: &requester,
+            caller: &caller,
             bound: Bound::default(),
             link: Link::default(),
         };
@@ -233,9 +233,9 @@ async fn only_an_added_key_can_be_removed() {
 async fn remove_all_reaches_the_added_keys_and_the_house() {
     let desk = desk(Fake::default());
     desk.add(&[]).await;
-    let requester = Requester::default();
+    let caller = Caller::from(Requester::default());
     let mut client = Client {
-        requester: &requester,
+        caller: &caller,
         bound: Bound::default(),
         link: Link::default(),
     };

@@ -13,6 +13,7 @@ use crate::agent::{Holder, House, Payload, SignAsk};
 use crate::clock::manual::ManualClock;
 use crate::cores::Cores;
 use crate::refusal::Refusal;
+use crate::requester::Requester;
 
 /// Signs with the data backwards; waits for `gate` if the data says so.
 #[derive(Default)]
@@ -93,7 +94,7 @@ fn talk() -> Talk {
     let serving = tokio::spawn({
         let clock = Arc::new(ManualClock::new());
         let service = Service::new(house.clone(), clock, Arc::new(Cores::default()));
-        async move { serve(server, &Requester::default(), &service, &()).await }
+        async move { serve(server, &Caller::from(Requester::default()), &service, &()).await }
     });
     Talk {
         client,

@@ -14,7 +14,7 @@ use crate::house::Standalone;
 use crate::known_hosts::KnownHosts;
 use crate::listen::Door;
 use crate::prompt::{Desktop, Environment, Settings};
-use crate::requester::Requester;
+use crate::requester::{Caller, Requester};
 use crate::secret::private_key::tests::added_by_ssh_add;
 use crate::wire::put_string;
 
@@ -51,7 +51,7 @@ fn two() -> Two {
         async move { serve_all(&behind, &door, &mut JoinSet::new()).await }
     });
     let mut front = service();
-    front.upstream = Some(Upstream::new(socket));
+    front.upstream = Some(Arc::new(Upstream::new(socket)));
     Two {
         folder,
         front,
@@ -60,9 +60,9 @@ fn two() -> Two {
     }
 }
 
-fn client(requester: &Requester) -> Client<'_> {
+fn client(caller: &Caller) -> Client<'_> {
     Client {
-        requester,
+        caller,
         bound: Bound::default(),
         link: Link::default(),
     }
@@ -112,8 +112,8 @@ async fn its_keys_come_after_ours_and_sign() {
         .map(drop)
         .unwrap();
     two.front.keyring.add(&ours.0, |_| false).map(drop).unwrap();
-    let requester = Requester::default();
-    let mut client = client(&requester);
+    let caller = Caller::from(Requester::default());
+    let mut client = client(&caller);
     assert_eq!(comments(&two.front, &mut client).await, ["ours", "theirs"]);
     assert!(signs(&two.front, &theirs.1, &mut client).await);
     assert!(signs(&two.front, &ours.1, &mut client).await);
@@ -127,9 +127,9 @@ async fn a_key_that_both_have_is_listed_once() {
     for service in [&two.front, &*two.behind] {
         service.keyring.add(&content, |_| false).map(drop).unwrap();
     }
-    let requester = Requester::default();
+    let caller = Caller::from(Requester::default());
     assert_eq!(
-        comments(&two.front, &mut client(&requester)).await,
+        comments(&two.front, &mut client(&caller)).await,
         ["both"]
     );
 }
@@ -155,9 +155,9 @@ async fn its_own_rules_see_the_hosts_that_ours_see() {
         .add(&content, |_| false)
         .map(drop)
         .unwrap();
-    let requester = Requester::default();
+    let caller = Caller::from(Requester::default());
     for (host, expected) in [(&host, 1), (&other, 0)] {
-        let mut client = client(&requester);
+        let mut client = client(&caller);
         assert_eq!(comments(&two.front, &mut client).await.len(), 1);
         let bind = host.binding(b"session", 0);
         let bind = Request::SessionBind(&bind).encode();
@@ -172,8 +172,8 @@ async fn its_own_rules_see_the_hosts_that_ours_see() {
 #[tokio::test]
 async fn what_we_do_not_take_is_passed_on_and_its_no_is_ours() {
     let two = two();
-    let requester = Requester::default();
-    let mut client = client(&requester);
+    let caller = Caller::from(Requester::default());
+    let mut client = client(&caller);
     for message in [&[20, 0, 0, 0, 0, 0, 0, 0, 0][..], &[200], &[17, 0, 0, 0, 0]] {
         assert_eq!(two.front.answer(message, &mut client).await.encode(), [5]);
     }
@@ -204,8 +204,8 @@ async fn its_failure_never_takes_ours_down() {
         .add(&content, |_| false)
         .map(drop)
         .unwrap();
-    let requester = Requester::default();
-    let mut client = client(&requester);
+    let caller = Caller::from(Requester::default());
+    let mut client = client(&caller);
     assert_eq!(comments(&two.front, &mut client).await, ["ours"]);
     two.serving.abort();
     assert!(two.serving.await.unwrap_err().is_cancelled());
@@ -223,9 +223,9 @@ async fn one_that_hangs_does_not_hold_up_the_list() {
     let socket = folder.path().join("agent");
     let door = Door::bind_anywhere(&socket).unwrap();
     let mut front = service();
-    front.upstream = Some(Upstream::new(socket));
-    let requester = Requester::default();
-    let mut client = client(&requester);
+    front.upstream = Some(Arc::new(Upstream::new(socket)));
+    let caller = Caller::from(Requester::default());
+    let mut client = client(&caller);
     let (content, _) = new_key("ours");
     front.keyring.add(&content, |_| false).map(drop).unwrap();
     let (listed, connection) = tokio::join!(comments(&front, &mut client), async {
@@ -243,8 +243,8 @@ async fn one_that_hangs_does_not_hold_up_the_list() {
 #[tokio::test]
 async fn nothing_is_passed_on_once_more_bindings_came_than_are_kept() {
     let two = two();
-    let requester = Requester::default();
-    let mut client = client(&requester);
+    let caller = Caller::from(Requester::default());
+    let mut client = client(&caller);
     for _ in 0..=MOST_BINDINGS {
         assert_eq!(
             two.front

@@ -62,7 +62,7 @@ fn service(args: &Args) -> Service {
     let mut service = Service::new(Arc::new(house), Arc::clone(&clock), Arc::default());
     service.keyring = Arc::new(Keyring::new(clock, args.lifetime));
     service.upstream = args.options.iter().rev().find_map(|option| match option {
-        AgentOption::Upstream(socket) => Some(Upstream::new(socket.clone())),
+        AgentOption::Upstream(socket) => Some(Arc::new(Upstream::new(socket.clone()))),
         AgentOption::Ignored => None,
     });
     service
