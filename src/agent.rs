@@ -25,7 +25,7 @@ pub use session::serve;
 pub use upstream::Upstream;
 
 use crate::refusal::Refusal;
-use crate::requester::Requester;
+use crate::requester::Caller;
 
 pub mod bind;
 pub mod constraint;
@@ -56,19 +56,14 @@ pub trait House: Send + Sync {
     /// encodes it.
     ///
     /// The future is dropped when the client hangs up; what others wait for has to live elsewhere.
-    async fn sign(&self, ask: SignAsk<'_>, requester: &Requester) -> Result<Vec<u8>, Refusal>;
+    async fn sign(&self, ask: SignAsk<'_>, caller: &Caller) -> Result<Vec<u8>, Refusal>;
 
     /// Puts on record that a key of somebody else is about to be used; nothing is signed if that
     /// fails.
     ///
     /// # Errors
     /// If it cannot be recorded.
-    fn record(
-        &self,
-        ask: &SignAsk<'_>,
-        holder: Holder,
-        requester: &Requester,
-    ) -> Result<(), Refusal>;
+    fn record(&self, ask: &SignAsk<'_>, holder: Holder, caller: &Caller) -> Result<(), Refusal>;
 
     /// Asks a person whether an added key may make this signature.
     ///
@@ -80,7 +75,7 @@ pub trait House: Send + Sync {
         &self,
         ask: &SignAsk<'_>,
         key: &Identity,
-        requester: &Requester,
+        caller: &Caller,
     ) -> Result<(), Refusal>;
 
     /// Forgets all material, before it returns.

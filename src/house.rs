@@ -19,7 +19,7 @@ use crate::pipeline::Pipeline;
 use crate::policy::{Ask, End};
 use crate::prompt::{Question, Subject};
 use crate::refusal::Refusal;
-use crate::requester::Requester;
+use crate::requester::{Caller, Requester};
 use crate::secret::{Material, Password, locked};
 
 use route::{route, signed, worth_listing};
@@ -107,7 +107,9 @@ impl House {
     pub fn warnings(&self) -> Vec<String> {
         let upstream = self.upstream.as_ref().and_then(|upstream| {
             let (socket, problem) = (upstream.path().display(), upstream.problem()?);
-            Some(format!("the upstream agent on {socket} does not answer: {problem}"))
+            Some(format!(
+                "the upstream agent on {socket} does not answer: {problem}"
+            ))
         });
         let memory = locked::report().warning();
         let now = upstream.into_iter().chain(memory);
@@ -231,7 +233,7 @@ impl agent::House for House {
         self.keys.contains_key(key_blob)
     }
 
-    async fn sign(&self, ask: SignAsk<'_>, requester: &Requester) -> Result<Vec<u8>, Refusal> {
+    async fn sign(&self, ask: SignAsk<'_>, caller: &Caller) -> Result<Vec<u8>, Refusal> {
         let credential = self
             .keys
             .get(ask.key_blob)
@@ -250,7 +252,7 @@ impl agent::House for House {
         let wanted = Ask {
             credential: Arc::clone(credential),
             end: End::Sign { what, route },
-            program: requester.program(),
+            program: caller.requester().program(),
             reason: None,
             ticket: None,
         };
@@ -261,7 +263,7 @@ impl agent::House for House {
             Material::Password(_) => Err(Refusal::Unsupported("it is a password".to_owned())),
         };
         self.pipeline
-            .serve(wanted, requester, &Unwatched, sign)
+            .serve(wanted, caller.requester(), &Unwatched, sign)
             .await
     }
 
@@ -269,11 +271,11 @@ impl agent::House for House {
         &self,
         ask: &SignAsk<'_>,
         holder: agent::Holder,
-        requester: &Requester,
+        caller: &Caller,
     ) -> Result<(), Refusal> {
         let end = self.end(ask);
         let key = fingerprint(ask.key_blob);
-        let event = Event::signing(CorrelationId::new(), &key, holder, &end, requester);
+        let event = Event::signing(CorrelationId::new(), &key, holder, &end, caller.requester());
         self.pipeline.audit.record(event)
     }
 
@@ -281,10 +283,13 @@ impl agent::House for House {
         &self,
         ask: &SignAsk<'_>,
         key: &agent::Identity,
-        requester: &Requester,
+        caller: &Caller,
     ) -> Result<(), Refusal> {
         let question = Question::consent(added(key), self.end(ask));
-        self.pipeline.prompter.confirm(&question, requester).await
+        self.pipeline
+            .prompter
+            .confirm(&question, caller.requester())
+            .await
     }
 
     async fn remove_all(&self) -> Result<(), Refusal> {

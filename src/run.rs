@@ -85,7 +85,11 @@ impl Agent {
         let identity = Arc::clone(&cloud.identity);
         let broker = Broker::new(cloud, Arc::clone(&clock), Arc::clone(&audit), limits);
         let cores = Arc::new(Cores::default());
-        let upstream = config.agent.upstream.clone().map(|socket| Arc::new(Upstream::new(socket)));
+        let upstream = config
+            .agent
+            .upstream
+            .clone()
+            .map(|socket| Arc::new(Upstream::new(socket)));
         let keyring = Arc::new(Keyring::new(Arc::clone(&clock), None));
         let lock = Arc::new(Lock::new(Arc::clone(&clock)));
         let own = std::env::vars_os().collect();

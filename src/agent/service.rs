@@ -18,7 +18,7 @@ use super::{Bound, Holder, House, SignAsk};
 use crate::clock::Clock;
 use crate::cores::{Cores, Weight};
 use crate::refusal::Refusal;
-use crate::requester::{Caller, Requester};
+use crate::requester::Caller;
 
 /// The agent behind every connection.
 pub struct Service {
@@ -219,20 +219,19 @@ impl Service {
     ) -> Result<Response, Refusal> {
         let ask = SignAsk::new(key_blob, data, flags, &client.bound);
         if self.house.has(key_blob) {
-            let signature = self.house.sign(ask, client.caller.requester()).await?;
+            let signature = self.house.sign(ask, client.caller).await?;
             return Ok(Response::Signature(signature));
         }
         if self.house.locked() {
             return Err(Refusal::Locked);
         }
         if let Some(added) = self.keyring.find(key_blob) {
-            let added = self.consented(added, &ask, client.caller.requester()).await?;
-            let signature = self.sign_added(&added, &ask, client.caller.requester()).await?;
+            let added = self.consented(added, &ask, client.caller).await?;
+            let signature = self.sign_added(&added, &ask, client.caller).await?;
             return Ok(Response::Signature(signature));
         }
         if self.upstream.is_some() {
-            self.house
-                .record(&ask, Holder::Upstream, client.caller.requester())?;
+            self.house.record(&ask, Holder::Upstream, client.caller)?;
         }
         Ok(self
             .pass(message, client)
@@ -245,7 +244,7 @@ impl Service {
         &self,
         added: Arc<AddedKey>,
         ask: &SignAsk<'_>,
-        requester: &Requester,
+        caller: &Caller,
     ) -> Result<Arc<AddedKey>, Refusal> {
         let login = ask.login().ok().map(|(login, _)| login);
         if !added
@@ -261,7 +260,7 @@ impl Service {
         // Not held while a person thinks: a key that is removed meanwhile has to be gone.
         let (identity, constraints) = (added.identity.clone(), added.constraints.clone());
         drop(added);
-        self.house.confirm(ask, &identity, requester).await?;
+        self.house.confirm(ask, &identity, caller).await?;
         if self.locked() {
             return Err(Refusal::Locked);
         }
@@ -277,13 +276,13 @@ impl Service {
         &self,
         added: &AddedKey,
         ask: &SignAsk<'_>,
-        requester: &Requester,
+        caller: &Caller,
     ) -> Result<Vec<u8>, Refusal> {
         let turn = self
             .cores
             .turn(Weight::of(&added.key.public().algorithm()))
             .await;
-        self.house.record(ask, Holder::Added, requester)?;
+        self.house.record(ask, Holder::Added, caller)?;
         turn.run(|| added.key.sign_as_asked(ask.data, ask.flags))
             .map_err(|problem| Refusal::Unsupported(problem.to_string()))
     }

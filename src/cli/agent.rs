@@ -9,6 +9,7 @@ use crate::config::{Config, Paths};
 use crate::harden::harden;
 use crate::refusal::ExitCode;
 use crate::run::Agent;
+use crate::secret::locked;
 
 pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
     // Before a single byte of anything is read.
@@ -30,10 +31,11 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
             "pimento agent is listening; to use it in this shell:\n  export SSH_AUTH_SOCK={}",
             paths.agent_socket().display()
         ));
-        agent
-            .serve(stop.asked())
-            .await
-            .map_err(|error| Failure::failed(error.to_string()))
+        locked::give_back_start_up();
+        // A task of its own: a session that is begun from one goes on where it is, without a switch.
+        let serving = tokio::spawn(agent.serve(stop.asked())).await;
+        let served = serving.map_err(|error| Failure::failed(error.to_string()))?;
+        served.map_err(|error| Failure::failed(error.to_string()))
     })?;
     Ok(ExitCode::Done)
 }

@@ -12,7 +12,7 @@ use crate::known_hosts::KnownHosts;
 use crate::policy::End;
 use crate::prompt::{Prompter, Question};
 use crate::refusal::Refusal;
-use crate::requester::Requester;
+use crate::requester::Caller;
 
 /// What `pimento ssh-agent` is: an agent for the keys that clients add.
 pub struct Standalone {
@@ -34,13 +34,13 @@ impl House for Standalone {
         false
     }
 
-    async fn sign(&self, _: SignAsk<'_>, _: &Requester) -> Result<Vec<u8>, Refusal> {
+    async fn sign(&self, _: SignAsk<'_>, _: &Caller) -> Result<Vec<u8>, Refusal> {
         Err(Refusal::Unsupported(
             "this agent has no configuration".to_owned(),
         ))
     }
 
-    fn record(&self, _: &SignAsk<'_>, _: Holder, _: &Requester) -> Result<(), Refusal> {
+    fn record(&self, _: &SignAsk<'_>, _: Holder, _: &Caller) -> Result<(), Refusal> {
         Ok(())
     }
 
@@ -48,14 +48,14 @@ impl House for Standalone {
         &self,
         ask: &SignAsk<'_>,
         key: &Identity,
-        requester: &Requester,
+        caller: &Caller,
     ) -> Result<(), Refusal> {
         let end = End::Sign {
             what: signed(&ask.payload),
             route: route(&self.known_hosts, ask, &[], self.clock.wall()),
         };
         let question = Question::consent(added(key), end);
-        self.prompter.confirm(&question, requester).await
+        self.prompter.confirm(&question, caller.requester()).await
     }
 
     async fn remove_all(&self) -> Result<(), Refusal> {

@@ -39,9 +39,7 @@ impl Refusal {
                     .to_owned()
             }
             Self::Locked => "unlock it with `pimento lock --off`".to_owned(),
-            Self::LockedWithPassphrase => {
-                "unlock it with `ssh-add -X` and the passphrase".to_owned()
-            }
+            Self::LockedWithPassphrase => "unlock it with `ssh-add -X`".to_owned(),
             Self::Material { remedy, .. } | Self::Unasked { remedy, .. } => remedy.clone(),
             Self::NoMatch { kind, .. } => no_match(kind),
             Self::NotEligible { window } => format!(

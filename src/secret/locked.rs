@@ -14,7 +14,7 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use footprint::give_back_code;
+pub use footprint::give_back_start_up;
 use heap::Heap;
 pub use hooks::install;
 pub use pages::Protection;

@@ -14,7 +14,7 @@ use pimento::clock::SystemClock;
 use pimento::cores::Cores;
 use pimento::listen::Door;
 use pimento::refusal::Refusal;
-use pimento::requester::Requester;
+use pimento::requester::{Caller, Requester};
 use pimento::secret::private_key::PrivateKey;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -109,14 +109,14 @@ impl House for Keys {
         self.keys.iter().any(|(key, _)| key.blob == key_blob)
     }
 
-    async fn sign(&self, ask: SignAsk<'_>, requester: &Requester) -> Result<Vec<u8>, Refusal> {
+    async fn sign(&self, ask: SignAsk<'_>, caller: &Caller) -> Result<Vec<u8>, Refusal> {
         self.asked.lock().unwrap().push(Asked {
             destination: ask.destination(),
             payload: ask.payload.clone(),
             data: ask.data.to_vec(),
             flags: ask.flags,
             bound: ask.bound.clone(),
-            requester: requester.clone(),
+            requester: caller.requester().clone(),
         });
         let key = self.keys.iter().find(|(key, _)| key.blob == ask.key_blob);
         let (_, private) = key.ok_or(Refusal::Locked)?;
@@ -124,11 +124,11 @@ impl House for Keys {
         signed.map_err(|problem| Refusal::Unsupported(problem.to_string()))
     }
 
-    fn record(&self, _: &SignAsk<'_>, _: Holder, _: &Requester) -> Result<(), Refusal> {
+    fn record(&self, _: &SignAsk<'_>, _: Holder, _: &Caller) -> Result<(), Refusal> {
         Ok(())
     }
 
-    async fn confirm(&self, _: &SignAsk<'_>, _: &Identity, _: &Requester) -> Result<(), Refusal> {
+    async fn confirm(&self, _: &SignAsk<'_>, _: &Identity, _: &Caller) -> Result<(), Refusal> {
         Err(Refusal::Locked)
     }
 

@@ -85,7 +85,10 @@ fn a_constraint_that_is_unknown_broken_or_there_twice_refuses_the_whole() {
         vec![2, 2],
         vec![1, 0, 0, 0, 1, 1, 0, 0, 0, 1],
         vec![1, 0, 0],
-        extension(b"restrict-destination-v01@openssh.com", &[good.clone()]),
+        extension(
+            b"restrict-destination-v01@openssh.com",
+            std::slice::from_ref(&good),
+        ),
         extension(b"sk-provider@openssh.com", &[]),
         extension(RESTRICT_DESTINATION, &[]),
         [twice.clone(), twice].concat(),

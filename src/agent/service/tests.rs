@@ -6,6 +6,7 @@ use super::*;
 use crate::agent::Identity;
 use crate::agent::bind::tests::{public_blob, ssh_keygen};
 use crate::clock::manual::ManualClock;
+use crate::requester::Requester;
 use crate::secret::private_key::tests::added_by_ssh_add;
 use crate::wire::put_string;
 
@@ -37,11 +38,11 @@ impl House for Fake {
         key_blob == [1]
     }
 
-    async fn sign(&self, _: SignAsk<'_>, _: &Requester) -> Result<Vec<u8>, Refusal> {
+    async fn sign(&self, _: SignAsk<'_>, _: &Caller) -> Result<Vec<u8>, Refusal> {
         Ok(b"by the house".to_vec())
     }
 
-    fn record(&self, _: &SignAsk<'_>, holder: Holder, _: &Requester) -> Result<(), Refusal> {
+    fn record(&self, _: &SignAsk<'_>, holder: Holder, _: &Caller) -> Result<(), Refusal> {
         self.tell(format!("{holder:?}"));
         if self.broken_record {
             return Err(Refusal::Audit("disk full".to_owned()));
@@ -49,7 +50,7 @@ impl House for Fake {
         Ok(())
     }
 
-    async fn confirm(&self, _: &SignAsk<'_>, key: &Identity, _: &Requester) -> Result<(), Refusal> {
+    async fn confirm(&self, _: &SignAsk<'_>, key: &Identity, _: &Caller) -> Result<(), Refusal> {
         self.tell(format!("confirm {}", key.comment));
         if self.consents {
             Ok(())
@@ -261,7 +262,7 @@ async fn a_key_that_is_removed_while_a_person_thinks_does_not_sign() {
     let ask = SignAsk::new(&added, b"data", 0, &bound);
     let consented = desk
         .service
-        .consented(found, &ask, &Requester::default())
+        .consented(found, &ask, &Caller::from(Requester::default()))
         .await;
     assert!(matches!(consented, Err(Refusal::Unsupported(why)) if why.contains("removed")));
 }

@@ -46,11 +46,11 @@ impl House for Scripted {
         key_blob == [1]
     }
 
-    fn record(&self, _: &SignAsk<'_>, _: Holder, _: &Requester) -> Result<(), Refusal> {
+    fn record(&self, _: &SignAsk<'_>, _: Holder, _: &Caller) -> Result<(), Refusal> {
         Ok(())
     }
 
-    async fn confirm(&self, _: &SignAsk<'_>, _: &Identity, _: &Requester) -> Result<(), Refusal> {
+    async fn confirm(&self, _: &SignAsk<'_>, _: &Identity, _: &Caller) -> Result<(), Refusal> {
         Err(Refusal::Locked)
     }
 
@@ -62,7 +62,7 @@ impl House for Scripted {
 
     fn unlock(&self) {}
 
-    async fn sign(&self, ask: SignAsk<'_>, _requester: &Requester) -> Result<Vec<u8>, Refusal> {
+    async fn sign(&self, ask: SignAsk<'_>, _caller: &Caller) -> Result<Vec<u8>, Refusal> {
         let _counted = CountsDrop(Arc::clone(&self.dropped));
         self.payloads.lock().unwrap().push(ask.payload);
         match ask.data {

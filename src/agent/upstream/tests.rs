@@ -128,10 +128,7 @@ async fn a_key_that_both_have_is_listed_once() {
         service.keyring.add(&content, |_| false).map(drop).unwrap();
     }
     let caller = Caller::from(Requester::default());
-    assert_eq!(
-        comments(&two.front, &mut client(&caller)).await,
-        ["both"]
-    );
+    assert_eq!(comments(&two.front, &mut client(&caller)).await, ["both"]);
 }
 
 #[tokio::test]

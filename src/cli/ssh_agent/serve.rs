@@ -37,18 +37,24 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         let door = Door::bind_anywhere(&place.socket)
             .map_err(|error| Failure::failed(error.to_string()))?;
         let end = End::listen(args.with).map_err(failed)?;
-        locked::give_back_code();
+        locked::give_back_start_up();
         tell(args, &place).map_err(failed)?;
-        let mut sessions = JoinSet::new();
-        tokio::select! {
-            () = end.asked(&service.keyring) => {}
-            () = serve_all(&service, &door, &mut sessions) => {}
-            () = service.keyring.sweep() => {}
-        }
-        sessions.shutdown().await;
-        service.keyring.remove_all();
-        Ok(ExitCode::Done)
-    })
+        // A task of its own: a session that is begun from one goes on where it is, without a switch.
+        let serving = tokio::spawn(serve(service, door, end)).await;
+        serving.map_err(|error| Failure::failed(error.to_string()))
+    })?;
+    Ok(ExitCode::Done)
+}
+
+async fn serve(service: Arc<Service>, door: Door, end: End) {
+    let mut sessions = JoinSet::new();
+    tokio::select! {
+        () = end.asked(&service.keyring) => {}
+        () = serve_all(&service, &door, &mut sessions) => {}
+        () = service.keyring.sweep() => {}
+    }
+    sessions.shutdown().await;
+    service.keyring.remove_all();
 }
 
 fn service(args: &Args) -> Service {

@@ -18,7 +18,7 @@ pub(super) struct Heap {
 #[repr(C, align(16))]
 struct Header {
     /// The next free block of the same size; of a block in use: nothing.
-    next: Option<NonNull<Header>>,
+    next: Option<NonNull<Self>>,
     /// How many bytes were asked for.
     len: u32,
     /// Index into `SIZES`; past its end for a block with pages of its own.
@@ -140,7 +140,7 @@ impl Heap {
             let pages = self.map(length)?;
             (self.rest, self.left) = (Some(pages.start), pages.len);
         }
-        Some(self.cut(size, length)?)
+        self.cut(size, length)
     }
 
     /// Cuts `length` bytes off the newest pages, which has to be there.
