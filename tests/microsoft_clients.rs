@@ -3,18 +3,20 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stderr,
     clippy::unwrap_used
 )]
 #![cfg(feature = "emulator")]
 //! Microsoft's own Python clients (`msal`, `azure-keyvault-secrets`, `azure-keyvault-keys`) against
 //! the emulator: judges of it that nobody here wrote. The scripts are in `microsoft_clients/`.
 
+#[path = "support/python.rs"]
+mod python;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
 use pimento::emulator::{Emulator, Options, Scenario};
+use python::python;
 use serde_json::json;
 
 const CLIENT: &str = "00001111-aaaa-2222-bbbb-3333cccc4444";
@@ -119,54 +121,4 @@ fn script(python: &Path, emulator: &Emulator, text: &str) -> Output {
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/microsoft_clients")
-}
-
-/// The Python that has Microsoft's clients; made once, where `./check` did not make it.
-fn python() -> Option<PathBuf> {
-    static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match MADE.get_or_init(environment) {
-        Ok(python) => Some(python.clone()),
-        Err(problem) if std::env::var_os("PIMENTO_OFFLINE").is_some() => {
-            eprintln!("SKIPPED: no Python environment ({problem}), and PIMENTO_OFFLINE is set");
-            None
-        }
-        Err(problem) => panic!(
-            "{problem}\nrun `./check tools`, or set PIMENTO_OFFLINE=1 to go without these tests"
-        ),
-    }
-}
-
-fn environment() -> Result<PathBuf, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let venv = std::env::var_os("PIMENTO_VENV")
-        .map_or_else(|| root.join("target/venv"), |venv| root.join(venv));
-    let (python, stamp) = (venv.join("bin/python"), venv.join("requirements.installed"));
-    let wanted = folder().join("requirements.txt");
-    let text = |path: &Path| std::fs::read_to_string(path).ok();
-    if text(&stamp).is_some() && text(&stamp) == text(&wanted) && python.is_file() {
-        return Ok(python);
-    }
-    run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    let quiet = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "-r",
-    ];
-    run(Command::new(&python).args(quiet).arg(&wanted))?;
-    std::fs::copy(&wanted, &stamp).map_err(|error| format!("{}: {error}", stamp.display()))?;
-    Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    match command.output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!(
-            "{command:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        )),
-        Err(error) => Err(format!("{command:?}: {error}")),
-    }
 }
