@@ -39,9 +39,14 @@ pub fn under_test_is_stock() -> bool {
     agent_command().get_args().next().is_none()
 }
 
-/// Says on the terminal that a test was skipped; the harness swallows what the macros print.
+/// Says on the terminal that a test was skipped.
 pub fn skipped(why: &str) {
-    let line = format!("SKIPPED: {}\n", why.trim_start_matches("SKIPPED: "));
+    say(&format!("SKIPPED: {}", why.trim_start_matches("SKIPPED: ")));
+}
+
+/// Says something on the terminal; the harness swallows what the macros print.
+pub fn say(line: &str) {
+    let line = format!("{line}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
@@ -64,8 +69,8 @@ impl TestAgent {
     }
 
     /// OpenSSH's own.
-    pub fn stock() -> Self {
-        Self::of(Command::new(STOCK), |_| {})
+    pub fn stock_with(change: impl FnOnce(&mut Command)) -> Self {
+        Self::of(Command::new(STOCK), change)
     }
 
     fn of(mut command: Command, change: impl FnOnce(&mut Command)) -> Self {

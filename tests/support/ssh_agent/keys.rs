@@ -146,6 +146,7 @@ fn private_fields(file: &Path) -> Vec<Vec<u8>> {
     let count = match algorithm.as_slice() {
         b"ssh-ed25519" => 2,
         b"ssh-rsa" => 6,
+        b"ssh-dss" => 5,
         _ => 3,
     };
     let rest = (0..count).map(|_| fields.string().unwrap());
