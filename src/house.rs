@@ -92,7 +92,7 @@ impl House {
             keys.insert(key_blob.clone(), Arc::clone(credential));
             listed.push(agent::Identity {
                 key_blob: key_blob.into(),
-                comment: credential.name.as_str().into(),
+                comment: credential.name.as_str().as_bytes().into(),
             });
         }
         Ok(Self {
@@ -190,7 +190,7 @@ impl House {
 /// An added key, as it is spoken of.
 fn added(key: &agent::Identity) -> Subject {
     Subject::AddedKey {
-        comment: key.comment.to_string(),
+        comment: key.comment_text().into_owned(),
         fingerprint: fingerprint(&key.key_blob),
     }
 }

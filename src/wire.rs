@@ -50,19 +50,14 @@ impl<'a> Wire<'a> {
         Ok(u32::from_be_bytes(bytes))
     }
 
-    /// The next `boolean`, which has to be 0 or 1.
+    /// The next `boolean`: anything but 0 is true (RFC 4251 section 5).
     ///
-    /// RFC 4251 lets a reader take any other value for true. Bitwarden's agent took one for
-    /// false and with it a forwarded connection for a local one, so anything else is malformed.
+    /// Bitwarden's agent took a 2 for false, and with it a forwarded connection for a local one.
     ///
     /// # Errors
-    /// If there is none, or it is neither 0 nor 1.
+    /// If there is none.
     pub fn boolean(&mut self) -> Result<bool, Malformed> {
-        match self.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(Malformed),
-        }
+        Ok(self.byte()? != 0)
     }
 
     /// The next `string`: any bytes, with their length in front.
@@ -176,9 +171,10 @@ mod tests {
     }
 
     #[test]
-    fn a_boolean_of_two_is_malformed() {
-        assert_eq!(Wire::new(&[2]).boolean(), Err(Malformed));
-        assert_eq!(Wire::new(&[1]).boolean(), Ok(true));
+    fn a_boolean_of_two_is_true_and_none_is_malformed() {
+        assert_eq!(Wire::new(&[0]).boolean(), Ok(false));
+        assert_eq!(Wire::new(&[2]).boolean(), Ok(true));
+        assert_eq!(Wire::new(&[]).boolean(), Err(Malformed));
     }
 
     #[test]

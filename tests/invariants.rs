@@ -139,3 +139,12 @@ fn material_is_never_cloned_compared_printed_or_serialised() {
         }
     }
 }
+
+#[test]
+fn unsafe_code_is_below_secret_only() {
+    let unsafe_code = found(
+        &["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"],
+        &["secret/"],
+    );
+    assert!(unsafe_code.is_empty(), "{unsafe_code:#?}");
+}

@@ -42,6 +42,9 @@ pub struct AddedKey {
 /// Why a key was not added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddProblem {
+    /// It would make clients reject the list.
+    #[error("its comment holds a NUL")]
+    Comment,
     /// A limit that is not understood, or broken.
     #[error("a constraint is malformed or not supported, so it could not be kept")]
     Constraint,
@@ -82,6 +85,10 @@ impl Keyring {
         let (key, blob) = PrivateKey::read_added(&mut wire)?;
         let comment = wire.string().map_err(KeyProblem::from)?;
         let constraints = Constraints::parse(wire).map_err(|_| AddProblem::Constraint)?;
+        // One with a NUL makes OpenSSH's clients reject the whole list.
+        if comment.contains(&0) {
+            return Err(AddProblem::Comment);
+        }
         if configured(&blob) {
             return Err(AddProblem::Configured);
         }
@@ -89,7 +96,7 @@ impl Keyring {
         let added = Arc::new(AddedKey {
             identity: Identity {
                 key_blob: blob.into(),
-                comment: printable(comment),
+                comment: comment.into(),
             },
             key,
             constraints,
@@ -205,16 +212,6 @@ impl std::fmt::Debug for AddedKey {
             .field("identity", &self.identity)
             .field("constraints", &self.constraints)
             .finish_non_exhaustive()
-    }
-}
-
-/// A comment as clients can take it: a NUL in one makes OpenSSH's reject the whole list.
-fn printable(comment: &[u8]) -> Arc<str> {
-    let text = String::from_utf8_lossy(comment);
-    if text.contains(char::is_control) {
-        text.replace(char::is_control, "?").into()
-    } else {
-        text.into()
     }
 }
 

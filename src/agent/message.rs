@@ -4,6 +4,7 @@
 //! the content of one frame. Parsing never fails and never closes a connection: what is unknown,
 //! not supported or malformed is [`Request::Unsupported`], and the RFC wants FAILURE for it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::wire::{Malformed, Wire, put_string};
@@ -26,7 +27,8 @@ pub enum Request<'a> {
     Identities,
     /// To answer nothing until the same passphrase comes with [`Self::Unlock`].
     Lock(&'a [u8]),
-    /// To forget all keys of version 1 of SSH. There never are any; `ssh-add -D` asks for it.
+    /// As [`Self::RemoveAll`], by the number that version 1 of SSH had for it; `ssh-add -D` sends
+    /// both, and OpenSSH's agent takes both.
     RemoveAllOfVersion1,
     /// To forget everything; answered with SUCCESS only when it is done.
     RemoveAll,
@@ -89,7 +91,15 @@ pub struct Identity {
     pub key_blob: Arc<[u8]>,
     /// What it is called. Comments travel to the hosts an agent is forwarded to, so this must not
     /// tell of vaults, tenants or tickets.
-    pub comment: Arc<str>,
+    pub comment: Arc<[u8]>,
+}
+
+impl Identity {
+    /// The comment as text. Whoever added the key has chosen it, so it can't be shown as it is.
+    #[must_use]
+    pub fn comment_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.comment)
+    }
 }
 
 impl<'a> Request<'a> {
@@ -190,7 +200,7 @@ impl Response {
                 out.extend(count.to_be_bytes());
                 for identity in identities {
                     put_string(out, &identity.key_blob);
-                    put_string(out, identity.comment.as_bytes());
+                    put_string(out, &identity.comment);
                 }
             }
             Self::Passed(message) => out.extend(message),
@@ -225,7 +235,7 @@ impl Response {
             let (key_blob, comment) = (wire.string()?, wire.string()?);
             identities.push(Identity {
                 key_blob: key_blob.into(),
-                comment: String::from_utf8_lossy(comment).into(),
+                comment: comment.into(),
             });
         }
         wire.end().map(|()| identities)
@@ -381,7 +391,7 @@ mod tests {
         ) {
             let identity = |(blob, comment): (Vec<u8>, String)| Identity {
                 key_blob: blob.into(),
-                comment: comment.into(),
+                comment: comment.as_bytes().into(),
             };
             let identities: Vec<Identity> = keys.into_iter().map(identity).collect();
             let message = Response::Identities(identities.clone()).encode();

@@ -62,7 +62,8 @@ fn login(data: &[u8]) -> Result<Login, Malformed> {
         return Err(Malformed);
     }
     let (user, service, method) = (wire.text()?, wire.text()?, wire.text()?);
-    if service != "ssh-connection" || !wire.boolean()? {
+    // What is signed says so with a 1, and nothing else is signed for a login.
+    if service != "ssh-connection" || wire.byte()? != 1 {
         return Err(Malformed);
     }
     let (algorithm, key_blob) = (wire.text()?, wire.string()?);

@@ -113,8 +113,6 @@ impl Service {
                     self.remove_elsewhere(blob, message, client).await
                 }
             }
-            // There are none, so they are all gone.
-            Request::RemoveAllOfVersion1 => Response::Success,
             Request::Sign {
                 key_blob,
                 data,
@@ -127,6 +125,7 @@ impl Service {
             Request::Identities
             | Request::Query
             | Request::RemoveAll
+            | Request::RemoveAllOfVersion1
             | Request::SessionBind(_)
             | Request::Unlock(_) => Response::Failure,
         }

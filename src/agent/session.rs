@@ -45,7 +45,8 @@ where
     while let Some((content, _long)) = next(&mut inbox, &mut stream, service).await? {
         pulse.begins();
         let message = inbox.message(&content);
-        let response = if Request::parse(message) == Request::RemoveAll {
+        let all = [Request::RemoveAll, Request::RemoveAllOfVersion1];
+        let response = if all.contains(&Request::parse(message)) {
             service.forget(&mut client).await
         } else {
             tokio::select! {

@@ -34,7 +34,7 @@ pub(super) struct Args {
     /// Stay in the foreground and log to stderr
     #[arg(short = 'd')]
     debug: bool,
-    /// Which hash fingerprints in logs have; only sha256 is used
+    /// Which hash fingerprints have in questions and logs; there is only this one
     #[arg(short = 'E', value_name = "HASH")]
     fingerprint_hash: Option<Hash>,
     /// End the agent of $SSH_AGENT_PID
@@ -64,7 +64,6 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Hash {
-    Md5,
     Sha256,
 }
 

@@ -100,7 +100,7 @@ impl House for Keys {
     fn identities(&self, _bound: &Bound) -> Vec<Identity> {
         let identity = |(key, _): &(Key, PrivateKey)| Identity {
             key_blob: key.blob.clone().into(),
-            comment: key.comment().into(),
+            comment: key.comment().as_bytes().into(),
         };
         self.keys.iter().map(identity).collect()
     }

@@ -111,18 +111,6 @@ fn a_key_to_be_confirmed_signs_only_when_somebody_says_yes() {
 }
 
 #[test]
-fn the_question_has_the_fingerprint_in_the_hash_that_was_chosen() {
-    let agent = asking_agent(&["-E", "md5"]);
-    let key = TestKey::new("ed25519", "256");
-    answers(&agent, "", "0");
-    agent.run("ssh-add", &["-q", "-c", &key.private]).ok();
-    agent.run("ssh-add", &["-T", &key.public]).ok();
-    let question = asked(&agent);
-    assert!(question.contains("MD5:"), "{question}");
-    assert!(!question.contains("SHA256:"), "{question}");
-}
-
-#[test]
 fn without_anybody_to_ask_the_answer_is_no() {
     let agent = TestAgent::start_with(|command| {
         command

@@ -3,6 +3,8 @@
 
 #[path = "ssh_agent/client.rs"]
 pub mod client;
+#[path = "ssh_agent/footprint.rs"]
+pub mod footprint;
 #[path = "ssh_agent/keys.rs"]
 pub mod keys;
 #[path = "ssh_agent/verify.rs"]
@@ -105,6 +107,13 @@ impl TestAgent {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Aborts it, and says how it ended.
+    pub fn aborted(&mut self) -> std::process::ExitStatus {
+        let process = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(process, rustix::process::Signal::ABORT).unwrap();
+        self.child.wait().unwrap()
     }
 
     pub fn client(&self) -> Client {

@@ -110,10 +110,6 @@ fn a_constraint_that_is_unknown_broken_or_there_twice_refuses_the_whole() {
             RESTRICT_DESTINATION,
             &[leg(&from_here(), &end("", "host", &[(b"no key", 0)]))],
         ),
-        extension(
-            RESTRICT_DESTINATION,
-            &[leg(&from_here(), &end("", "host", &[(&host.blob, 2)]))],
-        ),
         extension(RESTRICT_DESTINATION, &vec![good; MOST_LEGS + 1]),
     ] {
         assert_eq!(parse(&bad), Err(Malformed), "{bad:?}");

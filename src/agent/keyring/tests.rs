@@ -34,7 +34,7 @@ impl Desk {
         let mut out = Vec::new();
         self.keyring.list(&Bound::default(), &mut out);
         out.into_iter()
-            .map(|key| (key.key_blob.to_vec(), key.comment.to_string()))
+            .map(|key| (key.key_blob.to_vec(), key.comment_text().into_owned()))
             .collect()
     }
 }
@@ -177,9 +177,12 @@ fn a_restricted_key_is_hidden_where_it_may_not_go() {
 }
 
 #[test]
-fn a_comment_cannot_break_the_list_or_a_terminal() {
+fn a_comment_is_kept_as_it_is_unless_it_would_break_the_list() {
     let desk = desk(None);
-    let (content, _) = added("ed25519", "a\0b\x1b[2J");
+    let (content, blob) = added("ed25519", "with\nline\tend");
     desk.add(&content).unwrap();
-    assert_eq!(desk.listed()[0].1, "a?b?[2J");
+    assert_eq!(desk.listed(), [(blob, "with\nline\tend".to_owned())]);
+    let (broken, _) = added("ed25519", "a\0b");
+    assert_eq!(desk.add(&broken), Err(AddProblem::Comment));
+    assert_eq!(desk.listed().len(), 1);
 }

@@ -30,7 +30,7 @@ impl House for Fake {
     fn identities(&self, _: &Bound) -> Vec<Identity> {
         vec![Identity {
             key_blob: [1].into(),
-            comment: "vault".into(),
+            comment: b"vault"[..].into(),
         }]
     }
 
@@ -51,7 +51,7 @@ impl House for Fake {
     }
 
     async fn confirm(&self, _: &SignAsk<'_>, key: &Identity, _: &Caller) -> Result<(), Refusal> {
-        self.tell(format!("confirm {}", key.comment));
+        self.tell(format!("confirm {}", key.comment_text()));
         if self.consents {
             Ok(())
         } else {
@@ -243,10 +243,6 @@ async fn remove_all_reaches_the_added_keys_and_the_house() {
     assert_eq!(desk.service.forget(&mut client).await, Response::Success);
     assert!(desk.service.keyring.is_empty());
     assert_eq!(desk.told(), ["remove all"]);
-    assert_eq!(
-        desk.ask(Request::RemoveAllOfVersion1).await,
-        Response::Success
-    );
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ impl House for Scripted {
     fn identities(&self, _bound: &Bound) -> Vec<Identity> {
         vec![Identity {
             key_blob: [1].into(),
-            comment: "web".into(),
+            comment: b"web"[..].into(),
         }]
     }
 

@@ -86,7 +86,7 @@ async fn comments(service: &Service, client: &mut Client<'_>) -> Vec<String> {
     };
     listed
         .iter()
-        .map(|identity| identity.comment.to_string())
+        .map(|identity| identity.comment_text().into_owned())
         .collect()
 }
 
