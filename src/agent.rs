@@ -28,10 +28,10 @@ use crate::refusal::Refusal;
 use crate::requester::Caller;
 
 pub mod bind;
+pub mod certificate;
 pub mod constraint;
 pub mod crowd;
 pub mod frame;
-pub mod host_certificate;
 pub mod keyring;
 pub mod lock;
 pub mod message;

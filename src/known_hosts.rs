@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use ssh_key::Certificate;
 use ssh_key::public::KeyData;
 
-use crate::agent::host_certificate::is_valid;
+use crate::agent::certificate::is_valid;
 use lines::Lines;
 
 mod lines;

@@ -12,7 +12,7 @@ use ssh_encoding::Decode;
 use ssh_key::public::KeyData;
 
 use super::bind::{Bound, Hop};
-use super::host_certificate::proves;
+use super::certificate::proves;
 use super::payload::Login;
 use crate::policy::wildcard_matches;
 use crate::wire::{Malformed, Wire};

@@ -8,9 +8,11 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use ssh_key::Certificate;
 use tokio::sync::Notify;
 
 use super::bind::Bound;
+use super::certificate::{CertificateProblem, is_signed};
 use super::constraint::Constraints;
 use super::message::Identity;
 use crate::clock::{Clock, Moment};
@@ -42,6 +44,9 @@ pub struct AddedKey {
 /// Why a key was not added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddProblem {
+    /// Its certificate.
+    #[error("its certificate: {0}")]
+    Certificate(#[from] CertificateProblem),
     /// It would make clients reject the list.
     #[error("its comment holds a NUL")]
     Comment,
@@ -54,6 +59,9 @@ pub enum AddProblem {
     /// The key itself.
     #[error("{0}")]
     Key(#[from] KeyProblem),
+    /// It is there, and its constraints hide it from this client.
+    #[error("the key is there, for other destinations")]
+    Hidden,
     /// It is one of the configuration's keys, and its rules must not be got around.
     #[error("the key is one of the configuration's; its rules stay as they are")]
     Configured,
@@ -71,7 +79,8 @@ impl Keyring {
         }
     }
 
-    /// Adds the key of an ADD message. One that is there already gets the new comment and
+    /// Adds the key of an ADD message, for a client whose connection is bound like this. One that is
+    /// there already, and that this client may see, gets the new comment and
     /// constraints (RFC 9987 section 5.2.7: they replace the old ones).
     ///
     /// # Errors
@@ -79,12 +88,16 @@ impl Keyring {
     pub fn add(
         &self,
         content: &[u8],
+        bound: &Bound,
         configured: impl FnOnce(&[u8]) -> bool,
     ) -> Result<Arc<AddedKey>, AddProblem> {
         let mut wire = Wire::new(content);
         let (key, blob) = PrivateKey::read_added(&mut wire)?;
         let comment = wire.string().map_err(KeyProblem::from)?;
         let constraints = Constraints::parse(wire).map_err(|_| AddProblem::Constraint)?;
+        if let Ok(certificate) = Certificate::from_bytes(&blob) {
+            is_signed(&certificate)?;
+        }
         // One with a NUL makes OpenSSH's clients reject the whole list.
         if comment.contains(&0) {
             return Err(AddProblem::Comment);
@@ -102,15 +115,20 @@ impl Keyring {
             constraints,
             until: lifetime.map(|lifetime| self.clock.now().after(lifetime)),
         });
-        self.put(&added)?;
+        self.put(&added, bound)?;
         self.changed.notify_one();
         Ok(added)
     }
 
-    fn put(&self, added: &Arc<AddedKey>) -> Result<(), AddProblem> {
+    fn put(&self, added: &Arc<AddedKey>, bound: &Bound) -> Result<(), AddProblem> {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
         let mut keys = self.write();
         let same = |known: &&mut Arc<AddedKey>| known.identity.key_blob == added.identity.key_blob;
         if let Some(known) = keys.iter_mut().find(same) {
+            // A host that the agent is forwarded to must not take constraints off.
+            if known.holds(now) && !known.constraints.may_list(bound, wall) {
+                return Err(AddProblem::Hidden);
+            }
             *known = Arc::clone(added);
         } else if keys.len() == MOST_KEYS {
             return Err(AddProblem::Full);
@@ -141,11 +159,15 @@ impl Keyring {
         found.holds(self.clock.now()).then(|| Arc::clone(found))
     }
 
-    /// Forgets a key; whether there was one.
-    pub fn remove(&self, blob: &[u8]) -> bool {
-        let now = self.clock.now();
+    /// Forgets a key, for a client whose connection is bound like this; whether there was one that
+    /// it may see.
+    pub fn remove(&self, blob: &[u8], bound: &Bound) -> bool {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
         let mut keys = self.write();
-        let Some(at) = keys.iter().position(|key| *key.identity.key_blob == *blob) else {
+        let seen = |key: &Arc<AddedKey>| {
+            *key.identity.key_blob == *blob && key.constraints.may_list(bound, wall)
+        };
+        let Some(at) = keys.iter().position(seen) else {
             return false;
         };
         keys.remove(at).holds(now)

@@ -107,7 +107,7 @@ impl Service {
             Request::Add { content, .. } => self.add(content, message, client).await,
             Request::Lock(passphrase) => self.lock(passphrase),
             Request::Remove(blob) => {
-                if self.keyring.remove(blob) {
+                if self.keyring.remove(blob, &client.bound) {
                     Response::Success
                 } else {
                     self.remove_elsewhere(blob, message, client).await
@@ -159,7 +159,10 @@ impl Service {
     }
 
     async fn add(&self, content: &[u8], message: &[u8], client: &mut Client<'_>) -> Response {
-        match self.keyring.add(content, |blob| self.house.has(blob)) {
+        match self
+            .keyring
+            .add(content, &client.bound, |blob| self.house.has(blob))
+        {
             Ok(added) => {
                 debug!(?added, "key added");
                 Response::Success

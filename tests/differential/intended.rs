@@ -2,7 +2,7 @@
 
 use crate::Heard;
 use crate::material::KEYS;
-use crate::script::{Damage, Request, Target};
+use crate::script::{Damage, Request};
 use crate::ssh_agent::client::Answer;
 
 /// Names the intended difference that explains two answers, if one does.
@@ -18,8 +18,8 @@ pub(crate) fn intended(request: &Request, stock: &Heard, ours: &Heard) -> Option
         Request::Add(add) if refused && add.certificate_of.is_some_and(|it| it != add.key) => {
             Some("a certificate of another key: not taken")
         }
-        Request::Sign { target, flags, .. } if refused && is_rsa(*target) && flags & 6 == 0 => {
-            Some("SHA-1 with RSA is broken: not signed")
+        Request::Sign { flags, .. } if refused && flags & !6 != 0 => {
+            Some("RFC 9987 section 5.6: flags that nobody has defined fail the request")
         }
         Request::Sign { trailing, .. } | Request::List { trailing }
             if refused && !trailing.is_empty() =>
@@ -38,9 +38,4 @@ pub(crate) fn intended(request: &Request, stock: &Heard, ours: &Heard) -> Option
         }
         _ => None,
     }
-}
-
-fn is_rsa(target: Target) -> bool {
-    // The place of RSA in `keys::KINDS`.
-    matches!(target, Target::Key(4) | Target::Certificate(4))
 }

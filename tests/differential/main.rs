@@ -119,6 +119,7 @@ struct Pair<'a> {
     connections: [[Client; 2]; 2],
     /// Keys that only one of the two has taken, or that are broken: what comes of them differs.
     apart: BTreeSet<Vec<u8>>,
+    locked: bool,
 }
 
 impl<'a> Pair<'a> {
@@ -141,6 +142,7 @@ impl<'a> Pair<'a> {
             connections,
             agents,
             apart: refused.collect(),
+            locked: false,
         }
     }
 
@@ -157,6 +159,15 @@ impl<'a> Pair<'a> {
         if self.concerns_what_is_apart(&step.request) {
             self.is_no_lie(&step.request, &ours)?;
             return Ok(format!("{kind}: apart"));
+        }
+        if self.bound_while_locked(&step.request, &stock, &ours) {
+            // From here on, the two know different things of this connection.
+            for agent in [0, 1] {
+                self.connections[agent][step.connection] = self.agents[agent].client();
+            }
+            return Ok(format!(
+                "{kind}: intended: bound while locked, as OpenSSH 10.5 does"
+            ));
         }
         if let Err(difference) = self.agree(&step.request, &stock, &ours) {
             let Some(name) = explained else {
@@ -180,6 +191,12 @@ impl<'a> Pair<'a> {
             *client = self.agents[agent].client();
         }
         answer
+    }
+
+    fn bound_while_locked(&self, request: &Request, stock: &Heard, ours: &Heard) -> bool {
+        let refused = *stock == Some(Answer::Failure);
+        let bound = matches!(ours, Some(Answer::Success | Answer::ExtensionFailure));
+        self.locked && matches!(request, Request::Bind(_)) && refused && bound
     }
 
     fn agree(&self, request: &Request, stock: &Heard, ours: &Heard) -> Result<(), String> {
@@ -252,6 +269,8 @@ impl<'a> Pair<'a> {
                     self.apart.insert(add.blob(self.material));
                 }
             }
+            Request::Lock(_) => self.locked = true,
+            Request::Unlock(_) => self.locked = false,
             Request::RemoveAll => {
                 let refused = self.material.keys[KEYS..].iter();
                 self.apart = refused.map(|key| key.blob.clone()).collect();

@@ -103,7 +103,7 @@ fn every_type_of_host_key_binds() {
 }
 
 #[test]
-fn a_host_certificate_binds_with_its_plain_key() {
+fn a_certificate_binds_with_its_plain_key() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     for kind in ["ed25519", "rsa", "ecdsa"] {

@@ -27,7 +27,9 @@ fn added(kind: &str, comment: &str) -> (Vec<u8>, Vec<u8>) {
 
 impl Desk {
     fn add(&self, content: &[u8]) -> Result<(), AddProblem> {
-        self.keyring.add(content, |_| false).map(drop)
+        self.keyring
+            .add(content, &Bound::default(), |_| false)
+            .map(drop)
     }
 
     fn listed(&self) -> Vec<(Vec<u8>, String)> {
@@ -94,7 +96,9 @@ fn what_is_no_whole_key_is_not_added() {
 fn a_key_of_the_configuration_cannot_be_added() {
     let desk = desk(None);
     let (content, blob) = added("ed25519", "a");
-    let refused = desk.keyring.add(&content, |added| added == blob);
+    let refused = desk
+        .keyring
+        .add(&content, &Bound::default(), |added| added == blob);
     assert_eq!(refused.unwrap_err(), AddProblem::Configured);
     assert!(desk.keyring.is_empty());
 }
@@ -111,7 +115,7 @@ fn a_key_is_gone_from_the_very_moment_its_lifetime_ends_without_any_sweep() {
     assert!(desk.keyring.find(&own).is_some());
     desk.clock.jump(Duration::from_secs(1));
     assert!(desk.keyring.find(&own).is_none());
-    assert!(!desk.keyring.remove(&own));
+    assert!(!desk.keyring.remove(&own, &Bound::default()));
     assert_eq!(desk.listed(), [(default, "default".to_owned())]);
     desk.clock.jump(Duration::from_secs(50));
     assert!(desk.listed().is_empty());
@@ -127,7 +131,10 @@ async fn the_sweeper_wipes_a_key_that_nobody_asks_for() {
     });
     let (content, blob) = added("ed25519", "a");
     let content = [content, vec![1, 0, 0, 0, 10]].concat();
-    keyring.add(&content, |_| false).map(drop).unwrap();
+    keyring
+        .add(&content, &Bound::default(), |_| false)
+        .map(drop)
+        .unwrap();
     let held = Arc::downgrade(&keyring.find(&blob).unwrap());
     desk.clock.pass(Duration::from_secs(10)).await;
     while held.upgrade().is_some() {
@@ -142,8 +149,8 @@ fn a_removed_key_is_gone_and_cannot_be_removed_again() {
     let ((first, blob), (second, other)) = (added("ed25519", "a"), added("ed25519", "b"));
     desk.add(&first).unwrap();
     desk.add(&second).unwrap();
-    assert!(desk.keyring.remove(&blob));
-    assert!(!desk.keyring.remove(&blob));
+    assert!(desk.keyring.remove(&blob, &Bound::default()));
+    assert!(!desk.keyring.remove(&blob, &Bound::default()));
     assert!(desk.keyring.find(&other).is_some());
     desk.keyring.remove_all();
     assert!(desk.keyring.is_empty());
@@ -153,7 +160,7 @@ fn a_removed_key_is_gone_and_cannot_be_removed_again() {
 fn a_restricted_key_is_hidden_where_it_may_not_go() {
     let desk = desk(None);
     let (host, other) = (an_ed25519_host(), an_ed25519_host());
-    let (mut content, _) = added("ed25519", "a");
+    let (mut content, blob) = added("ed25519", "a");
     let mut leg = Vec::new();
     let mut to = vec![0, 0, 0, 0, 0, 0, 0, 1, b'h', 0, 0, 0, 0];
     put_string(&mut to, &host.blob);
@@ -174,6 +181,12 @@ fn a_restricted_key_is_hidden_where_it_may_not_go() {
         out.len()
     };
     assert_eq!((listed(&host), listed(&other)), (1, 0));
+    // Where it is hidden, it can neither be replaced nor removed.
+    let elsewhere = crate::agent::bind::tests::bound(&[other.binding(b"1", 0)]);
+    let again = desk.keyring.add(&content, &elsewhere, |_| false);
+    assert_eq!(again.unwrap_err(), AddProblem::Hidden);
+    assert!(!desk.keyring.remove(&blob, &elsewhere));
+    assert!(desk.keyring.remove(&blob, &Bound::default()));
 }
 
 #[test]

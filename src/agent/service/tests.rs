@@ -253,7 +253,7 @@ async fn a_key_that_is_removed_while_a_person_thinks_does_not_sign() {
     }));
     let added = desk.add(&[2, 1, 0, 0, 0, 60]).await;
     let found = desk.service.keyring.find(&added).unwrap();
-    assert!(desk.service.keyring.remove(&added));
+    assert!(desk.service.keyring.remove(&added, &Bound::default()));
     let bound = Bound::default();
     let ask = SignAsk::new(&added, b"data", 0, &bound);
     let consented = desk

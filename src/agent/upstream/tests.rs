@@ -108,10 +108,14 @@ async fn its_keys_come_after_ours_and_sign() {
     let (theirs, ours) = (new_key("theirs"), new_key("ours"));
     two.behind
         .keyring
-        .add(&theirs.0, |_| false)
+        .add(&theirs.0, &Bound::default(), |_| false)
         .map(drop)
         .unwrap();
-    two.front.keyring.add(&ours.0, |_| false).map(drop).unwrap();
+    two.front
+        .keyring
+        .add(&ours.0, &Bound::default(), |_| false)
+        .map(drop)
+        .unwrap();
     let caller = Caller::from(Requester::default());
     let mut client = client(&caller);
     assert_eq!(comments(&two.front, &mut client).await, ["ours", "theirs"]);
@@ -125,7 +129,11 @@ async fn a_key_that_both_have_is_listed_once() {
     let two = two();
     let (content, _) = new_key("both");
     for service in [&two.front, &*two.behind] {
-        service.keyring.add(&content, |_| false).map(drop).unwrap();
+        service
+            .keyring
+            .add(&content, &Bound::default(), |_| false)
+            .map(drop)
+            .unwrap();
     }
     let caller = Caller::from(Requester::default());
     assert_eq!(comments(&two.front, &mut client(&caller)).await, ["both"]);
@@ -149,7 +157,7 @@ async fn its_own_rules_see_the_hosts_that_ours_see() {
     put_string(&mut content, &legs);
     two.behind
         .keyring
-        .add(&content, |_| false)
+        .add(&content, &Bound::default(), |_| false)
         .map(drop)
         .unwrap();
     let caller = Caller::from(Requester::default());
@@ -177,7 +185,7 @@ async fn what_we_do_not_take_is_passed_on_and_its_no_is_ours() {
     let (content, blob) = new_key("theirs");
     two.behind
         .keyring
-        .add(&content, |_| false)
+        .add(&content, &Bound::default(), |_| false)
         .map(drop)
         .unwrap();
     let remove = Request::Remove(&blob).encode();
@@ -185,7 +193,7 @@ async fn what_we_do_not_take_is_passed_on_and_its_no_is_ours() {
     assert!(two.behind.keyring.is_empty());
     two.behind
         .keyring
-        .add(&content, |_| false)
+        .add(&content, &Bound::default(), |_| false)
         .map(drop)
         .unwrap();
     assert_eq!(two.front.forget(&mut client).await, Response::Success);
@@ -198,7 +206,7 @@ async fn its_failure_never_takes_ours_down() {
     let (content, blob) = new_key("ours");
     two.front
         .keyring
-        .add(&content, |_| false)
+        .add(&content, &Bound::default(), |_| false)
         .map(drop)
         .unwrap();
     let caller = Caller::from(Requester::default());
@@ -224,7 +232,11 @@ async fn one_that_hangs_does_not_hold_up_the_list() {
     let caller = Caller::from(Requester::default());
     let mut client = client(&caller);
     let (content, _) = new_key("ours");
-    front.keyring.add(&content, |_| false).map(drop).unwrap();
+    front
+        .keyring
+        .add(&content, &Bound::default(), |_| false)
+        .map(drop)
+        .unwrap();
     let (listed, connection) = tokio::join!(comments(&front, &mut client), async {
         let mut connection = door.accept().await;
         let mut asked = [0; 5];
@@ -254,7 +266,7 @@ async fn nothing_is_passed_on_once_more_bindings_came_than_are_kept() {
     let (content, _) = new_key("theirs");
     two.behind
         .keyring
-        .add(&content, |_| false)
+        .add(&content, &Bound::default(), |_| false)
         .map(drop)
         .unwrap();
     assert!(comments(&two.front, &mut client).await.is_empty());

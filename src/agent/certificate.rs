@@ -1,4 +1,4 @@
-//! Whether a host's certificate proves its name (PROTOCOL.certkeys).
+//! Whether a certificate is what its authority has signed, and proves a host's name (PROTOCOL.certkeys).
 //!
 //! In go a certificate that the host has shown to be its own, the authority that somebody trusts,
 //! and a name; out comes whether the one vouches for the other. What never happens here: a name
@@ -84,16 +84,26 @@ pub fn is_valid(
     if !certificate.critical_options().is_empty() {
         return Err(CertificateProblem::Option);
     }
-    let malformed = |_| CertificateProblem::Malformed;
-    let whole = certificate.to_bytes().map_err(malformed)?;
-    let mut signed = Vec::new();
+    is_signed(certificate)
+}
+
+/// Makes sure that the authority which a certificate names, of a host or a user, has signed it.
+///
+/// # Errors
+/// If it has not.
+pub fn is_signed(certificate: &Certificate) -> Result<(), CertificateProblem> {
+    let whole = certificate
+        .to_bytes()
+        .map_err(|_| CertificateProblem::Malformed)?;
+    let mut value = Vec::new();
     certificate
         .signature()
-        .encode(&mut signed)
+        .encode(&mut value)
         .map_err(|_| CertificateProblem::Malformed)?;
     // The signature is the last string, and covers all that is in front of it.
-    let front = whole.len().checked_sub(size_of::<u32>() + signed.len());
+    let front = whole.len().checked_sub(size_of::<u32>() + value.len());
     let covered = front.and_then(|front| whole.get(..front));
     let covered = covered.ok_or(CertificateProblem::Malformed)?;
-    signature::verify(authority, covered, &signed).map_err(|_| CertificateProblem::Signature)
+    signature::verify(certificate.signature_key(), covered, &value)
+        .map_err(|_| CertificateProblem::Signature)
 }
