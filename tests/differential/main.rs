@@ -231,7 +231,7 @@ impl<'a> Pair<'a> {
                 },
                 Some(Answer::Signature(signature)),
             ) => {
-                // Nobody verifies DSA or SHA-1 any more, and ours makes neither.
+                // Nobody verifies DSA any more, and ours makes none.
                 if under_test_is_stock() {
                     return Ok(());
                 }

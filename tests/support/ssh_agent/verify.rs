@@ -20,7 +20,7 @@ pub fn verify(blob: &[u8], data: &[u8], signature: &[u8]) -> Result<String, Stri
             let public = key.string().ok_or("no public key")?;
             UnparsedPublicKey::new(&signature::ED25519, public).verify(data, &bytes)
         }
-        (b"ssh-rsa", "rsa-sha2-256" | "rsa-sha2-512") if outer.0.is_empty() => {
+        (b"ssh-rsa", "ssh-rsa" | "rsa-sha2-256" | "rsa-sha2-512") if outer.0.is_empty() => {
             let (e, n) = (number(&mut key)?, number(&mut key)?);
             // OpenSSH pads to the length of the modulus, and strict verifiers want that.
             if bytes.len() != n.len() {
@@ -31,6 +31,7 @@ pub fn verify(blob: &[u8], data: &[u8], signature: &[u8]) -> Result<String, Stri
                 ));
             }
             let scheme = match algorithm.as_str() {
+                "ssh-rsa" => &signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
                 "rsa-sha2-256" => &signature::RSA_PKCS1_2048_8192_SHA256,
                 _ => &signature::RSA_PKCS1_2048_8192_SHA512,
             };
