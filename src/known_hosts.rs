@@ -57,27 +57,7 @@ impl KnownHosts {
             .iter()
             .filter_map(|file| self.lines(file))
             .collect();
-        let mut names = Vec::new();
-        match key.certificate() {
-            None => {
-                if files.iter().any(|lines| lines.revoke(key)) {
-                    return names;
-                }
-                files
-                    .iter()
-                    .for_each(|lines| lines.names_of(key, wanted, &mut names));
-            }
-            Some(certificate) => {
-                let revoked = |lines: &Arc<Lines>| {
-                    lines.revoke(certificate.public_key())
-                        || lines.revoke(certificate.signature_key())
-                };
-                if !files.iter().any(revoked) {
-                    certified(certificate, &files, now, &mut names);
-                }
-            }
-        }
-        names
+        names_of(&files, key, wanted, now)
     }
 
     /// What the file says; read again only if it has changed.
@@ -98,6 +78,35 @@ impl KnownHosts {
         read.insert(file.to_owned(), (stamp, Arc::clone(&lines)));
         Some(lines)
     }
+}
+
+/// The names that one file with this text gives `key`, as [`KnownHosts::names`] does for files.
+#[must_use]
+pub fn names_in(text: &str, key: &KeyData, wanted: &[String], now: Timestamp) -> Vec<String> {
+    names_of(&[Arc::new(Lines::parse(text))], key, wanted, now)
+}
+
+fn names_of(files: &[Arc<Lines>], key: &KeyData, wanted: &[String], now: Timestamp) -> Vec<String> {
+    let mut names = Vec::new();
+    match key.certificate() {
+        None => {
+            if files.iter().any(|lines| lines.revoke(key)) {
+                return names;
+            }
+            files
+                .iter()
+                .for_each(|lines| lines.names_of(key, wanted, &mut names));
+        }
+        Some(certificate) => {
+            let revoked = |lines: &Arc<Lines>| {
+                lines.revoke(certificate.public_key()) || lines.revoke(certificate.signature_key())
+            };
+            if !files.iter().any(revoked) {
+                certified(certificate, files, now, &mut names);
+            }
+        }
+    }
+    names
 }
 
 /// Adds the names that a certificate has and an authority of the files may give.

@@ -1,12 +1,52 @@
-//! Any bytes are some payload; one that is recognised is none any more with a byte behind it.
+//! Any bytes are some payload; one that is recognised is written as it was read, and is not
+//! recognised any more with a byte behind it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pimento::agent::Payload;
+use pimento::agent::{Login, Payload};
+use pimento::wire::{Wire, put_string};
 
 fuzz_target!(|data: &[u8]| {
-    if let Payload::Login(_) | Payload::File { .. } = Payload::parse(data) {
-        let longer = [data, &[0]].concat();
-        assert_eq!(Payload::parse(&longer), Payload::Unknown);
+    let longer = Payload::parse(&[data, &[0]].concat());
+    match Payload::parse(data) {
+        Payload::Login(login) => {
+            assert!(written(&login) == data);
+            assert!((1..=128).contains(&login.session_id.len()));
+            let text = [&login.user, &login.service, &login.algorithm];
+            assert!(!text.into_iter().any(|it| it.contains(char::is_control)));
+            assert!(!matches!(longer, Payload::Login(_) | Payload::File { .. }));
+        }
+        Payload::File { namespace, hash } => {
+            let mut wire = Wire::new(data.strip_prefix(b"SSHSIG").unwrap());
+            assert_eq!(wire.text(), Ok(namespace.as_str()));
+            assert!(wire.string().is_ok());
+            assert_eq!(wire.text(), Ok(hash.as_str()));
+            assert_eq!(wire.string().unwrap().len() * 8, hash[3..].parse().unwrap());
+            assert!(wire.is_empty() && !namespace.is_empty());
+            assert_eq!(longer, Payload::Unknown);
+        }
+        // Stays one, whatever follows.
+        Payload::Certificate => assert_eq!(longer, Payload::Certificate),
+        Payload::Unknown => {}
     }
 });
+
+fn written(login: &Login) -> Vec<u8> {
+    let mut data = Vec::new();
+    put_string(&mut data, &login.session_id);
+    data.push(50);
+    let method = match login.host_key {
+        None => "publickey",
+        Some(_) => "publickey-hostbound-v00@openssh.com",
+    };
+    for text in [&login.user, &login.service, method] {
+        put_string(&mut data, text.as_bytes());
+    }
+    data.push(1);
+    put_string(&mut data, login.algorithm.as_bytes());
+    put_string(&mut data, &login.key_blob);
+    if let Some(host_key) = &login.host_key {
+        put_string(&mut data, host_key);
+    }
+    data
+}
