@@ -40,3 +40,17 @@ doc:
 # The guided demonstration.
 demo:
     cargo run --locked --release -- demo
+
+# One target of fuzz/ (or all, one after the other), for so many seconds each; needs `cargo install cargo-fuzz` and a nightly compiler.
+fuzz target="all" seconds="60":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    targets={{ if target == "all" { "$(cargo +nightly fuzz list)" } else { target } }}
+    for name in $targets; do
+        mkdir -p "fuzz/corpus/$name"
+        cargo +nightly fuzz run --sanitizer none "$name" "fuzz/corpus/$name" "fuzz/seeds/$name" -- -max_total_time={{seconds}}
+    done
+
+# The unsafe code (`src/secret/locked`) under Miri; needs `rustup +nightly component add miri`.
+miri:
+    MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --locked --lib secret::locked

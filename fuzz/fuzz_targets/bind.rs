@@ -1,8 +1,9 @@
 //! A connection is bound exactly as the bindings say that hold, and one that does not is
 //! remembered.
 //!
-//! The input is a list of bindings, each made of two or four bytes (kind of key and flags, session,
-//! and where to damage it with what), so that most signatures hold, or raw.
+//! The first byte of the input says how many hosts the agent was lent on to before. Then come up to
+//! two bindings, each made of two or four bytes (kind of key and flags, session, and where to
+//! damage it with what), so that most signatures hold, or raw.
 #![no_main]
 
 mod keys;
@@ -14,8 +15,9 @@ use libfuzzer_sys::fuzz_target;
 use pimento::agent::{BindProblem, Bound, Login, State, Untied};
 use pimento::wire::Wire;
 
-/// More than a connection may be bound to.
-const SESSIONS: u8 = 20;
+/// As many as OpenSSH's agent remembers.
+const MOST_HOPS: u8 = 16;
+const SESSIONS: u8 = MOST_HOPS + 4;
 
 static HOSTS: LazyLock<[Host; 4]> = LazyLock::new(hosts);
 /// What each host has signed for each session.
@@ -25,6 +27,19 @@ static MADE: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         (0..SESSIONS).map(binding).collect::<Vec<_>>()
     };
     HOSTS.iter().flat_map(of).collect()
+});
+
+/// Connections on which the agent was lent on to so many hosts, and their hops.
+static LENT: LazyLock<Vec<(Bound, Vec<Hop>)>> = LazyLock::new(|| {
+    let (mut bound, mut hops) = (Bound::default(), Vec::new());
+    let mut all = vec![(bound.clone(), hops.clone())];
+    for session in 0..MOST_HOPS {
+        let hop = (usize::from(session % 4), session, true);
+        bound.bind(&made(hop)).unwrap();
+        hops.push(hop);
+        all.push((bound.clone(), hops.clone()));
+    }
+    all
 });
 
 /// A hop of the model: host, session and whether the agent is forwarded to it.
@@ -41,9 +56,16 @@ enum Expected {
 }
 
 fuzz_target!(|input: &[u8]| {
-    let (mut bound, mut hops, mut failed) = (Bound::default(), Vec::new(), None);
-    let mut rest = input;
-    while let Some((content, expected)) = next(&mut rest) {
+    let Some((&lent, mut rest)) = input.split_first() else {
+        return;
+    };
+    let (mut bound, mut hops) = LENT[usize::from(lent % (MOST_HOPS + 1))].clone();
+    let mut failed = None;
+    // Each costs the check of a signature.
+    for _ in 0..2 {
+        let Some((content, expected)) = next(&mut rest) else {
+            return;
+        };
         let result = bound.bind(&content);
         match expected {
             Expected::Holds(hop) => assert_eq!(result, modelled(&mut hops, hop)),
@@ -75,21 +97,21 @@ fn next(rest: &mut &[u8]) -> Option<(Vec<u8>, Expected)> {
         *rest = after;
         return Some((content.to_vec(), Expected::Raw));
     }
-    let (host, session) = (usize::from(first & 3), second % SESSIONS);
-    let forwarding = first & 0x40 != 0;
-    let mut content = MADE[host * usize::from(SESSIONS) + usize::from(session)].clone();
+    // Mostly the last one, RSA, which is checked five times as fast as the others.
+    let (host, session) = (usize::from(first & 7).min(3), second % SESSIONS);
+    let hop = (host, session, first & 0x40 != 0);
+    let mut content = made(hop);
     let flag = content.len() - 1;
-    content[flag] = forwarding.into();
     *rest = after;
     if first & 0x20 == 0 {
-        return Some((content, Expected::Holds((host, session, forwarding))));
+        return Some((content, Expected::Holds(hop)));
     }
     let [place, change, after @ ..] = after else {
         return None;
     };
     *rest = after;
     // The flag at the end is not signed by the host, so only what stands in front of it.
-    let place = usize::from(*place) * (1 + usize::from(first >> 2 & 7)) % flag;
+    let place = usize::from(*place) * usize::from(1 + second / SESSIONS) % flag;
     content[place] ^= (*change).max(1);
     // What a certificate says of the host is checked where its name is needed, not here.
     let expected = if host == 0 {
@@ -98,6 +120,16 @@ fn next(rest: &mut &[u8]) -> Option<(Vec<u8>, Expected)> {
         Expected::Damaged
     };
     Some((content, expected))
+}
+
+/// The binding by which a host proves itself.
+fn made((host, session, forwarding): Hop) -> Vec<u8> {
+    let index = host * usize::from(SESSIONS) + usize::from(session);
+    let mut content = MADE[index].clone();
+    if let Some(flag) = content.last_mut() {
+        *flag = forwarding.into();
+    }
+    content
 }
 
 /// What OpenSSH's agent says of a binding whose signature holds.
@@ -113,7 +145,7 @@ fn modelled(hops: &mut Vec<Hop>, hop: Hop) -> Result<(), BindProblem> {
             };
         }
     }
-    if hops.len() == 16 {
+    if hops.len() == usize::from(MOST_HOPS) {
         return Err(BindProblem::TooManyHops);
     }
     hops.push(hop);

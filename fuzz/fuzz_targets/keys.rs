@@ -16,9 +16,12 @@ pub struct Host {
 
 /// One that shows a certificate first, then one for each kind of key.
 pub fn hosts() -> [Host; 4] {
-    let certificate = Certificate::from_openssh(include_str!("../keys/host-cert.pub")).unwrap();
+    let line = include_str!("../keys/host-cert.pub");
+    let blob = Certificate::from_openssh(line).unwrap().to_bytes().unwrap();
+    // Without the comment that only the line has.
+    let certificate = Certificate::from_bytes(&blob).unwrap();
     let certified = Host {
-        blob: certificate.to_bytes().unwrap(),
+        blob,
         shown: KeyData::Certificate(Box::new(certificate)),
         ..host(include_bytes!("../keys/host"), 0)
     };

@@ -31,6 +31,8 @@ pub(super) struct Custody {
 pub(super) struct Document {
     pub(super) path: PathBuf,
     pub(super) text: String,
+    /// Where its lines end. Counted once, as there may be as many mistakes as lines.
+    pub(super) line_ends: Vec<usize>,
     pub(super) layer: Layer,
     pub(super) custody: Custody,
 }
@@ -50,6 +52,7 @@ impl Document {
         }
         Ok(Self {
             path: path.to_owned(),
+            line_ends: line_ends(&text),
             text,
             layer,
             custody: custody(&metadata),
@@ -60,6 +63,7 @@ impl Document {
     pub(super) fn from_text(path: &Path, text: &str) -> Self {
         Self {
             path: path.to_owned(),
+            line_ends: line_ends(text),
             text: text.to_owned(),
             layer: Layer::User,
             custody: Custody {
@@ -90,8 +94,8 @@ pub(super) struct Place<'d> {
 impl Place<'_> {
     /// The line, from 1.
     pub(super) fn line(&self) -> usize {
-        let newlines = self.document.text.bytes().take(self.offset);
-        1 + newlines.filter(|byte| *byte == b'\n').count()
+        let ends = &self.document.line_ends;
+        1 + ends.partition_point(|end| *end < self.offset)
     }
 }
 
@@ -99,6 +103,10 @@ impl std::fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.document.path.display(), self.line())
     }
+}
+
+fn line_ends(text: &str) -> Vec<usize> {
+    text.match_indices('\n').map(|(at, _)| at).collect()
 }
 
 #[cfg(unix)]

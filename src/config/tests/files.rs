@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::super::document::Layer;
+use proptest::prelude::*;
+
+use super::super::document::{Layer, Place};
 use super::super::*;
 use super::{build, document, paths, valid};
 
@@ -100,4 +102,15 @@ fn a_managed_file_that_others_can_write_is_not_trusted() {
     fs::set_permissions(&paths.managed, fs::Permissions::from_mode(0o666)).unwrap();
     let text = Config::load(&paths).unwrap_err().to_string();
     assert!(text.contains("cannot be trusted"), "{text}");
+}
+
+proptest! {
+    #[test]
+    fn a_place_is_on_the_line_that_an_editor_shows(text in "[a\n]{0,60}", offset in 0usize..=60) {
+        let offset = offset.min(text.len());
+        let document = document("/a.toml", Layer::User, &text);
+        let place = Place { document: &document, offset };
+        let newlines = text.bytes().take(offset).filter(|byte| *byte == b'\n');
+        prop_assert_eq!(place.line(), 1 + newlines.count());
+    }
 }
