@@ -47,7 +47,10 @@ impl Office {
         let mut newcomer = self.agent.client();
         for client in [&mut self.worker, &mut newcomer] {
             let began = Instant::now();
-            assert_eq!(client.ask(&client::list()).blobs(), [self.key.blob.clone()]);
+            assert_eq!(
+                client.ask(&client::list()).blobs(),
+                std::slice::from_ref(&self.key.blob)
+            );
             let signature = client
                 .ask(&client::sign(&self.key.blob, b"data", 0))
                 .signature();

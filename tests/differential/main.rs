@@ -112,6 +112,15 @@ fn a_lock_that_cannot_be_read_is_refused() {
     assert_eq!(client.ask(&client::list()), Answer::Identities(Vec::new()));
 }
 
+/// Whether it is a binding that cannot be parsed: OpenSSH 9.2 forgets it, newer ones do not.
+fn broken_binding(request: &Request) -> bool {
+    match request {
+        Request::Bind(bind) => bind.cut.is_some(),
+        Request::Extension { name, .. } => *name == "session-bind@openssh.com",
+        _ => false,
+    }
+}
+
 /// Both agents, with two connections to each.
 struct Pair<'a> {
     material: &'a Material,
@@ -161,12 +170,15 @@ impl<'a> Pair<'a> {
             return Ok(format!("{kind}: apart"));
         }
         if self.bound_while_locked(&step.request, &stock, &ours) {
-            // From here on, the two know different things of this connection.
-            for agent in [0, 1] {
-                self.connections[agent][step.connection] = self.agents[agent].client();
-            }
+            self.reconnect(step.connection);
             return Ok(format!(
                 "{kind}: intended: bound while locked, as OpenSSH 10.5 does"
+            ));
+        }
+        if broken_binding(&step.request) && ours == Some(Answer::ExtensionFailure) {
+            self.reconnect(step.connection);
+            return Ok(format!(
+                "{kind}: intended: a binding that cannot be read is remembered"
             ));
         }
         if let Err(difference) = self.agree(&step.request, &stock, &ours) {
@@ -191,6 +203,13 @@ impl<'a> Pair<'a> {
             *client = self.agents[agent].client();
         }
         answer
+    }
+
+    /// For when the two know different things of a connection.
+    fn reconnect(&mut self, connection: usize) {
+        for agent in [0, 1] {
+            self.connections[agent][connection] = self.agents[agent].client();
+        }
     }
 
     fn bound_while_locked(&self, request: &Request, stock: &Heard, ours: &Heard) -> bool {
