@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use jiff::Timestamp;
 use ssh_key::Certificate;
@@ -32,7 +31,8 @@ pub struct KnownHosts {
 /// Tells whether a file has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
-    modified: Option<SystemTime>,
+    /// When it was last written, in the file system's own count.
+    written: (i64, i64),
     length: u64,
     file: u64,
 }
@@ -136,14 +136,25 @@ fn certified(
 impl Stamp {
     fn of(file: &Path) -> Option<Self> {
         let found = fs::metadata(file).ok()?;
-        Some(Self {
-            modified: found.modified().ok(),
-            length: found.len(),
-            #[cfg(unix)]
-            file: std::os::unix::fs::MetadataExt::ino(&found),
-            #[cfg(not(unix))]
-            file: 0,
-        })
+        let length = found.len();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Some(Self {
+                written: (found.mtime(), found.mtime_nsec()),
+                length,
+                file: found.ino(),
+            })
+        }
+        #[cfg(windows)]
+        {
+            use std::os::windows::fs::MetadataExt;
+            Some(Self {
+                written: (found.last_write_time().cast_signed(), 0),
+                length,
+                file: 0,
+            })
+        }
     }
 }
 

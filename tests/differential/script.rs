@@ -104,7 +104,7 @@ pub(crate) struct Bind {
     forwarding: u8,
     /// Which bit of the signature is wrong, if one is.
     forged: Option<Index>,
-    pub(crate) cut: Option<Index>,
+    cut: Option<Index>,
 }
 
 #[derive(Clone, Debug)]
