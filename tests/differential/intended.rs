@@ -15,6 +15,9 @@ pub(crate) fn intended(request: &Request, stock: &Heard, ours: &Heard) -> Option
         Request::Add(add) if refused && !matches!(add.damage, Damage::None) => Some(
             "a key whose halves do not belong together signs nothing anybody verifies: not taken",
         ),
+        Request::Add(add) if refused && add.is_oddly_restricted() => {
+            Some("a destination that is no text, or has a key nobody can read: not taken")
+        }
         Request::Add(add) if refused && add.certificate_of.is_some_and(|it| it != add.key) => {
             Some("a certificate of another key: not taken")
         }

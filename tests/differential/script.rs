@@ -153,6 +153,12 @@ impl Request {
 }
 
 impl Add {
+    /// Whether a bit of a destination was changed.
+    pub(crate) fn is_oddly_restricted(&self) -> bool {
+        let broken = |it: &Constraint| matches!(it, Constraint::BrokenDestination(_));
+        self.constraints.iter().any(broken)
+    }
+
     /// The fields that are sent, broken as asked for.
     pub(crate) fn fields(&self, material: &Material) -> Vec<Vec<u8>> {
         let of = |key: usize| match self.certificate_of {
