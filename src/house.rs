@@ -22,9 +22,11 @@ use crate::refusal::Refusal;
 use crate::requester::{Caller, Requester};
 use crate::secret::{Material, Password, locked};
 
-use route::{route, signed, worth_listing};
+use listing::Listing;
+use route::{route, signed};
 pub use standalone::Standalone;
 
+mod listing;
 mod route;
 mod standalone;
 
@@ -69,6 +71,8 @@ pub struct House {
     keys: HashMap<Vec<u8>, Arc<Credential>>,
     /// Made once: listing is the commonest request of all.
     listed: Vec<agent::Identity>,
+    /// The hosts of all keys: the names to try where `known_hosts` is hashed.
+    hosts: Vec<String>,
 }
 
 impl std::ops::Deref for House {
@@ -87,18 +91,23 @@ impl House {
     pub fn new(rooms: Rooms) -> Result<Self, ssh_key::Error> {
         let mut keys = HashMap::new();
         let mut listed = Vec::new();
+        let mut hosts: Vec<String> = Vec::new();
         for (credential, key) in rooms.catalog.keys() {
             let key_blob = key.public.to_bytes()?;
             keys.insert(key_blob.clone(), Arc::clone(credential));
+            hosts.extend(credential.hosts.iter().cloned());
             listed.push(agent::Identity {
                 key_blob: key_blob.into(),
                 comment: credential.name.as_str().as_bytes().into(),
             });
         }
+        hosts.sort_unstable();
+        hosts.dedup();
         Ok(Self {
             rooms,
             keys,
             listed,
+            hosts,
         })
     }
 
@@ -220,13 +229,17 @@ impl agent::House for House {
         if self.pipeline.broker.locked() {
             return Vec::new();
         }
-        let now = self.clock.wall();
+        let listing = Listing::on(bound, &self.known_hosts, &self.hosts, self.clock.wall());
         let keys = self.catalog.keys().zip(&self.listed);
-        keys.filter(|((credential, key), _)| {
-            worth_listing(&self.known_hosts, credential, key, bound, now)
-        })
-        .map(|(_, identity)| identity.clone())
-        .collect()
+        let listed: Vec<agent::Identity> = keys
+            .filter(|((credential, key), _)| listing.has(credential, key))
+            .map(|(_, identity)| identity.clone())
+            .collect();
+        if listed.is_empty() && !self.listed.is_empty() {
+            // The client will not ask for a key it has not seen, so nobody else can tell why.
+            self.pipeline.memory.withheld(listing.why_none());
+        }
+        listed
     }
 
     fn has(&self, key_blob: &[u8]) -> bool {

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use ssh_key::Certificate;
 use ssh_key::public::KeyData;
 
-use crate::agent::certificate::is_valid;
+use crate::agent::certificate::{CertificateProblem, is_valid};
+use crate::agent::signature::plain;
 use lines::Lines;
 
 mod lines;
@@ -26,6 +27,32 @@ pub struct KnownHosts {
     files: Vec<PathBuf>,
     /// What was read, for as long as the file has not changed.
     read: Mutex<HashMap<PathBuf, (Stamp, Arc<Lines>)>>,
+}
+
+/// Why a host has no name here, as it is told about the host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Nameless {
+    /// The authority of its certificate is `@revoked`.
+    #[error("known_hosts revokes the authority that signed its certificate")]
+    AuthorityRevoked,
+    /// No `@cert-authority` line has the authority of its certificate.
+    #[error("no @cert-authority line of known_hosts has the authority that signed its certificate")]
+    AuthorityUnknown,
+    /// Its certificate proves nothing.
+    #[error("its certificate does not count: {0}")]
+    Certificate(#[from] CertificateProblem),
+    /// No `@cert-authority` line lets its authority give any of these names.
+    #[error(
+        "its certificate is for {0:?}, which no @cert-authority line of known_hosts lets its \
+         authority sign for"
+    )]
+    Principals(String),
+    /// Its key is `@revoked`.
+    #[error("known_hosts revokes its key")]
+    Revoked,
+    /// No line has its key.
+    #[error("known_hosts has no allowed name for its key")]
+    Unknown,
 }
 
 /// Tells whether a file has changed.
@@ -47,11 +74,18 @@ impl KnownHosts {
         }
     }
 
-    /// The names of the host that has shown `key`, which may be a certificate.
+    /// The names of the host that has shown `key`, which may be a certificate: at least one.
     ///
     /// A hashed name cannot be read, only tried: those of `wanted` without wildcards are.
-    #[must_use]
-    pub fn names(&self, key: &KeyData, wanted: &[String], now: Timestamp) -> Vec<String> {
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn names(
+        &self,
+        key: &KeyData,
+        wanted: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<String>, Nameless> {
         let files: Vec<Arc<Lines>> = self
             .files
             .iter()
@@ -83,54 +117,64 @@ impl KnownHosts {
 /// The names that one file with this text gives `key`, as [`KnownHosts::names`] does for files.
 #[must_use]
 pub fn names_in(text: &str, key: &KeyData, wanted: &[String], now: Timestamp) -> Vec<String> {
-    names_of(&[Arc::new(Lines::parse(text))], key, wanted, now)
+    names_of(&[Arc::new(Lines::parse(text))], key, wanted, now).unwrap_or_default()
 }
 
-fn names_of(files: &[Arc<Lines>], key: &KeyData, wanted: &[String], now: Timestamp) -> Vec<String> {
-    let mut names = Vec::new();
-    match key.certificate() {
-        None => {
-            if files.iter().any(|lines| lines.revoke(key)) {
-                return names;
-            }
-            files
-                .iter()
-                .for_each(|lines| lines.names_of(key, wanted, &mut names));
-        }
-        Some(certificate) => {
-            let revoked = |lines: &Arc<Lines>| {
-                lines.revoke(certificate.public_key()) || lines.revoke(certificate.signature_key())
-            };
-            if !files.iter().any(revoked) {
-                certified(certificate, files, now, &mut names);
-            }
-        }
+fn names_of(
+    files: &[Arc<Lines>],
+    key: &KeyData,
+    wanted: &[String],
+    now: Timestamp,
+) -> Result<Vec<String>, Nameless> {
+    let revoked = |key: &KeyData| files.iter().any(|lines| lines.revoke(key));
+    if revoked(plain(key)) {
+        return Err(Nameless::Revoked);
     }
-    names
+    if let Some(certificate) = key.certificate() {
+        if revoked(certificate.signature_key()) {
+            return Err(Nameless::AuthorityRevoked);
+        }
+        return certified(certificate, files, now);
+    }
+    let mut names = Vec::new();
+    for lines in files {
+        lines.names_of(key, wanted, &mut names);
+    }
+    if names.is_empty() {
+        return Err(Nameless::Unknown);
+    }
+    Ok(names)
 }
 
-/// Adds the names that a certificate has and an authority of the files may give.
+/// The names that a certificate has and an authority of the files may give.
 fn certified(
     certificate: &Certificate,
     files: &[Arc<Lines>],
     now: Timestamp,
-    names: &mut Vec<String>,
-) {
+) -> Result<Vec<String>, Nameless> {
     let authority = certificate.signature_key();
     if !files.iter().any(|lines| lines.has_authority(authority)) {
-        return;
+        return Err(Nameless::AuthorityUnknown);
     }
-    if let Err(problem) = is_valid(certificate, authority, now) {
-        tracing::debug!(%problem, key_id = ?certificate.key_id(), "host certificate refused");
-        return;
+    is_valid(certificate, authority, now)?;
+    let principals = certificate.valid_principals();
+    // A pattern is no name; ssh(1) does not take one from a host's certificate either.
+    let names: Vec<String> = principals
+        .iter()
+        .filter(|name| !name.contains(['*', '?']))
+        .filter(|name| files.iter().any(|lines| lines.may_certify(authority, name)))
+        .cloned()
+        .collect();
+    if names.is_empty() {
+        let shown: Vec<String> = principals.iter().take(SHOWN).map(|it| cut(it)).collect();
+        return Err(Nameless::Principals(shown.join(", ")));
     }
-    for name in certificate.valid_principals() {
-        // A pattern is no name; ssh(1) does not take one from a host's certificate either.
-        let is_name = !name.contains(['*', '?']);
-        if is_name && files.iter().any(|lines| lines.may_certify(authority, name)) {
-            names.push(name.clone());
-        }
-    }
+    Ok(names)
+}
+
+/// A certificate may be long, and what is told of it should not be.
+fn cut(name: &str) -> String {
+    name.chars().take(LONGEST_SHOWN).collect()
 }
 
 impl Stamp {
@@ -157,6 +201,12 @@ impl Stamp {
         }
     }
 }
+
+/// How many of a certificate's names are shown.
+const SHOWN: usize = 4;
+
+/// How much of each is.
+const LONGEST_SHOWN: usize = 64;
 
 /// Some hundred thousand hosts.
 const LONGEST_FILE: u64 = 16 * 1024 * 1024;

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::catalog::{Credential, KeySpec, Kind, Permission, Reason, Ticket, Use};
+use crate::known_hosts::Nameless;
 use crate::refusal::Refusal;
 
 pub use pattern::{host_matches, wildcard_matches};
@@ -68,8 +69,8 @@ pub enum Route {
     Bound {
         /// SHA256 fingerprint of the host's key.
         fingerprint: String,
-        /// Names by which the user's `known_hosts` knows that key.
-        names: Vec<String>,
+        /// Names by which the user's `known_hosts` knows that key, or why it has none.
+        names: Result<Vec<String>, Nameless>,
         /// Whether it came over a forwarded agent connection.
         forwarded: bool,
     },
@@ -87,7 +88,7 @@ impl Route {
         match self {
             Self::Bound {
                 names, fingerprint, ..
-            } => Some(names.first().unwrap_or(fingerprint).clone()),
+            } => Some(names.iter().flatten().next().unwrap_or(fingerprint).clone()),
             Self::Broken { .. } | Self::Unbound => None,
         }
     }
@@ -243,13 +244,16 @@ fn known_host(credential: &Credential, key: &KeySpec, route: &Route) -> Result<(
         ),
         Route::Bound { .. } if credential.hosts.is_empty() => Ok(()),
         Route::Bound {
-            names, fingerprint, ..
-        } if names.is_empty() => Err(format!(
-            "known_hosts has no allowed name for the host with key {fingerprint} \
-             (allowed: {})",
+            names: Err(nameless),
+            fingerprint,
+            ..
+        } => Err(format!(
+            "the host with key {fingerprint} has no name that counts: {nameless} (allowed: {})",
             credential.hosts.join(", ")
         )),
-        Route::Bound { names, .. } => {
+        Route::Bound {
+            names: Ok(names), ..
+        } => {
             if names
                 .iter()
                 .any(|name| host_matches(&credential.hosts, name))

@@ -144,7 +144,7 @@ impl Event {
                 forwarded,
             } => event
                 .with("host_key", fingerprint.as_str())
-                .with("host", names.join(", "))
+                .with("host", names.as_deref().unwrap_or_default().join(", "))
                 .with("forwarded", *forwarded),
             Route::Broken { .. } => event.with("binding", "broken"),
             Route::Unbound => event.with("binding", "none"),

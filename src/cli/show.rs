@@ -194,9 +194,12 @@ pub(super) async fn why(mut agent: Agent, output: &Output, last: u32) -> Result<
     for one in &refused {
         let refusal = one.refusal.clone().unwrap_or_default();
         lines.push(format!(
-            "{}  {}\n  asked by {}\n  {}\n  {}\n  id {}",
-            one.at, one.credential, one.requester, refusal.message, refusal.advice, one.id
+            "{}  {}\n  asked by {}\n  {}\n  {}",
+            one.at, one.credential, one.requester, refusal.message, refusal.advice
         ));
+        if !one.id.is_empty() {
+            lines.push(format!("  id {}", one.id));
+        }
         values.push(json!({
             "at": one.at, "id": one.id, "credential": one.credential, "requester": one.requester,
             "code": refusal.code, "message": refusal.message, "advice": refusal.advice,

@@ -95,7 +95,7 @@ impl Control for Session {
             .into_iter()
             .map(|it| proto::Refused {
                 at: it.at.to_string(),
-                id: it.id.to_string(),
+                id: it.id.map(|id| id.to_string()).unwrap_or_default(),
                 credential: it.credential,
                 requester: it.requester,
                 refusal: Some(message(&it.refusal)),

@@ -22,11 +22,11 @@ pub struct Memory {
 pub struct Refused {
     /// When.
     pub at: Timestamp,
-    /// The id in the audit record, Graph and Key Vault.
-    pub id: CorrelationId,
+    /// The id in the audit record, Graph and Key Vault; `None` if nothing was asked for.
+    pub id: Option<CorrelationId>,
     /// What was asked for.
     pub credential: String,
-    /// Who asked.
+    /// Who asked, where that was looked at.
     pub requester: String,
     /// Why not.
     pub refusal: Refusal,
@@ -55,23 +55,62 @@ impl Memory {
         requester: &Requester,
         refusal: &Refusal,
     ) {
-        let mut refused = self.refused();
-        if refused.len() == REMEMBERED {
-            refused.pop_front();
-        }
-        refused.push_back(Refused {
+        self.keep(Refused {
             at: self.clock.wall(),
-            id,
+            id: Some(id),
             credential: credential.name.to_string(),
             requester: requester.describe(),
             refusal: refusal.clone(),
         });
     }
 
+    /// Remembers that a client was shown no key at all, and `why`.
+    ///
+    /// No key was refused, so there is no record of it; and who lists is not looked at, because
+    /// listing waits for nothing.
+    pub fn withheld(&self, why: String) {
+        let credential = "every key".to_owned();
+        let refusal = Refusal::Binding {
+            credential: credential.clone(),
+            why: format!("none was listed, because {why}"),
+        };
+        self.keep(Refused {
+            at: self.clock.wall(),
+            id: None,
+            credential,
+            requester: "a program that listed the keys".to_owned(),
+            refusal,
+        });
+    }
+
+    fn keep(&self, new: Refused) {
+        let mut refused = self.refused();
+        if new.id.is_none() {
+            // Listing is common where no key is for: it must not push out what was refused.
+            refused.retain(|it| it.id.is_some() || it.refusal != new.refusal);
+            let listings = refused.iter().filter(|it| it.id.is_none()).count();
+            if listings == LISTINGS_REMEMBERED {
+                drop_first(&mut refused, |it| it.id.is_none());
+            }
+        } else if refused.iter().filter(|it| it.id.is_some()).count() == REMEMBERED {
+            drop_first(&mut refused, |it| it.id.is_some());
+        }
+        refused.push_back(new);
+    }
+
     fn refused(&self) -> MutexGuard<'_, VecDeque<Refused>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+fn drop_first(refused: &mut VecDeque<Refused>, which: impl Fn(&Refused) -> bool) {
+    if let Some(first) = refused.iter().position(which) {
+        refused.remove(first);
+    }
+}
+
+/// Listings that came out empty, besides; one for each reason.
+const LISTINGS_REMEMBERED: usize = 10;
 
 /// Enough to look back over a morning; bounded, because asking is free.
 const REMEMBERED: usize = 100;

@@ -31,10 +31,14 @@ fn sshsig(namespace: &str) -> End {
 }
 
 fn bound(names: &[&str]) -> Route {
-    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     Route::Bound {
         fingerprint: "SHA256:abc".to_owned(),
-        names,
+        names: if names.is_empty() {
+            Err(Nameless::Unknown)
+        } else {
+            Ok(names)
+        },
         forwarded: false,
     }
 }
@@ -43,7 +47,7 @@ fn forwarded() -> Route {
     let names = vec!["web01".to_owned()];
     Route::Bound {
         fingerprint: "SHA256:abc".to_owned(),
-        names,
+        names: Ok(names),
         forwarded: true,
     }
 }

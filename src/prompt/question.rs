@@ -159,7 +159,7 @@ fn host(route: &Route) -> Option<String> {
     match route {
         Route::Bound {
             names, fingerprint, ..
-        } => Some(match names.first() {
+        } => Some(match names.iter().flatten().next() {
             Some(name) => harmless(name),
             None => format!("the unknown host {fingerprint}"),
         }),
@@ -235,7 +235,7 @@ mod tests {
             },
             route: Route::Bound {
                 fingerprint: "SHA256:abc".to_owned(),
-                names: names.iter().map(|name| (*name).to_owned()).collect(),
+                names: Ok(names.iter().map(|name| (*name).to_owned()).collect()),
                 forwarded,
             },
         }

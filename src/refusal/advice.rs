@@ -16,8 +16,8 @@ impl Refusal {
                  then try again, the request is kept"
             ),
             Self::Binding { .. } => {
-                "connect with OpenSSH 8.9 or newer and without agent forwarding; \
-                 `pimento why` shows what was seen"
+                "connect with OpenSSH 8.9 or newer and without agent forwarding, to a host that \
+                 `hosts` and known_hosts name; `pimento why` shows what was seen"
                     .to_owned()
             }
             Self::Cloud { service, .. } => format!(
