@@ -105,3 +105,6 @@ impl<'a> Listing<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,9 @@ fn names(text: &str, wanted: &[&str]) -> Vec<String> {
     let file = folder.path().join("known_hosts");
     fs::write(&file, text).unwrap();
     let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
-    KnownHosts::new(vec![file]).names(&key(), &wanted, NOW)
+    KnownHosts::new(vec![file])
+        .names(&key(), &wanted, NOW)
+        .unwrap_or_default()
 }
 
 fn hashed(name: &str) -> String {
@@ -63,7 +65,10 @@ fn a_wildcard_or_a_certificate_authority_gives_no_name() {
 #[test]
 fn a_missing_file_is_an_empty_one() {
     let files = vec![PathBuf::from("/nonexistent/known_hosts")];
-    assert!(KnownHosts::new(files).names(&key(), &[], NOW).is_empty());
+    assert_eq!(
+        KnownHosts::new(files).names(&key(), &[], NOW),
+        Err(Nameless::Unknown)
+    );
 }
 
 #[test]
@@ -72,13 +77,13 @@ fn a_file_that_changes_is_read_again_and_one_that_does_not_is_not() {
     let file = folder.path().join("known_hosts");
     fs::write(&file, format!("web01 {KEY}\n")).unwrap();
     let known = KnownHosts::new(vec![file.clone()]);
-    assert_eq!(known.names(&key(), &[], NOW), ["web01"]);
+    assert_eq!(known.names(&key(), &[], NOW).unwrap(), ["web01"]);
     let first = known.lines(&file).unwrap();
     assert!(Arc::ptr_eq(&first, &known.lines(&file).unwrap()));
     fs::write(&file, format!("web01,web02 {KEY}\n")).unwrap();
-    assert_eq!(known.names(&key(), &[], NOW), ["web01", "web02"]);
+    assert_eq!(known.names(&key(), &[], NOW).unwrap(), ["web01", "web02"]);
     fs::remove_file(&file).unwrap();
-    assert!(known.names(&key(), &[], NOW).is_empty());
+    assert!(known.names(&key(), &[], NOW).is_err());
 }
 
 #[test]
@@ -92,11 +97,7 @@ fn a_giant_file_is_not_read() {
         .unwrap()
         .set_len(LONGEST_FILE + 1)
         .unwrap();
-    assert!(
-        KnownHosts::new(vec![file])
-            .names(&key(), &[], NOW)
-            .is_empty()
-    );
+    assert!(KnownHosts::new(vec![file]).names(&key(), &[], NOW).is_err());
 }
 
 /// A host with a certificate of an authority, by ssh-keygen.
@@ -107,13 +108,7 @@ struct Certified {
 
 fn certified_by_ssh_keygen(options: &[&str]) -> Certified {
     let folder = tempfile::tempdir().unwrap();
-    let run = |args: &[&str]| {
-        let output = Command::new("ssh-keygen")
-            .current_dir(folder.path())
-            .args(args)
-            .output();
-        assert!(output.unwrap().status.success(), "{args:?}");
-    };
+    let run = |args: &[&str]| ssh_keygen(folder.path(), args);
     for file in ["ca", "key"] {
         run(&["-q", "-t", "ed25519", "-N", "", "-f", file]);
     }
@@ -126,6 +121,14 @@ fn certified_by_ssh_keygen(options: &[&str]) -> Certified {
     }
 }
 
+fn ssh_keygen(folder: &Path, args: &[&str]) {
+    let output = Command::new("ssh-keygen")
+        .current_dir(folder)
+        .args(args)
+        .output();
+    assert!(output.unwrap().status.success(), "{args:?}");
+}
+
 impl Certified {
     fn public(&self, file: &str) -> String {
         let line = fs::read_to_string(self.folder.path().join(file)).unwrap();
@@ -133,7 +136,7 @@ impl Certified {
     }
 
     /// The names it has in a file where `CA` and `KEY` stand for the public keys.
-    fn names(&self, text: &str) -> Vec<String> {
+    fn names(&self, text: &str) -> Result<Vec<String>, Nameless> {
         let file = self.folder.path().join("known_hosts");
         let text = text
             .replace("CA", &self.public("ca.pub"))
@@ -165,31 +168,105 @@ fn a_certificate_gives_the_names_that_its_authority_may_give() {
         ("@cert-authority * CA\n@revoked * CA\n", &[]),
         ("@revoked * KEY\n@cert-authority * CA\n", &[]),
     ] {
-        assert_eq!(host.names(text), expected, "{text}");
+        assert_eq!(host.names(text).unwrap_or_default(), expected, "{text}");
     }
-    assert_eq!(
-        host.names(&format!("@cert-authority {} CA\n", hashed("web01"))),
-        ["web01"]
-    );
+    let text = format!("@cert-authority {} CA\n", hashed("web01"));
+    assert_eq!(host.names(&text).unwrap(), ["web01"]);
+}
+
+#[test]
+fn a_certificate_that_gives_no_name_says_why() {
+    let host = certified_by_ssh_keygen(&["-h", "-n", "web01,web02"]);
+    for (text, expected) in [
+        ("web01 KEY\n", Nameless::AuthorityUnknown),
+        ("@cert-authority * KEY\n", Nameless::AuthorityUnknown),
+        (
+            "@cert-authority * CA\n@revoked * CA\n",
+            Nameless::AuthorityRevoked,
+        ),
+        ("@cert-authority * CA\n@revoked * KEY\n", Nameless::Revoked),
+        (
+            "@cert-authority mail* CA\n",
+            Nameless::Principals("web01, web02".to_owned()),
+        ),
+        (
+            "@cert-authority *,!web* CA\n",
+            Nameless::Principals("web01, web02".to_owned()),
+        ),
+    ] {
+        assert_eq!(host.names(text), Err(expected), "{text}");
+    }
+}
+
+#[test]
+fn a_refusal_does_not_repeat_all_that_a_certificate_says() {
+    let long = ["x".repeat(500), "y".repeat(500)].join(",");
+    let many = format!("{long},a,b,c,d,e\u{1b}");
+    let host = certified_by_ssh_keygen(&["-h", "-n", &many]);
+    let why = host.names("@cert-authority web01 CA\n").unwrap_err();
+    assert!(why.to_string().len() < 400, "{why}");
+    assert!(!why.to_string().contains(char::is_control), "{why}");
+}
+
+#[test]
+fn a_file_that_ssh_keygen_has_hashed_means_what_it_meant() {
+    let host = certified_by_ssh_keygen(&["-h", "-n", "web01"]);
+    let file = host.folder.path().join("known_hosts");
+    let (ca, plain) = (host.public("ca.pub"), host.public("key.pub"));
+    let text = format!("@cert-authority web* {ca}\nweb01,10.0.0.1 {plain}\n[web02]:2222 {plain}\n");
+    fs::write(&file, text).unwrap();
+    ssh_keygen(host.folder.path(), &["-q", "-H", "-f", "known_hosts"]);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(!text.contains("web01") && !text.contains("web02"), "{text}");
+    let known = KnownHosts::new(vec![file]);
+    let shown = plain_key(&host);
+    let names = |wanted: &[&str]| {
+        let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+        known.names(&shown, &wanted, NOW)
+    };
+    assert_eq!(names(&["web01"]).unwrap(), ["web01"]);
+    assert_eq!(names(&["10.0.0.1", "db01"]).unwrap(), ["10.0.0.1"]);
+    // The port is hashed with the name, so it has to be among what is wanted.
+    assert_eq!(names(&["[web02]:2222"]).unwrap(), ["web02"]);
+    for wanted in [&["web02"][..], &["web*"], &[]] {
+        assert_eq!(names(wanted), Err(Nameless::Unknown), "{wanted:?}");
+    }
+    // An authority's line is left as it is, and so still counts.
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    assert_eq!(known.names(&host.shown, &[], now).unwrap(), ["web01"]);
+}
+
+fn plain_key(host: &Certified) -> KeyData {
+    let line = host.public("key.pub");
+    let key = ssh_key::PublicKey::from_openssh(&line).unwrap();
+    key.key_data().clone()
 }
 
 #[test]
 fn a_certificate_that_is_not_a_hosts_or_not_valid_now_gives_no_name() {
     let text = "@cert-authority * CA\n";
-    for options in [
-        &["-n", "web01"][..],
-        &["-h"],
-        &["-h", "-n", "web01", "-V", "20200101:20200102"],
-        &["-h", "-n", "web01", "-V", "20990101:20990102"],
-        &["-h", "-n", "web01", "-O", "critical:new@example.com=x"],
+    let not_now = Nameless::Certificate(CertificateProblem::Time);
+    for (options, expected) in [
+        (
+            &["-n", "web01"][..],
+            Nameless::Certificate(CertificateProblem::Type),
+        ),
+        (&["-h"], Nameless::Principals(String::new())),
+        (
+            &["-h", "-n", "web01", "-V", "20200101:20200102"],
+            not_now.clone(),
+        ),
+        (&["-h", "-n", "web01", "-V", "20990101:20990102"], not_now),
+        (
+            &["-h", "-n", "web01", "-O", "critical:new@example.com=x"],
+            Nameless::Certificate(CertificateProblem::Option),
+        ),
     ] {
-        assert!(
-            certified_by_ssh_keygen(options).names(text).is_empty(),
-            "{options:?}"
-        );
+        let host = certified_by_ssh_keygen(options);
+        assert_eq!(host.names(text), Err(expected), "{options:?}");
     }
     let valid = certified_by_ssh_keygen(&["-h", "-n", "web01", "-V", "20200101:20990102"]);
-    assert_eq!(valid.names(text), ["web01"]);
+    assert_eq!(valid.names(text).unwrap(), ["web01"]);
 }
 
 #[test]
@@ -201,5 +278,8 @@ fn a_certificate_with_a_forged_signature_gives_no_name() {
     let mut forged = certificate.to_bytes().unwrap();
     *forged.last_mut().unwrap() ^= 1;
     host.shown = KeyData::Certificate(Box::new(Certificate::from_bytes(&forged).unwrap()));
-    assert!(host.names("@cert-authority * CA\n").is_empty());
+    assert_eq!(
+        host.names("@cert-authority * CA\n"),
+        Err(Nameless::Certificate(CertificateProblem::Signature))
+    );
 }

@@ -114,3 +114,68 @@ const LISTINGS_REMEMBERED: usize = 10;
 
 /// Enough to look back over a morning; bounded, because asking is free.
 const REMEMBERED: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::testing::key;
+    use crate::clock::manual::ManualClock;
+
+    fn memory() -> Memory {
+        Memory::new(Arc::new(ManualClock::new()))
+    }
+
+    fn refuse(memory: &Memory) {
+        let refusal = Refusal::Locked;
+        memory.remember(
+            CorrelationId::new(),
+            &key("web"),
+            &Requester::default(),
+            &refusal,
+        );
+    }
+
+    #[test]
+    fn listings_never_push_out_what_was_refused() {
+        let memory = memory();
+        refuse(&memory);
+        for number in 0..1000 {
+            memory.withheld(format!("the host is {number}"));
+        }
+        let all = memory.last(usize::MAX);
+        assert_eq!(all.len(), LISTINGS_REMEMBERED + 1);
+        assert_eq!(all.last().unwrap().refusal, Refusal::Locked);
+    }
+
+    #[test]
+    fn a_listing_that_is_repeated_is_remembered_once_and_as_the_newest() {
+        let memory = memory();
+        memory.withheld("a".to_owned());
+        memory.withheld("b".to_owned());
+        refuse(&memory);
+        memory.withheld("a".to_owned());
+        let told: Vec<String> = memory
+            .last(9)
+            .iter()
+            .map(|it| it.refusal.to_string())
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "every key was refused: none was listed, because a".to_owned(),
+                Refusal::Locked.to_string(),
+                "every key was refused: none was listed, because b".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_oldest_refusal_leaves_when_there_are_too_many() {
+        let memory = memory();
+        memory.withheld("a".to_owned());
+        (0..=REMEMBERED).for_each(|_| refuse(&memory));
+        let all = memory.last(usize::MAX);
+        assert_eq!(all.len(), REMEMBERED + 1);
+        assert_eq!(all.last().unwrap().id, None);
+    }
+}

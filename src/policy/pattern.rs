@@ -80,7 +80,29 @@ mod tests {
         assert!(!matches(&["!db"], "web"));
     }
 
+    /// What a pattern means, spelled out: each `*` is tried with every length.
+    fn model(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern.split_first(), text.split_first()) {
+            (None, None) => true,
+            (Some((b'*', rest)), None) => model(rest, text),
+            (Some((b'*', rest)), Some((_, tail))) => model(rest, text) || model(pattern, tail),
+            (Some((c, rest)), Some((d, tail))) => (*c == b'?' || c == d) && model(rest, tail),
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_list_of_patterns_means_one_that_matches_and_none_that_takes_it_out(
+            patterns in proptest::collection::vec("!?[abA.?*]{0,5}", 0..5), host in "[abB.]{0,6}",
+        ) {
+            let low = |text: &str| text.to_ascii_lowercase().into_bytes();
+            let (out, of): (Vec<_>, Vec<_>) = patterns.iter().partition(|it| it.starts_with('!'));
+            let expected = of.iter().any(|it| model(&low(it), &low(&host)))
+                && !out.iter().any(|it| model(&low(&it[1..]), &low(&host)));
+            prop_assert_eq!(host_matches(&patterns, &host), expected);
+        }
+
         #[test]
         fn a_pattern_without_wildcards_matches_only_itself(a in "[a-z.]{1,8}", b in "[a-z.]{1,8}") {
             prop_assert_eq!(matches(&[&a], &b), a == b);

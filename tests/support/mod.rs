@@ -57,6 +57,8 @@ pub struct Plan {
     public_key: Option<String>,
     /// What is written otherwise in the configuration.
     configure: Option<Configure>,
+    /// The options of `ssh-keygen` for the certificate that the host shows, if it shows one.
+    certified: Option<Vec<&'static str>>,
 }
 
 /// Changes the text of a configuration, given the world's folder.
@@ -93,6 +95,12 @@ impl Plan {
         self
     }
 
+    /// Gives the host a certificate, by these options of `ssh-keygen`.
+    pub fn certified(mut self, options: &[&'static str]) -> Self {
+        self.certified = Some(options.to_vec());
+        self
+    }
+
     pub async fn start(self) -> World {
         World::build(self).await
     }
@@ -124,6 +132,7 @@ impl World {
             answer: "60s".to_owned(),
             public_key: None,
             configure: None,
+            certified: None,
         }
     }
 
@@ -147,7 +156,7 @@ impl World {
         if let Some(other) = &plan.public_key {
             keys[0] = PublicKey::from_openssh(other).unwrap();
         }
-        let sshd = Sshd::start(&keys, "");
+        let sshd = Sshd::start_as(&keys, "", plan.certified.as_deref());
         let config = folder.path().join("config.toml");
         let mut text = configuration(&emulator, folder.path(), &sshd, &keys, &plan.answer);
         if let Some(configure) = plan.configure {

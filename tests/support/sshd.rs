@@ -18,11 +18,30 @@ pub struct Sshd {
 impl Sshd {
     /// Starts `sshd`, which lets `keys` in; `settings` are more lines of `sshd_config`.
     pub fn start(keys: &[PublicKey], settings: &str) -> Self {
+        Self::start_as(keys, settings, None)
+    }
+
+    /// The same; it shows a certificate that an authority of its own has made with these options
+    /// of `ssh-keygen`.
+    pub fn start_as(keys: &[PublicKey], settings: &str, certified: Option<&[&str]>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         run(Command::new("ssh-keygen")
             .args(["-q", "-t", "ed25519", "-N", "", "-f"])
             .arg(path("host")));
+        let mut settings = settings.to_owned();
+        if let Some(options) = certified {
+            run(Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+                .arg(path("authority")));
+            run(Command::new("ssh-keygen")
+                .args(["-q", "-I", "host", "-s"])
+                .arg(path("authority"))
+                .args(options)
+                .arg(path("host.pub")));
+            let certificate = path("host-cert.pub");
+            settings.push_str(&format!("\nHostCertificate {}", certificate.display()));
+        }
         let keys: Vec<String> = keys.iter().map(|key| key.to_openssh().unwrap()).collect();
         fs::write(path("authorized_keys"), keys.join("\n")).unwrap();
         // sshd leaves its privileges in this folder, and refuses to start without it.
@@ -64,6 +83,11 @@ impl Sshd {
     /// Its public host key.
     pub fn host_key(&self) -> PublicKey {
         PublicKey::read_openssh_file(self.folder.path().join("host.pub")).unwrap()
+    }
+
+    /// The authority that has signed its certificate.
+    pub fn authority(&self) -> PublicKey {
+        PublicKey::read_openssh_file(self.folder.path().join("authority.pub")).unwrap()
     }
 
     /// A `known_hosts` file that knows it as `name`.
