@@ -103,12 +103,14 @@ impl KnownHosts {
         {
             return Some(Arc::clone(lines));
         }
-        if stamp.length > LONGEST_FILE {
+        let lines = if stamp.length > LONGEST_FILE {
+            // Taken for an empty one, so that this is said once and not at each use.
             tracing::warn!(file = %file.display(), "not read: it is longer than {LONGEST_FILE} bytes");
-            return None;
-        }
-        let text = fs::read(file).ok()?;
-        let lines = Arc::new(Lines::parse(&String::from_utf8_lossy(&text)));
+            Arc::default()
+        } else {
+            let text = fs::read(file).ok()?;
+            Arc::new(Lines::parse(&String::from_utf8_lossy(&text)))
+        };
         read.insert(file.to_owned(), (stamp, Arc::clone(&lines)));
         Some(lines)
     }
