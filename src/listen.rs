@@ -1,6 +1,6 @@
 //! A door: one local socket (on Windows a named pipe), for its owner alone.
 //!
-//! Enters: connections. Leaves: a [`Connection`] with the [`Requester`] at its other end, taken
+//! Enters: connections. Leaves: a [`Connection`] with the [`Caller`] at its other end, taken
 //! once, at accept. This module knows no protocol. What never happens here: a socket that others
 //! can open, two agents on one socket, or an accept loop that ends because of a client.
 

@@ -16,7 +16,7 @@ use crate::wire::{Malformed, Wire, put_string};
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(test, derive(Debug))]
 pub enum Request<'a> {
-    /// To hold a key; its content is parsed by [`super::added`].
+    /// To hold a key; its content is parsed by [`super::keyring`].
     Add {
         /// Everything behind the message's number.
         content: &'a [u8],
