@@ -198,3 +198,32 @@ fn an_agent_that_is_aborted_leaves_no_core() {
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
     assert!(!agent.aborted().core_dumped());
 }
+
+#[test]
+fn keys_are_held_and_sign_when_the_limit_of_locked_memory_is_used_up() {
+    if !getuid().is_root() {
+        skipped("only root can take the right to lock memory from the agent");
+        return;
+    }
+    let agent = TestAgent::start_by(&[
+        "setpriv",
+        "--bounding-set=-ipc_lock",
+        "prlimit",
+        "--memlock=65536:65536",
+    ]);
+    let keys = TestKey::all();
+    let mut client = agent.client();
+    for key in &keys {
+        assert_eq!(client.ask(&key.add("key")), Answer::Success);
+    }
+    for key in &keys {
+        client.ask(&client::sign(&key.blob, b"data", 4)).signature();
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
+    let locked = status
+        .lines()
+        .find(|line| line.starts_with("VmLck"))
+        .unwrap();
+    let locked: u32 = locked.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(locked <= 64, "{locked} KiB");
+}

@@ -70,6 +70,17 @@ impl TestAgent {
         Self::of(agent_command(), change)
     }
 
+    /// The agent under test, started by way of `wrapper`.
+    pub fn start_by(wrapper: &[&str]) -> Self {
+        let agent = agent_command();
+        let mut command = Command::new(wrapper[0]);
+        command
+            .args(&wrapper[1..])
+            .arg(agent.get_program())
+            .args(agent.get_args());
+        Self::of(command, |_| {})
+    }
+
     /// OpenSSH's own.
     pub fn stock_with(change: impl FnOnce(&mut Command)) -> Self {
         Self::of(Command::new(STOCK), change)
