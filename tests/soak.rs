@@ -24,9 +24,11 @@ use ssh_agent::verify::verify;
 use ssh_agent::{TestAgent, say};
 
 const CLIENTS: usize = 200;
-/// Of what an allocator may keep for next time. A request that leaked 64 bytes would leave 1 MiB
-/// after the short run and 55 after the long one.
-const MORE_KIB: usize = 1024;
+/// Of what allocators and threads may keep for next time. A request that leaked 64 bytes would
+/// leave 55 MiB after the long run.
+const MORE_KIB: usize = 8192;
+/// Of the threads that heavy work is done on; they come and go.
+const MORE_THREADS: usize = 8;
 
 #[test]
 fn twenty_thousand_requests_leave_nothing_behind() {
@@ -64,8 +66,11 @@ fn soak(warming: usize, requests: usize) {
     };
     let end = Footprint::settled(&agent, 0, idle);
     say(&format!("idle {idle:?}\nwarm {warm:?}\nend  {end:?}"));
-    assert!(end.descriptors <= warm.descriptors, "{warm:?} {end:?}");
-    assert!(end.threads <= warm.threads, "{warm:?} {end:?}");
+    assert!(end.descriptors <= warm.descriptors + 2, "{warm:?} {end:?}");
+    assert!(
+        end.threads <= warm.threads + MORE_THREADS,
+        "{warm:?} {end:?}"
+    );
     assert!(end.grown_since(warm) <= MORE_KIB, "{warm:?} {end:?}");
 }
 
