@@ -178,6 +178,12 @@ pub(crate) fn started(pid: u32) -> Option<u64> {
     process::started(pid)
 }
 
+/// Not known here, as nothing else of a process is.
+#[cfg(not(target_os = "linux"))]
+pub(crate) const fn started(_pid: u32) -> Option<u64> {
+    None
+}
+
 /// Processes as `proc(5)` shows them.
 #[cfg(target_os = "linux")]
 mod process {

@@ -19,6 +19,8 @@ use super::{AccessToken, CorrelationId, FetchedSecret, ReadError, Vault};
 use crate::catalog::Credential;
 use crate::refusal::{Refusal, Service};
 
+#[cfg(test)]
+mod tests;
 mod value;
 
 /// Key Vault's REST API.
@@ -49,7 +51,7 @@ impl Vault for KeyVault {
         if !answer.is_success() {
             return Err(refused(credential, &answer));
         }
-        fetched(credential, &answer).map_err(ReadError::Refused)
+        fetched(credential, &answer, self.http.server_time()).map_err(ReadError::Refused)
     }
 }
 
@@ -89,7 +91,13 @@ struct Attributes {
     exp: Option<i64>,
 }
 
-fn fetched(credential: &Credential, answer: &Answer) -> Result<FetchedSecret, Refusal> {
+/// The secret in an answer. `heard` is the cloud's time as known without it: an answer that does not
+/// name its own time is held to that, or its `exp` would not count.
+fn fetched(
+    credential: &Credential,
+    answer: &Answer,
+    heard: Timestamp,
+) -> Result<FetchedSecret, Refusal> {
     let odd = |why: &dyn std::error::Error| unreachable(Service::KeyVault, why);
     let bundle: Bundle<'_> = serde_json::from_slice(&answer.body).map_err(|error| odd(&error))?;
     let raw = bundle
@@ -106,7 +114,7 @@ fn fetched(credential: &Credential, answer: &Answer) -> Result<FetchedSecret, Re
         remedy: remedy.to_owned(),
     };
     // Key Vault gives out secrets outside these times; enforcing them is ours.
-    let now = answer.date.unwrap_or(Timestamp::UNIX_EPOCH);
+    let now = answer.date.unwrap_or(heard);
     let until = |seconds: i64, now: Timestamp| {
         let at = Timestamp::from_second(seconds).ok()?;
         Some(at.duration_since(now))
@@ -118,7 +126,7 @@ fn fetched(credential: &Credential, answer: &Answer) -> Result<FetchedSecret, Re
             "see `nbf` of the secret",
         ));
     }
-    let latest = answer.latest().unwrap_or(now);
+    let latest = answer.latest().unwrap_or(heard + Duration::from_secs(1));
     let left = bundle.attributes.exp.and_then(|exp| until(exp, latest));
     if left.is_some_and(|left| !left.is_positive()) {
         return Err(problem(

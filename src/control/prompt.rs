@@ -10,12 +10,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::catalog::{Catalog, Credential, Kind};
 use crate::policy::host_matches;
 use crate::refusal::Refusal;
-use crate::requester::Requester;
+use crate::requester::{self, Requester};
 
 /// The prompts that were answered.
 #[derive(Default)]
 pub(super) struct Prompts {
-    answered: Mutex<HashSet<(u32, u64, String)>>,
+    answered: Mutex<HashSet<Answered>>,
+}
+
+/// A prompt that was answered, and for which process.
+#[derive(PartialEq, Eq, Hash)]
+struct Answered {
+    pid: u32,
+    started: u64,
+    prompt: String,
 }
 
 /// An account that a prompt asks for.
@@ -29,8 +37,8 @@ impl Prompts {
     /// The credential that `prompt` asks for.
     ///
     /// # Errors
-    /// If the prompt is not recognised, matches no configured password or more than one, or was
-    /// answered before for the same process.
+    /// If the prompt is not recognised, matches no configured password or more than one, was
+    /// answered before for the same process, or too many prompts of living processes were.
     pub(super) fn credential(
         &self,
         catalog: &Catalog,
@@ -54,22 +62,41 @@ impl Prompts {
                 nearest: None,
             });
         };
-        let mark = (asked.pid, asked.started, prompt.to_owned());
-        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        if answered.len() >= REMEMBERED {
-            answered.clear();
-        }
-        if !answered.insert(mark) {
-            return Err(Refusal::Policy {
-                credential: credential.name.to_string(),
-                rule: "it was given for this prompt once, and asked for again: it seems wrong"
-                    .to_owned(),
-                advice: "check the secret in the vault; it is not repeated, so that the account \
-                         is not locked"
-                    .to_owned(),
-            });
-        }
+        let mark = Answered {
+            pid: asked.pid,
+            started: asked.started,
+            prompt: prompt.to_owned(),
+        };
+        self.mark(mark).map_err(|(rule, advice)| Refusal::Policy {
+            credential: credential.name.to_string(),
+            rule: rule.to_owned(),
+            advice: advice.to_owned(),
+        })?;
         Ok(Arc::clone(credential))
+    }
+
+    /// Remembers an answer, or says why there must be none, and what to do.
+    fn mark(&self, mark: Answered) -> Result<(), (&'static str, &'static str)> {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered.contains(&mark) {
+            return Err((
+                "it was given for this prompt once, and asked for again: it seems wrong",
+                "check the secret in the vault; it is not repeated, so that the account is not \
+                 locked",
+            ));
+        }
+        // A process that has ended cannot ask again; one that lives is never forgotten.
+        if answered.len() >= REMEMBERED {
+            answered.retain(|old| requester::started(old.pid) == Some(old.started));
+        }
+        if answered.len() >= REMEMBERED {
+            return Err((
+                "too many prompts of running programs were answered",
+                "end the programs that asked for them",
+            ));
+        }
+        answered.insert(mark);
+        Ok(())
     }
 }
 
@@ -194,6 +221,34 @@ mod tests {
         assert!(ask(&prompts, prompt).is_ok());
         assert_eq!(ask(&prompts, prompt), Err("policy"));
         assert_eq!(ask(&prompts, prompt), Err("policy"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_answer_is_never_forgotten_while_the_process_that_got_it_lives() {
+        let pid = std::process::id();
+        let started = requester::started(pid).unwrap();
+        let mark = |started, number: usize| Answered {
+            pid,
+            started,
+            prompt: number.to_string(),
+        };
+        let prompts = Prompts::default();
+        for number in 0..REMEMBERED - 1 {
+            // Another start: a process of the past, whose id this one has.
+            assert!(prompts.mark(mark(started - 1, number)).is_ok());
+        }
+        assert!(prompts.mark(mark(started, 0)).is_ok());
+        assert!(
+            prompts.mark(mark(started, 1)).is_ok(),
+            "the past makes room"
+        );
+        assert!(prompts.mark(mark(started, 0)).is_err());
+        for number in 2..REMEMBERED {
+            assert!(prompts.mark(mark(started, number)).is_ok());
+        }
+        assert!(prompts.mark(mark(started, REMEMBERED)).is_err(), "full");
+        assert!(prompts.mark(mark(started, 0)).is_err());
     }
 
     #[test]
