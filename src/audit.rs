@@ -6,7 +6,7 @@
 //! a record fails.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,6 +79,18 @@ impl Audit {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The lines of before that have `part` in them; what cannot be read is left out.
+    pub fn lines_with(&self, part: &'static str) -> impl Iterator<Item = Value> + use<> {
+        let file = File::open(&self.path).ok();
+        let lines = file
+            .into_iter()
+            .flat_map(|file| BufReader::new(file).lines());
+        lines
+            .map_while(Result::ok)
+            .filter(move |line| line.contains(part))
+            .filter_map(|line| serde_json::from_str(&line).ok())
     }
 
     /// Hands `event` to the kernel: it survives the death of this process.

@@ -9,11 +9,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::audit::{Audit, Event};
-use crate::catalog::{Name, WindowSpec};
+use crate::catalog::{Credential, Name, WindowSpec};
 use crate::clock::{Clock, Moment};
 use crate::cloud::{Cloud, CorrelationId, Stage, StageSink};
 use crate::policy::Grant;
@@ -56,6 +56,8 @@ pub struct Broker {
     flights: Mutex<Flights>,
     /// Tells the sweeper that a deadline was added.
     changed: Notify,
+    /// Tells whoever watches that a window opened, closed or got material.
+    seen: watch::Sender<()>,
     /// The flights under way; they end with the broker's work, not with whoever asked.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -85,6 +87,7 @@ impl Broker {
             windows: RwLock::default(),
             flights: Mutex::default(),
             changed: Notify::new(),
+            seen: watch::Sender::new(()),
             tasks: Mutex::default(),
         })
     }
@@ -169,6 +172,14 @@ impl Broker {
             .map(str::to_owned)
     }
 
+    /// How much longer the material of `credential` may be used.
+    #[must_use]
+    pub fn usable_for(&self, credential: &Credential) -> Duration {
+        let now = self.clock.now();
+        let until = self.windows().until(credential, now);
+        until.map_or(Duration::ZERO, |until| now.until(until))
+    }
+
     /// Wipes `window` here and ends it at PIM.
     ///
     /// # Errors
@@ -201,12 +212,14 @@ impl Broker {
     pub fn lock(&self) -> usize {
         let closed = self.windows_mut().lock();
         self.tell_closed(&closed, "locked");
+        self.seen.send_replace(());
         closed.len()
     }
 
     /// Ends a lock.
     pub fn unlock(&self) {
         self.windows_mut().unlock();
+        self.seen.send_replace(());
     }
 
     /// Whether pimento is locked.
@@ -251,6 +264,12 @@ impl Broker {
             .iter()
             .map(|(name, flight)| (name.clone(), flight.stage()))
             .collect()
+    }
+
+    /// Tells when a window has opened, closed or got material, and when pimento is locked.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<()> {
+        self.seen.subscribe()
     }
 
     /// Wipes what ends, when it ends; never returns.
@@ -306,6 +325,9 @@ impl Broker {
     }
 
     fn tell_closed(&self, closed: &[Closed], why: &str) {
+        if !closed.is_empty() {
+            self.seen.send_replace(());
+        }
         for closed in closed {
             tracing::info!(window = %closed.window, wiped = closed.wiped.len(), why, "window closed");
             // The wipe has happened; that it cannot be recorded is told, and stops nothing.

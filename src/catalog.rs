@@ -12,9 +12,11 @@ use ssh_key::PublicKey;
 use url::Url;
 use uuid::Uuid;
 
-pub use names::{Name, NameProblem, SecretName, nearest};
+pub use names::{Name, NameProblem, SecretName, VersionId, nearest};
+pub use reference::{Reference, ReferenceProblem};
 
 mod names;
+mod reference;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -105,6 +107,19 @@ pub struct Ticket {
     pub system: String,
 }
 
+impl Ticket {
+    /// Takes `SYSTEM:NUMBER`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (system, number) = text.split_once(':')?;
+        let (system, number) = (system.trim(), number.trim());
+        (!system.is_empty() && !number.is_empty()).then(|| Self {
+            number: number.to_owned(),
+            system: system.to_owned(),
+        })
+    }
+}
+
 /// A Key Vault, read through a window.
 #[derive(Debug, PartialEq, Eq)]
 pub struct VaultSpec {
@@ -125,6 +140,8 @@ pub struct Credential {
     pub vault: Arc<VaultSpec>,
     /// The secret's name in that vault.
     pub secret: SecretName,
+    /// Which of its versions.
+    pub version: Version,
     /// Host patterns it may be used for, as in `ssh_config`; empty: any host.
     pub hosts: Vec<String>,
     /// Which kind of thing it is.
@@ -133,8 +150,50 @@ pub struct Credential {
     pub source: PathBuf,
 }
 
+impl Credential {
+    /// The same secret in another version, which has a name of its own: `NAME@VERSION`.
+    #[must_use]
+    pub fn at(self: &Arc<Self>, version: Version) -> Arc<Self> {
+        let Some(suffix) = version.suffix() else {
+            return Arc::clone(self);
+        };
+        Arc::new(Self {
+            name: self.name.at(suffix),
+            vault: Arc::clone(&self.vault),
+            secret: self.secret.clone(),
+            hosts: self.hosts.clone(),
+            kind: self.kind.clone(),
+            source: self.source.clone(),
+            version,
+        })
+    }
+}
+
+/// A version of a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// The one with this id.
+    Exact(VersionId),
+    /// Whichever is the newest.
+    #[default]
+    Newest,
+    /// The newest that is enabled but for the newest of all: what a host still has that a rotation
+    /// has not reached.
+    Previous,
+}
+
+impl Version {
+    fn suffix(&self) -> Option<&str> {
+        match self {
+            Self::Exact(id) => Some(id.as_str()),
+            Self::Newest => None,
+            Self::Previous => Some("previous"),
+        }
+    }
+}
+
 /// The kinds of credential.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A private key, listed by the agent through its pinned public key.
     Key(Box<KeySpec>),
@@ -143,7 +202,7 @@ pub enum Kind {
 }
 
 /// What is known of a private key without having it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySpec {
     /// The public key it must turn out to belong to.
     pub public: PublicKey,
@@ -158,10 +217,54 @@ pub struct KeySpec {
 }
 
 /// What is known of a password without having it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordSpec {
     /// The account it opens.
     pub user: Option<String>,
+    /// Where it may go.
+    pub uses: Vec<PasswordUse>,
+    /// The services of systemd that get it, as patterns.
+    pub units: Vec<String>,
+    /// Whether a person confirms each use.
+    pub confirm: bool,
+}
+
+/// Where a password may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PasswordUse {
+    /// To docker, for a registry.
+    Docker,
+    /// To git, for a server.
+    Git,
+    /// Wherever its name is known: `pimento password`, `pimento run`.
+    Reveal,
+    /// To ssh's password method.
+    Ssh,
+    /// To ssh's keyboard-interactive method, whose prompt is of the server's making.
+    SshKeyboardInteractive,
+    /// To sudo, by a prompt that names the account.
+    Sudo,
+    /// To sudo-rs by its own prompt, which names no account.
+    SudoRs,
+    /// To a service of systemd.
+    Systemd,
+}
+
+impl PasswordUse {
+    /// How the configuration writes it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Git => "git",
+            Self::Reveal => "reveal",
+            Self::Ssh => "ssh",
+            Self::SshKeyboardInteractive => "ssh-keyboard-interactive",
+            Self::Sudo => "sudo",
+            Self::SudoRs => "sudo-rs",
+            Self::Systemd => "systemd",
+        }
+    }
 }
 
 /// Something a key may be used for.
@@ -202,6 +305,14 @@ impl Catalog {
     /// All credentials, in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Credential>> {
         self.credentials.iter()
+    }
+
+    /// All passwords with what is known of them.
+    pub fn passwords(&self) -> impl Iterator<Item = (&Arc<Credential>, &PasswordSpec)> {
+        self.iter().filter_map(|credential| match &credential.kind {
+            Kind::Key(_) => None,
+            Kind::Password(password) => Some((credential, password)),
+        })
     }
 
     /// All keys with what is pinned of them.

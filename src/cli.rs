@@ -14,11 +14,13 @@ use crate::control::proto;
 use crate::refusal::ExitCode;
 
 use output::Output;
+use person::Person;
 
 mod agent;
 mod askpass;
 mod output;
 mod password;
+mod person;
 mod show;
 mod sign_in;
 mod ssh_agent;
@@ -104,14 +106,20 @@ enum Verb {
     Keys,
     /// Reveal a password: alone on stdout, followed by a line break
     Password {
-        /// Its name in the configuration
+        /// Its name in the configuration, or pimento://VAULT/SECRET[@VERSION]
         name: String,
         /// Show it even on a terminal
         #[arg(long)]
         reveal: bool,
+        /// The version before the newest one, for a host that a rotation has not reached
+        #[arg(long)]
+        previous: bool,
         /// The justification that PIM records
         #[arg(long)]
         reason: Option<String>,
+        /// The ticket that PIM records
+        #[arg(long, value_name = "SYSTEM:NUMBER")]
+        ticket: Option<String>,
     },
     /// Wipe everything and refuse until unlocked
     Lock {
@@ -176,6 +184,7 @@ impl Failure {
             message: message.into(),
             advice: advice.to_owned(),
             exit_code: exit as u32,
+            needed: None,
         })
     }
 
@@ -242,8 +251,9 @@ async fn ask(verb: Verb, paths: &Paths, output: &Output) -> Result<ExitCode, Fai
             ticket,
             duration,
         } => {
-            let request = window::request(window, reason, ticket.as_deref(), duration)?;
-            window::open(agent().await?, output, request).await
+            let request = window::request(window, duration)?;
+            let person = Person::new(reason, ticket.as_deref(), output)?;
+            window::open(agent().await?, output, request, person).await
         }
         Verb::Close { window, .. } => {
             window::close(agent().await?, output, window.unwrap_or_default()).await
@@ -252,11 +262,14 @@ async fn ask(verb: Verb, paths: &Paths, output: &Output) -> Result<ExitCode, Fai
         Verb::Password {
             name,
             reveal,
+            previous,
             reason,
+            ticket,
         } => {
             password::may_print(output, reveal)?;
-            let reason = reason.unwrap_or_default();
-            password::password(agent().await?, output, name, reason).await
+            let person = Person::new(reason, ticket.as_deref(), output)?;
+            let wanted = password::Wanted { name, previous };
+            password::password(agent().await?, output, wanted, person).await
         }
         Verb::Askpass { prompt } => askpass::answer(agent().await?, output, prompt).await,
         // The others need no agent and were run before.

@@ -22,8 +22,10 @@ use session::Session;
 pub mod client;
 pub mod convert;
 mod prompt;
+mod release;
 mod session;
 mod sink;
+mod view;
 
 /// The messages of the API, generated from the proto.
 #[allow(

@@ -11,12 +11,12 @@ use async_trait::async_trait;
 
 use crate::agent::{self, Bound, Keyring, Lock, SignAsk, Upstream};
 use crate::audit::Event;
-use crate::catalog::{Catalog, Credential, Kind, Tenant, WindowSpec, nearest};
+use crate::catalog::{Catalog, Credential, Kind, Reference, Tenant, WindowSpec, nearest};
 use crate::clock::Clock;
 use crate::cloud::{CorrelationId, Identity, Stage, StageSink};
 use crate::known_hosts::KnownHosts;
 use crate::pipeline::Pipeline;
-use crate::policy::{Ask, End};
+use crate::policy::{Ask, End, Said};
 use crate::prompt::{Question, Subject};
 use crate::refusal::Refusal;
 use crate::requester::{Caller, Requester};
@@ -169,30 +169,64 @@ impl House {
         found.ok_or_else(|| no_match("password", name, nearest(name, names)))
     }
 
-    /// Reveals a password to `requester`, inside `using`.
+    /// The password that `text` names, or refers to as `pimento://VAULT/NAME[@VERSION]`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn referred(&self, text: &str) -> Result<Arc<Credential>, Refusal> {
+        if !Reference::is_meant(text) {
+            return self.password(text).map(Arc::clone);
+        }
+        let reference = Reference::parse(text)
+            .map_err(|problem| Refusal::Unsupported(format!("{text:?}: {problem}")))?;
+        let found = reference.find(&self.catalog);
+        found.ok_or_else(|| no_match("password", text, None))
+    }
+
+    /// Gives a password to `requester` to that `end`, inside `using`.
     ///
     /// # Errors
     /// As the pipeline's.
-    pub async fn reveal<T>(
+    pub async fn release<T>(
         &self,
         credential: &Arc<Credential>,
-        reason: Option<String>,
+        end: End,
+        said: Said,
         requester: &Requester,
         stages: &dyn StageSink,
         using: impl FnOnce(&Password) -> T,
     ) -> Result<T, Refusal> {
-        let wanted = Ask {
-            credential: Arc::clone(credential),
-            end: End::Reveal,
-            program: requester.program(),
-            reason,
-            ticket: None,
-        };
+        let wanted = wanted(credential, end, said, requester);
         let read = |material: &Material| match material {
             Material::Password(password) => Ok(using(password)),
             Material::Key(_) => Err(Refusal::Unsupported("it is a private key".to_owned())),
         };
         self.pipeline.serve(wanted, requester, stages, read).await
+    }
+
+    /// Has the material of `credential` there for when it is needed; releases nothing.
+    ///
+    /// # Errors
+    /// As the pipeline's.
+    pub async fn prepare(
+        &self,
+        credential: &Arc<Credential>,
+        end: End,
+        said: Said,
+        requester: &Requester,
+        stages: &dyn StageSink,
+    ) -> Result<(), Refusal> {
+        let wanted = wanted(credential, end, said, requester);
+        self.pipeline.prepare(wanted, requester, stages).await
+    }
+}
+
+fn wanted(credential: &Arc<Credential>, end: End, said: Said, requester: &Requester) -> Ask {
+    Ask {
+        credential: Arc::clone(credential),
+        end,
+        program: requester.program(),
+        said,
     }
 }
 
@@ -266,8 +300,7 @@ impl agent::House for House {
             credential: Arc::clone(credential),
             end: End::Sign { what, route },
             program: caller.requester().program(),
-            reason: None,
-            ticket: None,
+            said: Said::default(),
         };
         let sign = |material: &Material| match material {
             Material::Key(key) => key

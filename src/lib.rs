@@ -15,6 +15,7 @@ pub mod control;
 pub mod house;
 pub mod pipeline;
 
+pub mod aftermath;
 pub mod audit;
 pub mod broker;
 pub mod catalog;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::audit::{Audit, Event};
 use crate::broker::Broker;
-use crate::catalog::Kind;
+use crate::catalog::{Credential, Kind};
 use crate::cloud::{CorrelationId, StageSink};
 use crate::cores::{Cores, Weight};
 use crate::policy::{Ask, End, Grant, judge};
@@ -18,9 +18,13 @@ use crate::secret::Material;
 
 pub use memory::{Memory, Refused};
 pub use reasons::Reasons;
+pub use revealed::{Reveal, Revealed};
+pub use traces::{Trace, Traces};
 
 mod memory;
 mod reasons;
+mod revealed;
+mod traces;
 
 /// The path from an ask to its answer.
 pub struct Pipeline {
@@ -36,6 +40,10 @@ pub struct Pipeline {
     pub prompter: Arc<dyn Prompter>,
     /// The reasons that users are being asked for.
     pub reasons: Reasons,
+    /// The passwords that were shown.
+    pub revealed: Revealed,
+    /// What the use of each window leaves behind.
+    pub traces: Traces,
 }
 
 impl Pipeline {
@@ -53,21 +61,66 @@ impl Pipeline {
         let id = CorrelationId::new();
         let credential = Arc::clone(&ask.credential);
         let answer = async {
-            self.audit.record(Event::asked(id, &ask, requester))?;
-            let grant = judge(ask)?;
-            self.confirmed(id, &grant, requester).await?;
-            // Held until the window is open, so that whoever comes meanwhile shares it.
-            let (grant, _reason) = self.reasoned(grant, requester).await?;
-            self.broker.ready(&grant, id, stages).await?;
+            let grant = self.ready(id, ask, requester, stages).await?;
             let turn = self.cores.turn(weight(&grant)).await;
-            self.record_release(id, &grant).await?;
+            self.record_release(id, &grant, requester).await?;
             turn.run(|| self.broker.with(&grant, using))?
         };
-        let answer = answer.await;
+        self.told(id, &credential, requester, answer.await)
+    }
+
+    /// Has the material of `ask` there, and releases nothing.
+    ///
+    /// # Errors
+    /// As [`Self::serve`].
+    pub async fn prepare(
+        &self,
+        ask: Ask,
+        requester: &Requester,
+        stages: &dyn StageSink,
+    ) -> Result<(), Refusal> {
+        let id = CorrelationId::new();
+        let credential = Arc::clone(&ask.credential);
+        let ready = self.ready(id, ask, requester, stages).await;
+        self.told(id, &credential, requester, ready.map(drop))
+    }
+
+    /// Judges, asks whoever has to agree, and opens.
+    async fn ready(
+        &self,
+        id: CorrelationId,
+        ask: Ask,
+        requester: &Requester,
+        stages: &dyn StageSink,
+    ) -> Result<Grant, Refusal> {
+        self.audit.record(Event::asked(id, &ask, requester))?;
+        let grant = judge(ask)?;
+        self.confirmed(id, &grant, requester).await?;
+        // Held until the window is open, so that whoever comes meanwhile shares it.
+        let (grant, _reason) = self.reasoned(grant, requester).await?;
+        match self.broker.ready(&grant, id, stages).await {
+            // What PIM's policy wants is known only now.
+            Err(Refusal::ReasonNeeded { what, .. }) => {
+                let (grant, _said) = self.asked(what, grant, requester).await?;
+                self.broker.ready(&grant, id, stages).await?;
+                Ok(grant)
+            }
+            ready => ready.map(|()| grant),
+        }
+    }
+
+    /// Records and remembers a refusal.
+    fn told<T>(
+        &self,
+        id: CorrelationId,
+        credential: &Credential,
+        requester: &Requester,
+        answer: Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
         if let Err(refusal) = &answer {
-            self.memory.remember(id, &credential, requester, refusal);
+            self.memory.remember(id, credential, requester, refusal);
             // Nothing has left, so a refusal stands even if it cannot be recorded.
-            let _refused_all_the_same = self.audit.record(Event::refused(id, &credential, refusal));
+            let _refused_all_the_same = self.audit.record(Event::refused(id, credential, refusal));
         }
         answer
     }
@@ -91,14 +144,24 @@ impl Pipeline {
         self.audit.record(Event::confirmed(id, grant.credential()))
     }
 
-    /// Puts the release on record: on disk for a revealed password, with the kernel for a signature.
-    async fn record_release(&self, id: CorrelationId, grant: &Grant) -> Result<(), Refusal> {
+    /// Puts the release on record: on disk for a revealed password, which is beyond control from
+    /// then on, with the kernel for what goes where it was judged to go.
+    async fn record_release(
+        &self,
+        id: CorrelationId,
+        grant: &Grant,
+        requester: &Requester,
+    ) -> Result<(), Refusal> {
         let version = self.broker.version(grant).unwrap_or_default();
+        self.traces.note(grant, requester);
         let event = Event::released(id, grant.credential(), grant.end(), &version);
-        match grant.end() {
-            End::Reveal => self.audit.record_synced(event).await,
-            End::Sign { .. } => self.audit.record(event),
+        if !matches!(grant.end(), End::Reveal) {
+            return self.audit.record(event);
         }
+        self.audit.record_synced(event).await?;
+        self.revealed
+            .note(id, grant.credential(), version, requester);
+        Ok(())
     }
 }
 

@@ -6,93 +6,16 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Credential, KeySpec, Kind, Permission, Reason, Ticket, Use};
-use crate::known_hosts::Nameless;
+use crate::catalog::{
+    Credential, KeySpec, Kind, PasswordSpec, PasswordUse, Permission, Reason, Ticket, Use,
+};
 use crate::refusal::Refusal;
 
+pub use ask::{Ask, End, Receiver, Route, Said, Signed};
 pub use pattern::{host_matches, wildcard_matches};
 
+mod ask;
 mod pattern;
-
-/// A request for one credential to one end.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    /// What is asked for.
-    pub credential: Arc<Credential>,
-    /// To what end.
-    pub end: End,
-    /// The program that asks, for the justification.
-    pub program: String,
-    /// A reason the person gave for this ask.
-    pub reason: Option<String>,
-    /// A ticket the person gave for this ask.
-    pub ticket: Option<Ticket>,
-}
-
-/// What a credential is wanted for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// To show a password to the requester.
-    Reveal,
-    /// To sign.
-    Sign {
-        /// What is to be signed.
-        what: Signed,
-        /// How the request reached us.
-        route: Route,
-    },
-}
-
-/// What is to be signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Signed {
-    /// An SSH certificate: whoever gets that signature can make logins of their own.
-    Certificate,
-    /// A login as this user (RFC 4252, section 7).
-    Login {
-        /// The account on the host.
-        user: String,
-    },
-    /// A file or commit, in this namespace (`ssh-keygen -Y`).
-    SshSig {
-        /// The namespace.
-        namespace: String,
-    },
-    /// Nothing that pimento recognises.
-    Unknown,
-}
-
-/// How a request reached the agent, as `session-bind@openssh.com` proves it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// The client proved which host it talks to, and the payload agrees.
-    Bound {
-        /// SHA256 fingerprint of the host's key.
-        fingerprint: String,
-        /// Names by which the user's `known_hosts` knows that key, or why it has none.
-        names: Result<Vec<String>, Nameless>,
-        /// Whether it came over a forwarded agent connection.
-        forwarded: bool,
-    },
-    /// A proof was tried and is wrong, or disagrees with the payload.
-    Broken {
-        /// What is wrong.
-        why: String,
-    },
-    /// No proof was given.
-    Unbound,
-}
-
-impl Route {
-    fn host(&self) -> Option<String> {
-        match self {
-            Self::Bound {
-                names, fingerprint, ..
-            } => Some(names.iter().flatten().next().unwrap_or(fingerprint).clone()),
-            Self::Broken { .. } | Self::Unbound => None,
-        }
-    }
-}
 
 /// Proof of a yes. Only [`judge`] makes one.
 #[derive(Debug)]
@@ -123,14 +46,38 @@ impl Grant {
 
     /// The same, with the reason that a person gave for it.
     pub fn with_reason(mut self, reason: String) -> Self {
-        self.ask.reason = Some(reason);
+        self.ask.said.reason = Some(reason);
         self
+    }
+
+    /// The same, with the ticket that a person gave for it.
+    pub fn with_ticket(mut self, ticket: Ticket) -> Self {
+        self.ask.said.ticket = Some(ticket);
+        self
+    }
+
+    /// The reason that a person gave for this ask.
+    #[must_use]
+    pub fn said_reason(&self) -> Option<&str> {
+        self.ask.said.reason.as_deref()
+    }
+
+    /// Whether whoever asks wants to ask the person itself for what is missing.
+    #[must_use]
+    pub const fn client_asks(&self) -> bool {
+        self.ask.said.client_asks
+    }
+
+    /// The host that it is for, as far as that is known.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        self.place().1
     }
 
     /// The justification for PIM; `None` if a person has to give one.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
-        if let Some(reason) = &self.ask.reason {
+        if let Some(reason) = &self.ask.said.reason {
             return Some(reason.clone());
         }
         match &self.credential().vault.window.reason {
@@ -143,13 +90,24 @@ impl Grant {
     #[must_use]
     pub fn ticket(&self) -> Option<Ticket> {
         self.ask
+            .said
             .ticket
             .clone()
             .or_else(|| self.credential().vault.window.ticket.clone())
     }
 
     fn fill(&self, template: &str) -> String {
-        let (user, host) = match (&self.ask.end, &self.credential().kind) {
+        let (user, host) = self.place();
+        template
+            .replace("{program}", &self.ask.program)
+            .replace("{user}", user.as_deref().unwrap_or("-"))
+            .replace("{host}", host.as_deref().unwrap_or("-"))
+            .replace("{credential}", self.credential().name.as_str())
+    }
+
+    /// The account and the host that it is for, as far as they are known.
+    fn place(&self) -> (Option<String>, Option<String>) {
+        match (&self.ask.end, &self.credential().kind) {
             (
                 End::Sign {
                     what: Signed::Login { user },
@@ -157,17 +115,14 @@ impl Grant {
                 },
                 _,
             ) => (Some(user.clone()), route.host()),
+            (End::Give(receiver), _) => (receiver.user.clone(), Some(receiver.host.clone())),
+            (End::Prepare { user, host }, _) => (user.clone(), Some(host.clone())),
             (_, Kind::Password(password)) => (
                 password.user.clone(),
                 self.credential().hosts.first().cloned(),
             ),
             _ => (None, None),
-        };
-        template
-            .replace("{program}", &self.ask.program)
-            .replace("{user}", user.as_deref().unwrap_or("-"))
-            .replace("{host}", host.as_deref().unwrap_or("-"))
-            .replace("{credential}", self.credential().name.as_str())
+        }
     }
 }
 
@@ -181,8 +136,18 @@ pub fn judge(ask: Ask) -> Result<Grant, Refusal> {
             may_sign(&ask.credential, key, what, route)?;
             key.confirm
         }
-        (Kind::Password(_), End::Reveal) => false,
-        (Kind::Key(_), End::Reveal) => {
+        // Nothing is used: that is judged when it is.
+        (_, End::Prepare { .. }) => false,
+        (Kind::Password(password), End::Reveal) => {
+            may_go(&ask.credential, password, PasswordUse::Reveal)?;
+            password.confirm
+        }
+        (Kind::Password(password), End::Give(receiver)) => {
+            may_go(&ask.credential, password, receiver.to)?;
+            right_place(&ask.credential, password, receiver)?;
+            password.confirm
+        }
+        (Kind::Key(_), End::Reveal | End::Give(_)) => {
             return Err(Refusal::Unsupported(format!(
                 "{} is a key: pimento signs with it and never shows it",
                 ask.credential.name
@@ -198,6 +163,42 @@ pub fn judge(ask: Ask) -> Result<Grant, Refusal> {
     Ok(Grant {
         ask,
         to_be_confirmed,
+    })
+}
+
+/// A password goes only where its `uses` say.
+fn may_go(
+    credential: &Credential,
+    password: &PasswordSpec,
+    to: PasswordUse,
+) -> Result<(), Refusal> {
+    if password.uses.contains(&to) {
+        return Ok(());
+    }
+    let (word, name) = (to.word(), &credential.name);
+    Err(Refusal::Policy {
+        credential: name.to_string(),
+        rule: format!("its `uses` do not include {word}"),
+        advice: format!(
+            "to allow it, add {word:?} to `uses` of [password.{name}] in {}",
+            credential.source.display()
+        ),
+    })
+}
+
+/// A password goes to its own account in its own place only.
+fn right_place(
+    credential: &Credential,
+    password: &PasswordSpec,
+    receiver: &Receiver,
+) -> Result<(), Refusal> {
+    if receiver.fits(credential, password) {
+        return Ok(());
+    }
+    Err(Refusal::NoMatch {
+        kind: "password",
+        name: receiver.account(),
+        nearest: None,
     })
 }
 

@@ -18,6 +18,7 @@ use crate::requester::Requester;
 
 use askpass::Askpass;
 pub use askpass::is_ours;
+pub use notifier::{Notifier, Program as NotifyProgram};
 use pinentry::Pinentry;
 pub use question::{Matter, Question, Subject};
 pub use session::Environment;
@@ -25,6 +26,7 @@ use session::Session;
 
 mod askpass;
 mod child;
+mod notifier;
 mod pinentry;
 mod question;
 mod session;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub pinentry: Option<PathBuf>,
     /// How long a question stands.
     pub timeout: Duration,
+    /// What shows a notice.
+    pub notify: NotifyProgram,
 }
 
 impl Default for Settings {
@@ -63,6 +67,7 @@ impl Default for Settings {
             askpass: None,
             pinentry: None,
             timeout: Duration::from_secs(60),
+            notify: NotifyProgram::default(),
         }
     }
 }

@@ -115,6 +115,17 @@ pub enum Refusal {
         nearest: Option<String>,
     },
 
+    /// More than one thing fits.
+    #[error("more than one {kind} fits {name}: {}", .found.join(", "))]
+    Ambiguous {
+        /// `password`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What fits.
+        found: Vec<String>,
+    },
+
     /// The user is not eligible for the window.
     #[error("you are not eligible for window {window}")]
     NotEligible {
@@ -153,13 +164,15 @@ pub enum Refusal {
         advice: String,
     },
 
-    /// The policy asks for a reason (or a ticket) and none was given.
+    /// A reason or a ticket is needed, and none was given.
     #[error("window {window} needs a {what}")]
     ReasonNeeded {
         /// The window.
         window: String,
-        /// `reason` or `ticket`.
-        what: &'static str,
+        /// What is missing.
+        what: Needed,
+        /// What was given the last time for the same host.
+        last: Option<String>,
     },
 
     /// The user has to sign in first.
@@ -232,6 +245,24 @@ pub enum Refusal {
         /// The credential.
         credential: String,
     },
+}
+
+/// What an opening may need from a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Needed {
+    /// Why the window is opened.
+    Reason,
+    /// A ticket's system and number.
+    Ticket,
+}
+
+impl std::fmt::Display for Needed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Reason => "reason",
+            Self::Ticket => "ticket",
+        })
+    }
 }
 
 /// A cloud service, as its users call it.

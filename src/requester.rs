@@ -10,6 +10,10 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+pub use asker::{Asker, Program};
+
+mod asker;
+
 /// The process that asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requester {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::aftermath::Aftermath;
 use crate::agent::{Keyring, Lock, Service, Upstream};
 use crate::audit::Audit;
 use crate::broker::{Broker, Limits};
@@ -16,8 +17,8 @@ use crate::cores::Cores;
 use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
 use crate::listen::{Door, DoorError};
-use crate::pipeline::{Memory, Pipeline, Reasons};
-use crate::prompt::Desktop;
+use crate::pipeline::{Memory, Pipeline, Reasons, Revealed, Traces};
+use crate::prompt::{Desktop, Environment, Notifier};
 use crate::refusal::Refusal;
 use crate::{agent, control};
 
@@ -27,6 +28,7 @@ pub struct Agent {
     pub house: Arc<House>,
     /// What clients of the agent door are served from.
     service: Arc<Service>,
+    aftermath: Aftermath,
     agent: Door,
     control: Door,
 }
@@ -74,6 +76,8 @@ impl Agent {
         let audit = Audit::open(&folder, Arc::clone(&clock))
             .map_err(|error| StartError::Audit { folder, error })?;
         let audit = Arc::new(audit);
+        let revealed = Revealed::new(Arc::clone(&clock));
+        revealed.recall(audit.lines_with("\"reveal\""));
         let settings = &config.agent;
         let network = network(&config)?;
         let cloud = Cloud::connect(&network, Arc::clone(&clock), settings.approval_wait)
@@ -92,7 +96,12 @@ impl Agent {
             .map(|socket| Arc::new(Upstream::new(socket)));
         let keyring = Arc::new(Keyring::new(Arc::clone(&clock), None));
         let lock = Arc::new(Lock::new(Arc::clone(&clock)));
-        let own = std::env::vars_os().collect();
+        let own: Environment = std::env::vars_os().collect();
+        let aftermath = Aftermath {
+            at_end: settings.at_end,
+            notifier: Notifier::new(settings.prompts.notify.clone(), own.clone()),
+            clock: Arc::clone(&clock),
+        };
         let desktop = Desktop::new(&settings.prompts, own, Arc::clone(&clock));
         let facts = Facts {
             agent_socket: agent.path().to_owned(),
@@ -106,6 +115,8 @@ impl Agent {
                 cores: Arc::clone(&cores),
                 prompter: Arc::new(desktop),
                 reasons: Reasons::default(),
+                revealed,
+                traces: Traces::default(),
             },
             identity,
             known_hosts: KnownHosts::new(config.agent.known_hosts),
@@ -124,6 +135,7 @@ impl Agent {
         Ok(Self {
             house,
             service: Arc::new(service),
+            aftermath,
             agent,
             control,
         })
@@ -137,6 +149,7 @@ impl Agent {
         let Self {
             house,
             service,
+            aftermath,
             agent,
             control,
         } = self;
@@ -150,6 +163,7 @@ impl Agent {
             () = agent::serve_all(&service, &agent, &mut sessions) => Ok(()),
             () = sweeper.sweep() => Ok(()),
             () = service.keyring.sweep() => Ok(()),
+            () = aftermath.follow(&house.pipeline) => Ok(()),
             () = syncer.keep_synced() => Ok(()),
             served = controlled => served.map_err(|error| RunError(error.to_string())),
         };

@@ -187,6 +187,12 @@ impl Windows {
         self.held(credential, now).map(|held| held.version.as_str())
     }
 
+    /// When the material of `credential` must not be used any more.
+    #[must_use]
+    pub fn until(&self, credential: &Credential, now: Moment) -> Option<Moment> {
+        self.held(credential, now).map(|held| held.until)
+    }
+
     /// Lets `using` read the material that `grant` was given for.
     ///
     /// # Errors

@@ -126,6 +126,18 @@ impl Event {
 
     fn end(self, end: &End) -> Self {
         let (what, route) = match end {
+            End::Give(receiver) => {
+                return self
+                    .with("end", "give")
+                    .with("to", receiver.to.word())
+                    .with("user", receiver.user.clone())
+                    .with("host", receiver.host.as_str())
+                    .with("command", receiver.command.clone());
+            }
+            End::Prepare { user, host } => {
+                let prepared = self.with("end", "prepare").with("user", user.clone());
+                return prepared.with("host", host.as_str());
+            }
             End::Reveal => return self.with("end", "reveal"),
             End::Sign { what, route } => (what, route),
         };

@@ -15,7 +15,7 @@ use crate::cloud::{
     StageSink,
 };
 use crate::policy::Grant;
-use crate::refusal::Refusal;
+use crate::refusal::{Needed, Refusal};
 use crate::secret::private_key::PrivateKey;
 use crate::secret::{Material, Password};
 use crate::window::Terms;
@@ -101,7 +101,8 @@ impl Broker {
         let Some(reason) = wish.reason else {
             return Err(Refusal::ReasonNeeded {
                 window: name.to_owned(),
-                what: "reason",
+                what: Needed::Reason,
+                last: None,
             });
         };
         self.drop_ended();
@@ -127,6 +128,7 @@ impl Broker {
         self.windows_mut()
             .open(&window.name, terms, self.clock.now())?;
         self.changed.notify_one();
+        self.seen.send_replace(());
         Ok(())
     }
 
@@ -153,6 +155,7 @@ impl Broker {
         self.windows_mut()
             .admit(credential, material, fetched.version, valid_until, now)?;
         self.changed.notify_one();
+        self.seen.send_replace(());
         Ok(())
     }
 

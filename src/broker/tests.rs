@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::catalog::testing::password;
-use crate::catalog::{Credential, SignInMethod, Tenant};
+use crate::catalog::{SignInMethod, Tenant};
 use crate::clock::manual::ManualClock;
 use crate::cloud::{
     AccessToken, Account, Activated, Activation, FetchedSecret, Freshness, Identity, Pim,
     ReadError, Resource, SignInGuide, Vault,
 };
-use crate::policy::{Ask, End, judge};
+use crate::policy::{Ask, End, Said, judge};
 
 /// A cloud that answers at once, unless told to wait for `gate`.
 struct Fake {
@@ -216,8 +216,7 @@ fn grant(name: &str) -> Grant {
         credential,
         end: End::Reveal,
         program,
-        reason: None,
-        ticket: None,
+        said: Said::default(),
     })
     .unwrap()
 }

@@ -26,6 +26,11 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name of a certain version; `@` keeps it apart from every configured name.
+    pub(super) fn at(&self, version: &str) -> Self {
+        Self(format!("{}@{version}", self.0))
+    }
 }
 
 impl fmt::Display for Name {
@@ -67,6 +72,29 @@ impl fmt::Display for SecretName {
     }
 }
 
+/// The id of a version of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VersionId(String);
+
+impl VersionId {
+    /// Takes `text` as the id of a version.
+    ///
+    /// # Errors
+    /// If Key Vault would not have made it: it makes 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Result<Self, NameProblem> {
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(NameProblem::Version(text.to_owned()));
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Why a text is not a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameProblem {
@@ -78,6 +106,9 @@ pub enum NameProblem {
         "{0:?} is not the name of a Key Vault secret: those have 1 to 127 letters, digits and '-'"
     )]
     Secret(String),
+    /// Not the id of a version.
+    #[error("{0:?} is not a version of a Key Vault secret: those have 32 hexadecimal digits")]
+    Version(String),
 }
 
 /// The candidate that `wanted` was most likely meant to be, if one is near enough.

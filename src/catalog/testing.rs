@@ -16,7 +16,17 @@ pub(crate) const PUBLIC_KEY: &str =
 /// A password `name` in window `ops`.
 pub(crate) fn password(name: &str) -> Credential {
     let user = Some("root".to_owned());
-    credential(name, Kind::Password(PasswordSpec { user }))
+    let uses = vec![PasswordUse::Reveal, PasswordUse::Ssh, PasswordUse::Sudo];
+    let confirm = false;
+    credential(
+        name,
+        Kind::Password(PasswordSpec {
+            user,
+            uses,
+            units: Vec::new(),
+            confirm,
+        }),
+    )
 }
 
 /// A key `name` in window `ops`, for logins.
@@ -37,6 +47,7 @@ fn credential(name: &str, kind: Kind) -> Credential {
         name: Name::parse(name).unwrap(),
         vault: vault("ops"),
         secret: SecretName::parse(name).unwrap(),
+        version: Version::Newest,
         hosts: Vec::new(),
         kind,
         source: PathBuf::from("config.toml"),

@@ -6,6 +6,7 @@
 use std::process::ExitCode as Exit;
 
 use super::output::Output;
+use super::person::Person;
 use super::{Agent, Failure, connect, end, password, runtime};
 use crate::config::{Overrides, Paths};
 use crate::control::proto::AskpassRequest;
@@ -42,16 +43,21 @@ fn run(output: &Output) -> Result<ExitCode, Failure> {
 }
 
 pub(super) async fn answer(
-    mut agent: Agent,
+    agent: Agent,
     output: &Output,
     prompt: String,
 ) -> Result<ExitCode, Failure> {
-    let request = AskpassRequest {
-        prompt,
-        asker: asker(),
+    let call = |said| async {
+        let request = AskpassRequest {
+            prompt: prompt.clone(),
+            asker: asker(),
+            said: Some(said),
+        };
+        let events = agent.clone().askpass(request).await?.into_inner();
+        password::released(output, events).await
     };
-    let events = agent.askpass(request).await?.into_inner();
-    password::print(output, events).await
+    let released = Person::silent(output).makes(output, call).await?;
+    password::print(output, released)
 }
 
 /// The program that started this helper; the agent checks it.

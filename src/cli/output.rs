@@ -28,7 +28,7 @@ impl Output {
         }
     }
 
-    #[cfg(feature = "emulator")]
+    /// Whether a program reads the results.
     pub(super) const fn is_json(&self) -> bool {
         self.json
     }

@@ -8,7 +8,7 @@ use super::output::Output;
 use super::{Agent, Failure};
 use crate::control::proto::window::State;
 use crate::control::proto::{
-    Credential, KeysRequest, StatusReply, StatusRequest, WhyRequest, Window,
+    Credential, KeysRequest, Revealed, StatusReply, StatusRequest, WhyRequest, Window,
 };
 use crate::refusal::ExitCode;
 
@@ -68,6 +68,12 @@ fn status_text(reply: &StatusReply) -> String {
             )
         }));
     }
+    lines.extend(reply.revealed.iter().map(|it| {
+        format!(
+            "shown   {}  version {}, {} times, last at {} to {}",
+            it.credential, it.version, it.times, it.at, it.requester
+        )
+    }));
     if reply.added_keys > 0 {
         lines.push(format!("added   {} (ssh-add -l)", reply.added_keys));
     }
@@ -125,6 +131,18 @@ fn status_json(reply: &StatusReply) -> Value {
         "agent_socket": reply.agent_socket,
         "audit_file": reply.audit_file,
         "warnings": reply.warnings,
+        "revealed": reply.revealed.iter().map(revealed_json).collect::<Vec<_>>(),
+    })
+}
+
+fn revealed_json(shown: &Revealed) -> Value {
+    json!({
+        "credential": shown.credential,
+        "version": shown.version,
+        "at": shown.at,
+        "requester": shown.requester,
+        "times": shown.times,
+        "id": shown.id,
     })
 }
 

@@ -4,30 +4,17 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::output::Output;
+use super::person::Person;
 use super::{Agent, Failure, show};
 use crate::control::proto::open_event::Event;
-use crate::control::proto::{CloseRequest, LockRequest, OpenRequest};
+use crate::control::proto::{CloseRequest, LockRequest, OpenEvent, OpenRequest, Window};
 use crate::refusal::ExitCode;
 
 pub(super) fn request(
     window: String,
-    reason: Option<String>,
-    ticket: Option<&str>,
     duration: Option<SignedDuration>,
 ) -> Result<OpenRequest, Failure> {
     let usage = |text: &str, advice: &str| Failure::new("usage", ExitCode::Usage, text, advice);
-    let (ticket_system, ticket_number) = match ticket.map(|ticket| ticket.split_once(':')) {
-        None => (String::new(), String::new()),
-        Some(Some((system, number))) if !system.is_empty() && !number.is_empty() => {
-            (system.to_owned(), number.to_owned())
-        }
-        Some(_) => {
-            return Err(usage(
-                "the ticket is not SYSTEM:NUMBER",
-                "for example --ticket ServiceNow:CHG0042",
-            ));
-        }
-    };
     let seconds = match duration {
         None => 0,
         Some(duration) => u64::try_from(duration.as_secs())
@@ -40,36 +27,51 @@ pub(super) fn request(
                 )
             })?,
     };
-    let reason = reason.unwrap_or_default();
     Ok(OpenRequest {
         window,
-        reason,
-        ticket_system,
-        ticket_number,
         seconds,
+        said: None,
     })
 }
 
 pub(super) async fn open(
-    mut agent: Agent,
+    agent: Agent,
     output: &Output,
     request: OpenRequest,
+    mut person: Person,
 ) -> Result<ExitCode, Failure> {
-    let mut events = agent.open(request).await?.into_inner();
+    let call = |said| async {
+        let said = Some(said);
+        let request = OpenRequest {
+            said,
+            ..request.clone()
+        };
+        let events = agent.clone().open(request).await?.into_inner();
+        opened(output, events).await
+    };
+    let window = person.makes(output, call).await?;
+    let window = window.ok_or_else(|| Failure::failed("the agent ended without an answer"))?;
+    output.result(&show::window_line(&window), &show::window_json(&window));
+    Ok(ExitCode::Done)
+}
+
+/// Shows the progress; `None` if nothing had to be opened.
+pub(super) async fn opened(
+    output: &Output,
+    mut events: tonic::Streaming<OpenEvent>,
+) -> Result<Option<Window>, Failure> {
     while let Some(event) = events.message().await? {
         match event.event {
             Some(Event::Stage(stage)) => output.progress(&stage),
             Some(Event::Opened(window)) => {
                 output.progress_ends();
-                output.result(&show::window_line(&window), &show::window_json(&window));
-                return Ok(ExitCode::Done);
+                return Ok(Some(window));
             }
             None => {}
         }
     }
-    Err(Failure::failed(
-        "the agent ended the opening without an answer",
-    ))
+    output.progress_ends();
+    Ok(None)
 }
 
 pub(super) async fn close(

@@ -16,12 +16,13 @@ use zeroize::Zeroizing;
 use super::error_body::ErrorBody;
 use super::http::{Answer, Call, Http, unreachable};
 use super::{AccessToken, CorrelationId, FetchedSecret, ReadError, Vault};
-use crate::catalog::Credential;
+use crate::catalog::{Credential, Version};
 use crate::refusal::{Refusal, Service};
 
 #[cfg(test)]
 mod tests;
 mod value;
+mod versions;
 
 /// Key Vault's REST API.
 pub(super) struct KeyVault {
@@ -36,9 +37,63 @@ impl Vault for KeyVault {
         token: &AccessToken,
         id: CorrelationId,
     ) -> Result<FetchedSecret, ReadError> {
+        let version = match &credential.version {
+            Version::Exact(version) => Some(version.as_str().to_owned()),
+            Version::Newest => None,
+            Version::Previous => Some(self.previous(credential, token, id).await?),
+        };
+        let path = match version {
+            Some(version) => format!("secrets/{}/{version}", credential.secret),
+            None => format!("secrets/{}", credential.secret),
+        };
+        let answer = self.get(credential, &path, token, id).await?;
+        fetched(credential, &answer, self.http.server_time()).map_err(ReadError::Refused)
+    }
+}
+
+impl KeyVault {
+    /// The version before the newest one.
+    async fn previous(
+        &self,
+        credential: &Credential,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<String, ReadError> {
+        let path = format!("secrets/{}/versions", credential.secret);
+        let mut versions = Vec::new();
+        let mut page = Some(path);
+        for _ in 0..MOST_PAGES {
+            let Some(path) = page else { break };
+            let answer = self.get(credential, &path, token, id).await?;
+            let list = versions::Page::of(&answer).map_err(ReadError::Refused)?;
+            versions.extend(list.versions);
+            page = list.next;
+        }
+        versions::previous(versions).ok_or_else(|| {
+            ReadError::Refused(Refusal::Material {
+                credential: credential.name.to_string(),
+                problem: format!("secret {} has no earlier version", credential.secret),
+                remedy: "ask for the newest one".to_owned(),
+            })
+        })
+    }
+
+    /// Reads `path` of the credential's vault.
+    async fn get(
+        &self,
+        credential: &Credential,
+        path: &str,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<Answer, ReadError> {
         let mut url = credential.vault.url.clone();
-        url.set_path(&format!("secrets/{}", credential.secret));
-        url.set_query(Some(&format!("api-version={API_VERSION}")));
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        url.set_path(path);
+        let version = format!("api-version={API_VERSION}");
+        match query {
+            "" => url.set_query(Some(&version)),
+            rest => url.set_query(Some(&format!("{version}&{rest}"))),
+        }
         let call = Call {
             service: Service::KeyVault,
             method: Method::GET,
@@ -48,14 +103,12 @@ impl Vault for KeyVault {
             body: None,
         };
         let answer = self.persist(&call).await.map_err(ReadError::Refused)?;
-        if !answer.is_success() {
-            return Err(refused(credential, &answer));
+        if answer.is_success() {
+            return Ok(answer);
         }
-        fetched(credential, &answer, self.http.server_time()).map_err(ReadError::Refused)
+        Err(refused(credential, &answer))
     }
-}
 
-impl KeyVault {
     /// Sends `call`, again if the vault is busy or the connection breaks.
     async fn persist(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
         let mut pause = Duration::from_secs(1);
@@ -204,6 +257,8 @@ fn denied(message: &str) -> bool {
 
 /// The newest stable version that Microsoft's own clients use by default.
 const API_VERSION: &str = "2025-07-01";
+/// Pages of 25 versions that are read: more than a secret has kept for years.
+const MOST_PAGES: usize = 20;
 /// Retries before the last attempt.
 const TRIES: usize = 3;
 /// A `Retry-After` above this is told instead of waited out.

@@ -9,7 +9,8 @@ use super::entries::{Entries, Entry, Noun};
 use super::problem::Findings;
 use super::section::{Field, Section, Text, one_of};
 use crate::catalog::{
-    Catalog, Credential, KeySpec, Kind, Name, PasswordSpec, Permission, SecretName, Use, VaultSpec,
+    Catalog, Credential, KeySpec, Kind, Name, PasswordSpec, PasswordUse, Permission, SecretName,
+    Use, VaultSpec, Version,
 };
 
 /// Reads every credential.
@@ -70,6 +71,7 @@ fn credential(
         name: entry.name.clone(),
         vault: Arc::clone(vault?),
         secret: secret?,
+        version: Version::Newest,
         hosts: hosts?,
         kind: kind?,
         source: section.place.document.path.clone(),
@@ -110,14 +112,11 @@ fn key(section: &Section<'_>, findings: &mut Findings) -> Option<KeySpec> {
         .and_then(|text| public_key(text, findings));
     let uses = match section.field("uses") {
         None => Some(vec![Use::Login]),
-        Some(field) => uses(field, findings),
+        Some(field) => uses(field, &USES, findings),
     };
     let unbound = section.word("unbound", &PERMISSION, Permission::Refuse, findings);
     let forwarded = section.word("forwarded", &PERMISSION, Permission::Refuse, findings);
-    let confirm = match section.field("confirm") {
-        None => Some(false),
-        Some(field) => field.truth(findings),
-    };
+    let confirm = confirm(section, findings);
     Some(KeySpec {
         public: public?,
         uses: uses?,
@@ -130,9 +129,46 @@ fn key(section: &Section<'_>, findings: &mut Findings) -> Option<KeySpec> {
 fn password(section: &Section<'_>, findings: &mut Findings) -> Option<PasswordSpec> {
     section.allow(&PASSWORD, findings);
     let user = section.text("user", findings);
+    let uses = match section.field("uses") {
+        None => Some(UNLESS_SAID.to_vec()),
+        Some(field) => uses(field, &PASSWORD_USES, findings),
+    };
+    let units = units(section, findings);
+    let confirm = confirm(section, findings);
     Some(PasswordSpec {
         user: user.map(|user| user.text.to_owned()),
+        uses: uses?,
+        units: units?,
+        confirm: confirm?,
     })
+}
+
+/// The services of systemd that get a password.
+fn units(section: &Section<'_>, findings: &mut Findings) -> Option<Vec<String>> {
+    let Some(field) = section.field("units") else {
+        return Some(Vec::new());
+    };
+    let mut units = Vec::new();
+    for unit in field.texts(findings)? {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.@:\\*?".contains(c);
+        if unit.text.is_empty() || !unit.text.chars().all(allowed) {
+            findings.wrong(
+                unit.place,
+                format!("{:?} is not the name of a unit", unit.text),
+                "write units = [\"backup.service\"]; * and ? are allowed",
+            );
+            return None;
+        }
+        units.push(unit.text.to_owned());
+    }
+    Some(units)
+}
+
+fn confirm(section: &Section<'_>, findings: &mut Findings) -> Option<bool> {
+    match section.field("confirm") {
+        None => Some(false),
+        Some(field) => field.truth(findings),
+    }
 }
 
 fn public_key(text: Text<'_>, findings: &mut Findings) -> Option<PublicKey> {
@@ -167,18 +203,18 @@ fn unusable(key: &KeyData) -> Option<&'static str> {
     }
 }
 
-fn uses(field: Field<'_>, findings: &mut Findings) -> Option<Vec<Use>> {
+fn uses<T: Copy>(field: Field<'_>, known: &[(&str, T)], findings: &mut Findings) -> Option<Vec<T>> {
     let words = field.texts(findings)?;
     if words.is_empty() {
-        let remedy = "write uses = [\"login\"], or leave it out";
+        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
         findings.wrong(
             field.place,
-            "uses is empty, so the key serves nothing",
-            remedy,
+            "uses is empty, so it serves nothing",
+            format!("write some of {}, or leave it out", words.join(", ")),
         );
         return None;
     }
-    let read = |word| one_of(word, "uses", &USES, findings);
+    let read = |word| one_of(word, "uses", known, findings);
     words.into_iter().map(read).collect()
 }
 
@@ -240,7 +276,26 @@ const KEY: [&str; 8] = [
     "vault",
 ];
 
-const PASSWORD: [&str; 4] = ["hosts", "secret", "user", "vault"];
+const PASSWORD: [&str; 7] = [
+    "confirm", "hosts", "secret", "units", "user", "uses", "vault",
+];
+
+/// What a password is for unless `uses` says otherwise.
+const UNLESS_SAID: [PasswordUse; 3] = [PasswordUse::Reveal, PasswordUse::Ssh, PasswordUse::Sudo];
+
+const PASSWORD_USES: [(&str, PasswordUse); 8] = [
+    (PasswordUse::Docker.word(), PasswordUse::Docker),
+    (PasswordUse::Git.word(), PasswordUse::Git),
+    (PasswordUse::Reveal.word(), PasswordUse::Reveal),
+    (PasswordUse::Ssh.word(), PasswordUse::Ssh),
+    (
+        PasswordUse::SshKeyboardInteractive.word(),
+        PasswordUse::SshKeyboardInteractive,
+    ),
+    (PasswordUse::Sudo.word(), PasswordUse::Sudo),
+    (PasswordUse::SudoRs.word(), PasswordUse::SudoRs),
+    (PasswordUse::Systemd.word(), PasswordUse::Systemd),
+];
 
 const PERMISSION: [(&str, Permission); 2] =
     [("allow", Permission::Allow), ("refuse", Permission::Refuse)];

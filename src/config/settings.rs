@@ -10,8 +10,9 @@ use super::document::Place;
 use super::entries::Entries;
 use super::paths::Paths;
 use super::problem::Findings;
-use super::section::{Field, Section, Text};
+use super::section::{Field, Section, Text, one_of};
 use super::span::{Limits, span};
+use crate::aftermath::AtEnd;
 use crate::prompt::{self, is_ours};
 
 /// How the agent behaves.
@@ -29,6 +30,8 @@ pub struct AgentSettings {
     pub upstream: Option<PathBuf>,
     /// How the user is asked.
     pub prompts: prompt::Settings,
+    /// What is done when a window has ended.
+    pub at_end: AtEnd,
 }
 
 /// What weakens the protection of the connections to the cloud; empty unless configured.
@@ -66,6 +69,7 @@ pub(super) fn agent(
         known_hosts: known_hosts(home),
         upstream: None,
         prompts: prompt::Settings::default(),
+        at_end: AtEnd::default(),
     };
     let Some(section) = entries.settings("agent") else {
         return settings;
@@ -74,7 +78,9 @@ pub(super) fn agent(
         "answer_within",
         "approval_wait",
         "askpass",
+        "at_end",
         "known_hosts",
+        "notify",
         "pinentry",
         "prompt_timeout",
         "propagation",
@@ -96,6 +102,8 @@ pub(super) fn agent(
         .map(|socket| socket.place.document.resolve(socket.text, home));
     settings.prompts.askpass = program(section, "askpass", home, findings);
     settings.prompts.pinentry = program(section, "pinentry", home, findings);
+    settings.prompts.notify = notify(section, home, findings);
+    settings.at_end = at_end(section, findings);
     let files = section.field("known_hosts");
     if let Some(files) = files.and_then(|field| field.texts(findings)) {
         let file = |file: Text<'_>| file.place.document.resolve(file.text, home);
@@ -103,6 +111,48 @@ pub(super) fn agent(
     }
     settings
 }
+
+/// What shows notices; an empty text switches them off.
+fn notify(
+    section: &Section<'_>,
+    home: Option<&Path>,
+    findings: &mut Findings,
+) -> prompt::NotifyProgram {
+    let off = |field: Field<'_>| field.value.as_str() == Some("");
+    match section.field("notify") {
+        None => prompt::NotifyProgram::Standard,
+        Some(field) if off(field) => prompt::NotifyProgram::None,
+        Some(_) => program(section, "notify", home, findings)
+            .map_or(prompt::NotifyProgram::None, prompt::NotifyProgram::At),
+    }
+}
+
+/// What is done by itself when a window has ended.
+fn at_end(section: &Section<'_>, findings: &mut Findings) -> AtEnd {
+    let mut at_end = AtEnd::default();
+    let words = section
+        .field("at_end")
+        .and_then(|field| field.texts(findings));
+    for word in words.unwrap_or_default() {
+        match one_of(word, "at_end", &ENDINGS, findings) {
+            Some(Ending::ControlMaster) => at_end.control_master = true,
+            Some(Ending::Sudo) => at_end.sudo = true,
+            None => {}
+        }
+    }
+    at_end
+}
+
+#[derive(Clone, Copy)]
+enum Ending {
+    ControlMaster,
+    Sudo,
+}
+
+const ENDINGS: [(&str, Ending); 2] = [
+    ("control-master", Ending::ControlMaster),
+    ("sudo", Ending::Sudo),
+];
 
 /// A program that answers for the user, so nobody else may choose it.
 fn program(

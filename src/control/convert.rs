@@ -14,6 +14,18 @@ pub fn message(refusal: &Refusal) -> proto::Refusal {
         message: refusal.to_string(),
         advice: refusal.advice(),
         exit_code: refusal.exit_code() as u32,
+        needed: needed(refusal),
+    }
+}
+
+fn needed(refusal: &Refusal) -> Option<proto::Needed> {
+    match refusal {
+        Refusal::ReasonNeeded { window, what, last } => Some(proto::Needed {
+            what: what.to_string(),
+            window: window.clone(),
+            last: last.clone().unwrap_or_default(),
+        }),
+        _ => None,
     }
 }
 
@@ -45,6 +57,7 @@ pub fn refusal(status: &Status) -> proto::Refusal {
             ),
             advice: "restart the agent, so that both are of one version".to_owned(),
             exit_code: ExitCode::Failed as u32,
+            needed: None,
         },
         code => proto::Refusal {
             code: "connection".to_owned(),
@@ -54,6 +67,7 @@ pub fn refusal(status: &Status) -> proto::Refusal {
             ),
             advice: "see whether the agent still runs: `pimento status`".to_owned(),
             exit_code: ExitCode::NoAgent as u32,
+            needed: None,
         },
     }
 }

@@ -22,6 +22,30 @@ pub struct StatusReply {
     /// How many keys clients have added.
     #[prost(uint32, tag = "8")]
     pub added_keys: u32,
+    /// The passwords that were shown since their last change, newest first.
+    #[prost(message, repeated, tag = "9")]
+    pub revealed: ::prost::alloc::vec::Vec<Revealed>,
+}
+/// A password that left pimento other than into a prompt that asked for it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Revealed {
+    #[prost(string, tag = "1")]
+    pub credential: ::prost::alloc::string::String,
+    /// Version of the secret in the vault.
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    /// The last time, RFC 3339.
+    #[prost(string, tag = "3")]
+    pub at: ::prost::alloc::string::String,
+    /// Who got it.
+    #[prost(string, tag = "4")]
+    pub requester: ::prost::alloc::string::String,
+    /// How often this version was.
+    #[prost(uint32, tag = "5")]
+    pub times: u32,
+    /// The id in the audit record.
+    #[prost(string, tag = "6")]
+    pub id: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Tenant {
@@ -173,6 +197,35 @@ pub struct Refusal {
     /// The exit code of the command line.
     #[prost(uint32, tag = "4")]
     pub exit_code: u32,
+    /// What the person could be asked for; absent if nothing they say would help.
+    #[prost(message, optional, tag = "5")]
+    pub needed: ::core::option::Option<Needed>,
+}
+/// Something that an opening needs from a person.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Needed {
+    /// "reason" or "ticket".
+    #[prost(string, tag = "1")]
+    pub what: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub window: ::prost::alloc::string::String,
+    /// What was given the last time for the same host, to propose.
+    #[prost(string, tag = "3")]
+    pub last: ::prost::alloc::string::String,
+}
+/// What a person says to an opening.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Said {
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub ticket_system: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub ticket_number: ::prost::alloc::string::String,
+    /// The client asks the person itself if something is needed: the agent then refuses with `needed`
+    /// and starts no prompt of its own.
+    #[prost(bool, tag = "4")]
+    pub client_asks: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LoginRequest {
@@ -283,15 +336,11 @@ pub struct LogoutReply {
 pub struct OpenRequest {
     #[prost(string, tag = "1")]
     pub window: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub reason: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub ticket_system: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub ticket_number: ::prost::alloc::string::String,
     /// Seconds; 0: as configured.
     #[prost(uint64, tag = "5")]
     pub seconds: u64,
+    #[prost(message, optional, tag = "6")]
+    pub said: ::core::option::Option<Said>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OpenEvent {
@@ -337,10 +386,14 @@ pub struct LockReply {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PasswordRequest {
+    /// Its name in the configuration, or a reference: pimento://VAULT/SECRET\[@VERSION\].
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub reason: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub said: ::core::option::Option<Said>,
+    /// The version before the newest one, for a host that a rotation has not reached.
+    #[prost(bool, tag = "4")]
+    pub previous: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AskpassRequest {
@@ -350,22 +403,154 @@ pub struct AskpassRequest {
     /// Process id of the program that asked for the helper.
     #[prost(uint32, tag = "2")]
     pub asker: u32,
+    #[prost(message, optional, tag = "3")]
+    pub said: ::core::option::Option<Said>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExpectRequest {
+    /// The host on which sudo will ask; empty: this machine.
+    #[prost(string, tag = "1")]
+    pub host: ::prost::alloc::string::String,
+    /// What is to be run there, for the record and for people.
+    #[prost(string, repeated, tag = "2")]
+    pub command: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExpectReply {
+    /// For `sudo -p` or SUDO_PROMPT: sudo fills in whose password it wants. Answered once, and only
+    /// when the process that asked for this prompt, or one below it, asks by it.
+    #[prost(string, tag = "1")]
+    pub prompt: ::prost::alloc::string::String,
+    /// What every prompt made of it begins with, in whatever a program prints around it.
+    #[prost(string, tag = "2")]
+    pub begins: ::prost::alloc::string::String,
+    /// What every prompt made of it ends with.
+    #[prost(string, tag = "3")]
+    pub ends: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LookupRequest {
+    #[prost(enumeration = "lookup_request::Use", tag = "1")]
+    pub r#use: i32,
+    /// Host, with the port where one was named.
+    #[prost(string, tag = "2")]
+    pub host: ::prost::alloc::string::String,
+    /// The account; empty: any.
+    #[prost(string, tag = "3")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub said: ::core::option::Option<Said>,
+}
+/// Nested message and enum types in `LookupRequest`.
+pub mod lookup_request {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Use {
+        Unspecified = 0,
+        /// docker's credential helpers.
+        Docker = 1,
+        /// git's credential helpers.
+        Git = 2,
+        /// LoadCredential= of systemd.
+        Systemd = 3,
+    }
+    impl Use {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "USE_UNSPECIFIED",
+                Self::Docker => "USE_DOCKER",
+                Self::Git => "USE_GIT",
+                Self::Systemd => "USE_SYSTEMD",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "USE_UNSPECIFIED" => Some(Self::Unspecified),
+                "USE_DOCKER" => Some(Self::Docker),
+                "USE_GIT" => Some(Self::Git),
+                "USE_SYSTEMD" => Some(Self::Systemd),
+                _ => None,
+            }
+        }
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PreflightRequest {
+    /// The names of the host, as it was typed and as it was resolved.
+    #[prost(string, repeated, tag = "1")]
+    pub hosts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The account; empty: any.
+    #[prost(string, tag = "2")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub said: ::core::option::Option<Said>,
+    /// Opens nothing: only tells what is open.
+    #[prost(bool, tag = "4")]
+    pub passive: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PasswordEvent {
-    #[prost(oneof = "password_event::Event", tags = "1, 2")]
+    #[prost(oneof = "password_event::Event", tags = "1, 3, 4")]
     pub event: ::core::option::Option<password_event::Event>,
 }
 /// Nested message and enum types in `PasswordEvent`.
 pub mod password_event {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Event {
+        /// How far the opening is, in words.
         #[prost(string, tag = "1")]
         Stage(::prost::alloc::string::String),
-        /// Without a line break.
-        #[prost(bytes, tag = "2")]
-        Password(::prost::alloc::vec::Vec<u8>),
+        /// What a person should know of this use, in words.
+        #[prost(string, tag = "3")]
+        Notice(::prost::alloc::string::String),
+        #[prost(message, tag = "4")]
+        Released(super::Released),
     }
+}
+/// A password, and what belongs to it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Released {
+    /// Without a line break.
+    #[prost(bytes = "vec", tag = "1")]
+    pub password: ::prost::alloc::vec::Vec<u8>,
+    /// The account it opens; may be empty.
+    #[prost(string, tag = "2")]
+    pub user: ::prost::alloc::string::String,
+    /// Its name in the configuration.
+    #[prost(string, tag = "3")]
+    pub credential: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub window: ::prost::alloc::string::String,
+    /// Seconds until it must not be used any more.
+    #[prost(uint64, tag = "5")]
+    pub seconds_left: u64,
+    /// When that is, RFC 3339.
+    #[prost(string, tag = "6")]
+    pub ends: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchEvent {
+    #[prost(message, repeated, tag = "1")]
+    pub windows: ::prost::alloc::vec::Vec<Window>,
+    #[prost(bool, tag = "2")]
+    pub locked: bool,
 }
 /// Generated client implementations.
 pub mod control_client {
@@ -679,6 +864,103 @@ pub mod control_client {
                 .insert(GrpcMethod::new("pimento.control.v1.Control", "Askpass"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Announces a program that will ask for a password, and gives the prompt to let it ask by.
+        pub async fn expect(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExpectRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExpectReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Expect",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Expect"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The password that a program's own convention for helpers asks for.
+        pub async fn lookup(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LookupRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::PasswordEvent>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Lookup",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Lookup"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Opens and fetches what a login will need, before it is made. Nothing is released.
+        pub async fn preflight(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PreflightRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::OpenEvent>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Preflight",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Preflight"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// The windows, and again whenever one of them changes. Never reaches the cloud.
+        pub async fn watch(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchEvent>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Watch",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Watch"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -768,6 +1050,44 @@ pub mod control_server {
             &self,
             request: tonic::Request<super::AskpassRequest>,
         ) -> std::result::Result<tonic::Response<Self::AskpassStream>, tonic::Status>;
+        /// Announces a program that will ask for a password, and gives the prompt to let it ask by.
+        async fn expect(
+            &self,
+            request: tonic::Request<super::ExpectRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExpectReply>, tonic::Status>;
+        /// Server streaming response type for the Lookup method.
+        type LookupStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::PasswordEvent, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The password that a program's own convention for helpers asks for.
+        async fn lookup(
+            &self,
+            request: tonic::Request<super::LookupRequest>,
+        ) -> std::result::Result<tonic::Response<Self::LookupStream>, tonic::Status>;
+        /// Server streaming response type for the Preflight method.
+        type PreflightStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::OpenEvent, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Opens and fetches what a login will need, before it is made. Nothing is released.
+        async fn preflight(
+            &self,
+            request: tonic::Request<super::PreflightRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PreflightStream>, tonic::Status>;
+        /// Server streaming response type for the Watch method.
+        type WatchStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchEvent, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The windows, and again whenever one of them changes. Never reaches the cloud.
+        async fn watch(
+            &self,
+            request: tonic::Request<super::WatchRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ControlServer<T> {
@@ -1272,6 +1592,187 @@ pub mod control_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AskpassSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Expect" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExpectSvc<T: Control>(pub Arc<T>);
+                    impl<T: Control> tonic::server::UnaryService<super::ExpectRequest>
+                    for ExpectSvc<T> {
+                        type Response = super::ExpectReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExpectRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::expect(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExpectSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Lookup" => {
+                    #[allow(non_camel_case_types)]
+                    struct LookupSvc<T: Control>(pub Arc<T>);
+                    impl<
+                        T: Control,
+                    > tonic::server::ServerStreamingService<super::LookupRequest>
+                    for LookupSvc<T> {
+                        type Response = super::PasswordEvent;
+                        type ResponseStream = T::LookupStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LookupRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::lookup(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LookupSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Preflight" => {
+                    #[allow(non_camel_case_types)]
+                    struct PreflightSvc<T: Control>(pub Arc<T>);
+                    impl<
+                        T: Control,
+                    > tonic::server::ServerStreamingService<super::PreflightRequest>
+                    for PreflightSvc<T> {
+                        type Response = super::OpenEvent;
+                        type ResponseStream = T::PreflightStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PreflightRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::preflight(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PreflightSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Watch" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchSvc<T: Control>(pub Arc<T>);
+                    impl<
+                        T: Control,
+                    > tonic::server::ServerStreamingService<super::WatchRequest>
+                    for WatchSvc<T> {
+                        type Response = super::WatchEvent;
+                        type ResponseStream = T::WatchStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::watch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -7,15 +7,22 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::catalog::{Catalog, Credential, Kind};
-use crate::policy::host_matches;
+use crate::catalog::{Catalog, Credential, PasswordSpec, PasswordUse};
+use crate::policy::Receiver;
 use crate::refusal::Refusal;
-use crate::requester::{self, Requester};
+use crate::requester::{self, Asker, Program, Requester};
 
-/// The prompts that were answered.
+use announced::{Announced, No};
+use text::Wanted;
+
+mod announced;
+mod text;
+
+/// The prompts that were answered, and those that will come.
 #[derive(Default)]
 pub(super) struct Prompts {
     answered: Mutex<HashSet<Answered>>,
+    announced: Announced,
 }
 
 /// A prompt that was answered, and for which process.
@@ -26,45 +33,70 @@ struct Answered {
     prompt: String,
 }
 
-/// An account that a prompt asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Wanted<'a> {
-    user: &'a str,
-    host: &'a str,
+/// A prompt that will come.
+pub(super) struct Announcement {
+    /// For sudo, which fills in the account.
+    pub(super) prompt: String,
+    pub(super) begins: String,
+    pub(super) ends: String,
 }
 
 impl Prompts {
-    /// The credential that `prompt` asks for.
+    /// Announces that a program below `owner` will ask for a password on `host`.
     ///
     /// # Errors
-    /// If the prompt is not recognised, matches no configured password or more than one, was
-    /// answered before for the same process, or too many prompts of living processes were.
-    pub(super) fn credential(
+    /// If too many prompts are announced already.
+    pub(super) fn announce(
+        &self,
+        owner: &Requester,
+        host: &str,
+        command: Vec<String>,
+    ) -> Result<Announcement, Refusal> {
+        let host = if host.is_empty() { LOCALHOST } else { host };
+        let nonce = self.announced.announce(owner, host, command);
+        let nonce = nonce.ok_or_else(|| {
+            Refusal::Unsupported("too many programs wait for a password already".to_owned())
+        })?;
+        Ok(Announcement {
+            prompt: text::announced(&nonce),
+            begins: text::begins(&nonce),
+            ends: text::ENDS.to_owned(),
+        })
+    }
+
+    /// The credential that `prompt` asks for, and the program that gets it.
+    ///
+    /// # Errors
+    /// If the prompt is not recognised, comes from another program than it says, matches no
+    /// configured password or more than one, or was answered before.
+    pub(super) fn answer(
         &self,
         catalog: &Catalog,
         prompt: &str,
         asker: u32,
         helper: &Requester,
-    ) -> Result<Arc<Credential>, Refusal> {
-        let wanted = recognise(prompt).ok_or_else(|| {
+    ) -> Result<(Arc<Credential>, Receiver), Refusal> {
+        let wanted = Wanted::by(prompt).ok_or_else(|| {
             Refusal::Unsupported("the prompt is not one that pimento answers".to_owned())
         })?;
-        let asked = helper.ancestors.iter().find(|above| above.pid == asker);
-        let asked = asked.ok_or_else(|| {
+        if let Wanted::Announced { nonce, user } = wanted {
+            let claimed = self.announced.claim(nonce, helper).map_err(unclaimed)?;
+            let receiver = Receiver {
+                to: PasswordUse::Sudo,
+                user: Some(user.to_owned()),
+                host: claimed.host,
+                command: claimed.command,
+            };
+            return Ok((fitting(catalog, &receiver)?, receiver));
+        }
+        let asker = Asker::above(helper, asker).ok_or_else(|| {
             Refusal::Unsupported("the program that asks is not the helper's parent".to_owned())
         })?;
-        let mut found = catalog.iter().filter(|credential| wanted.is(credential));
-        let (Some(credential), None) = (found.next(), found.next()) else {
-            let name = format!("{}@{}", wanted.user, wanted.host);
-            return Err(Refusal::NoMatch {
-                kind: "password",
-                name,
-                nearest: None,
-            });
-        };
+        let receiver = receiver(wanted, &asker)?;
+        let credential = fitting(catalog, &receiver)?;
         let mark = Answered {
-            pid: asked.pid,
-            started: asked.started,
+            pid: asker.pid,
+            started: asker.started,
             prompt: prompt.to_owned(),
         };
         self.mark(mark).map_err(|(rule, advice)| Refusal::Policy {
@@ -72,18 +104,14 @@ impl Prompts {
             rule: rule.to_owned(),
             advice: advice.to_owned(),
         })?;
-        Ok(Arc::clone(credential))
+        Ok((credential, receiver))
     }
 
     /// Remembers an answer, or says why there must be none, and what to do.
     fn mark(&self, mark: Answered) -> Result<(), (&'static str, &'static str)> {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         if answered.contains(&mark) {
-            return Err((
-                "it was given for this prompt once, and asked for again: it seems wrong",
-                "check the secret in the vault; it is not repeated, so that the account is not \
-                 locked",
-            ));
+            return Err(WRONG);
         }
         // A process that has ended cannot ask again; one that lives is never forgotten.
         if answered.len() >= REMEMBERED {
@@ -100,173 +128,87 @@ impl Prompts {
     }
 }
 
-impl Wanted<'_> {
-    fn is(&self, credential: &Credential) -> bool {
-        let Kind::Password(password) = &credential.kind else {
-            return false;
+/// The one password that fits `receiver`: by account and place, and by `uses` where several do.
+pub(super) fn fitting(catalog: &Catalog, receiver: &Receiver) -> Result<Arc<Credential>, Refusal> {
+    let mut found: Vec<(&Arc<Credential>, &PasswordSpec)> = catalog
+        .passwords()
+        .filter(|(credential, password)| receiver.fits(credential, password))
+        .collect();
+    let named_by_its_use = matches!(
+        receiver.to,
+        PasswordUse::Docker | PasswordUse::Git | PasswordUse::SudoRs
+    );
+    // What says little of what it wants gets only what is meant for it.
+    if found.len() > 1 || named_by_its_use {
+        found.retain(|(_, password)| password.uses.contains(&receiver.to));
+    }
+    match found.as_slice() {
+        [(credential, _)] => Ok(Arc::clone(credential)),
+        [] => Err(Refusal::NoMatch {
+            kind: "password",
+            name: receiver.account(),
+            nearest: None,
+        }),
+        several => Err(Refusal::Ambiguous {
+            kind: "password",
+            name: receiver.account(),
+            found: several.iter().map(|(it, _)| it.name.to_string()).collect(),
+        }),
+    }
+}
+
+/// Who gets what `wanted` asks for, if `asker` is the program that asks so.
+fn receiver(wanted: Wanted<'_>, asker: &Asker) -> Result<Receiver, Refusal> {
+    let (program, to, user, host) = match wanted {
+        Wanted::Ssh { by, user, host } => (Program::Ssh, by, Some(user), host),
+        Wanted::Sudo { user } => (Program::Sudo, PasswordUse::Sudo, Some(user), LOCALHOST),
+        Wanted::Announced { user, .. } => (Program::Sudo, PasswordUse::Sudo, Some(user), LOCALHOST),
+        Wanted::SudoRs => (Program::Sudo, PasswordUse::SudoRs, None, LOCALHOST),
+    };
+    if asker.program != Some(program) {
+        let name = match program {
+            Program::Ssh => "ssh",
+            Program::Sudo => "sudo with root's rights",
         };
-        let user = password.user.as_deref() == Some(self.user);
-        // A password without hosts is for no prompt at all: nothing says where it belongs.
-        user && host_matches(&credential.hosts, self.host)
+        return Err(Refusal::Unsupported(format!(
+            "the prompt is one of {name}, and the program that asks is not"
+        )));
     }
+    Ok(Receiver {
+        to,
+        user: user.map(str::to_owned),
+        host: host.to_owned(),
+        command: asker.command.clone(),
+    })
 }
 
-/// The account behind an exact prompt of sudo, or of ssh's password method.
-fn recognise(prompt: &str) -> Option<Wanted<'_>> {
-    let sudo = prompt
-        .strip_prefix("[sudo] password for ")
-        .and_then(|rest| rest.strip_suffix(": "));
-    if let Some(user) = sudo {
-        return is_account(user).then_some(Wanted {
-            user,
-            host: "localhost",
-        });
-    }
-    let (user, host) = prompt.strip_suffix("'s password: ")?.split_once('@')?;
-    (is_account(user) && is_host(host)).then_some(Wanted { user, host })
+fn unclaimed(no: No) -> Refusal {
+    let text = match no {
+        No::Answered => {
+            let (rule, advice) = WRONG;
+            return Refusal::Policy {
+                credential: "the password".to_owned(),
+                rule: rule.to_owned(),
+                advice: advice.to_owned(),
+            };
+        }
+        No::NotAnnounced => "the prompt was not announced to this agent",
+        No::NotBelow => "the prompt was announced by another program",
+    };
+    Refusal::Unsupported(text.to_owned())
 }
 
-fn is_account(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    !name.is_empty() && name.chars().all(allowed)
-}
+/// What a second ask means.
+const WRONG: (&str, &str) = (
+    "it was given for this prompt once, and asked for again: it seems wrong",
+    "check the secret in the vault; it is not repeated, so that the account is not locked",
+);
 
-fn is_host(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
-    !name.is_empty() && name.chars().all(allowed)
-}
+/// This machine, as `hosts` writes it.
+const LOCALHOST: &str = "localhost";
 
 /// Far more than one login's worth; bounded, because asking is free.
 const REMEMBERED: usize = 1024;
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::catalog::testing::password;
-    use crate::requester::Ancestor;
-
-    fn helper() -> Requester {
-        let sudo = Ancestor {
-            pid: 7,
-            started: 1,
-            name: "sudo".to_owned(),
-        };
-        Requester {
-            ancestors: vec![sudo],
-            ..Requester::default()
-        }
-    }
-
-    fn catalog() -> Catalog {
-        let mut db = password("db");
-        db.hosts = vec!["db01.contoso.com".to_owned()];
-        let mut local = password("local");
-        local.hosts = vec!["localhost".to_owned()];
-        Catalog::new(vec![
-            Arc::new(db),
-            Arc::new(local),
-            Arc::new(password("nowhere")),
-        ])
-    }
-
-    fn ask(prompts: &Prompts, prompt: &str) -> Result<String, &'static str> {
-        let found = prompts.credential(&catalog(), prompt, 7, &helper());
-        found
-            .map(|it| it.name.to_string())
-            .map_err(|refusal| refusal.code())
-    }
-
-    #[test]
-    fn the_exact_prompts_of_sudo_and_ssh_are_answered() {
-        let prompts = Prompts::default();
-        assert_eq!(
-            ask(&prompts, "root@db01.contoso.com's password: ").unwrap(),
-            "db"
-        );
-        assert_eq!(
-            ask(&prompts, "[sudo] password for root: ").unwrap(),
-            "local"
-        );
-    }
-
-    #[test]
-    fn anything_else_is_not() {
-        let prompts = Prompts::default();
-        for prompt in [
-            "",
-            "Password: ",
-            "Verification code: ",
-            "Enter root@db01.contoso.com's old password: ",
-            "root@db01.contoso.com's password:",
-            "The authenticity of host 'db01' can't be established.",
-            "Are you sure you want to continue connecting (yes/no/[fingerprint])? ",
-            "(root@db01.contoso.com) Verification code: ",
-            "x root@db01.contoso.com's password: ",
-        ] {
-            assert_eq!(ask(&prompts, prompt), Err("unsupported"), "{prompt:?}");
-        }
-        assert_eq!(ask(&prompts, "root@web01's password: "), Err("no_match"));
-        assert_eq!(
-            ask(&prompts, "alice@db01.contoso.com's password: "),
-            Err("no_match")
-        );
-    }
-
-    #[test]
-    fn a_second_ask_of_the_same_process_is_never_answered() {
-        let prompts = Prompts::default();
-        let prompt = "root@db01.contoso.com's password: ";
-        assert!(ask(&prompts, prompt).is_ok());
-        assert_eq!(ask(&prompts, prompt), Err("policy"));
-        assert_eq!(ask(&prompts, prompt), Err("policy"));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn an_answer_is_never_forgotten_while_the_process_that_got_it_lives() {
-        let pid = std::process::id();
-        let started = requester::started(pid).unwrap();
-        let mark = |started, number: usize| Answered {
-            pid,
-            started,
-            prompt: number.to_string(),
-        };
-        let prompts = Prompts::default();
-        for number in 0..REMEMBERED - 1 {
-            // Another start: a process of the past, whose id this one has.
-            assert!(prompts.mark(mark(started - 1, number)).is_ok());
-        }
-        assert!(prompts.mark(mark(started, 0)).is_ok());
-        assert!(
-            prompts.mark(mark(started, 1)).is_ok(),
-            "the past makes room"
-        );
-        assert!(prompts.mark(mark(started, 0)).is_err());
-        for number in 2..REMEMBERED {
-            assert!(prompts.mark(mark(started, number)).is_ok());
-        }
-        assert!(prompts.mark(mark(started, REMEMBERED)).is_err(), "full");
-        assert!(prompts.mark(mark(started, 0)).is_err());
-    }
-
-    #[test]
-    fn a_program_that_is_not_above_the_helper_gets_nothing() {
-        let prompts = Prompts::default();
-        let prompt = "root@db01.contoso.com's password: ";
-        let refused = prompts
-            .credential(&catalog(), prompt, 8, &helper())
-            .unwrap_err();
-        assert_eq!(refused.code(), "unsupported");
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
-
-        #[test]
-        fn no_prompt_that_is_made_up_is_answered(prompt in ".{0,80}") {
-            prop_assert!(ask(&Prompts::default(), &prompt).is_err());
-        }
-    }
-}
+mod tests;

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::convert::{message, status};
-use super::prompt::Prompts;
+use super::prompt::{self, Prompts};
 use super::proto::control_server::Control;
-use super::proto::{self, login_event, login_request, open_event, password_event, window};
-use super::sink::Sink;
+use super::proto::{self, login_event, login_request, open_event};
+use super::release::{self, Events, Release, streamed};
+use super::view;
 use crate::broker::Wish;
-use crate::catalog::{Credential, Kind, SignInMethod, Ticket, WindowSpec};
+use crate::catalog::{SignInMethod, Ticket, Version, WindowSpec};
 use crate::cloud::CorrelationId;
 use crate::house::House;
+use crate::policy::{End, Receiver, Said};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 
@@ -34,14 +34,15 @@ impl Session {
     }
 }
 
-type Events<T> = UnboundedReceiverStream<Result<T, Status>>;
-
 #[tonic::async_trait]
 impl Control for Session {
     type LoginStream = Events<proto::LoginEvent>;
     type OpenStream = Events<proto::OpenEvent>;
     type PasswordStream = Events<proto::PasswordEvent>;
     type AskpassStream = Events<proto::PasswordEvent>;
+    type LookupStream = Events<proto::PasswordEvent>;
+    type PreflightStream = Events<proto::OpenEvent>;
+    type WatchStream = Events<proto::WatchEvent>;
 
     async fn status(
         &self,
@@ -59,16 +60,13 @@ impl Control for Session {
         Ok(Response::new(proto::StatusReply {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             tenants: tenants.collect(),
-            windows: house
-                .windows
-                .iter()
-                .map(|window| view(house, window))
-                .collect(),
+            windows: view::windows(house),
             locked: house.pipeline.broker.locked(),
             agent_socket: house.facts.agent_socket.display().to_string(),
             audit_file: house.pipeline.audit.path().display().to_string(),
             warnings: house.warnings(),
             added_keys: u32::try_from(house.keyring.len()).unwrap_or(u32::MAX),
+            revealed: view::revealed(house),
         }))
     }
 
@@ -76,7 +74,12 @@ impl Control for Session {
         &self,
         _: Request<proto::KeysRequest>,
     ) -> Result<Response<proto::KeysReply>, Status> {
-        let credentials = self.house.catalog.iter().map(|it| describe(it)).collect();
+        let credentials = self
+            .house
+            .catalog
+            .iter()
+            .map(|it| view::credential(it))
+            .collect();
         Ok(Response::new(proto::KeysReply { credentials }))
     }
 
@@ -174,7 +177,7 @@ impl Control for Session {
         Ok(streamed(move |sink| async move {
             let opened = house.pipeline.broker.open(&window, wish, &sink).await;
             sink.send(opened.map_err(|no| status(&no)).map(|()| {
-                let event = open_event::Event::Opened(view(&house, &window));
+                let event = open_event::Event::Opened(view::window(&house, &window));
                 proto::OpenEvent { event: Some(event) }
             }));
         }))
@@ -229,15 +232,20 @@ impl Control for Session {
         let request = request.into_inner();
         let credential = self
             .house
-            .password(&request.name)
+            .referred(&request.name)
             .map_err(|no| status(&no))?;
-        let reason = Some(request.reason).filter(|reason| !reason.is_empty());
-        Ok(revealed(
-            &self.house,
-            Arc::clone(credential),
-            reason,
+        let credential = if request.previous {
+            credential.at(Version::Previous)
+        } else {
+            credential
+        };
+        let release = Release {
+            credential,
+            end: End::Reveal,
+            said: said(request.said),
             requester,
-        ))
+        };
+        Ok(release.stream(&self.house, None))
     }
 
     async fn askpass(
@@ -245,59 +253,90 @@ impl Control for Session {
         request: Request<proto::AskpassRequest>,
     ) -> Result<Response<Self::AskpassStream>, Status> {
         let requester = requester(&request)?;
-        let request = request.get_ref();
-        let credential = self
+        let request = request.into_inner();
+        let (prompt, asker) = (&request.prompt, request.asker);
+        let found = self
             .prompts
-            .credential(
-                &self.house.catalog,
-                &request.prompt,
-                request.asker,
-                &requester,
-            )
-            .map_err(|no| status(&no))?;
-        Ok(revealed(&self.house, credential, None, requester))
+            .answer(&self.house.catalog, prompt, asker, &requester);
+        let (credential, receiver) = found.map_err(|no| status(&no))?;
+        let notice = release::notice(&credential, &receiver);
+        let release = Release {
+            credential,
+            end: End::Give(receiver),
+            said: said(request.said),
+            requester,
+        };
+        Ok(release.stream(&self.house, Some(notice)))
     }
-}
 
-/// Runs `work` on its own, and streams what it sends.
-///
-/// Work that others may have joined is the broker's own; what is dropped with the client here is
-/// only this call's interest in it.
-fn streamed<T, W, F>(work: W) -> Response<Events<T>>
-where
-    W: FnOnce(Sink<T>) -> F,
-    F: Future<Output = ()> + Send + 'static,
-    T: Send + 'static,
-{
-    let (sender, receiver) = mpsc::unbounded_channel();
-    let hung_up = sender.clone();
-    let work = work(Sink(sender));
-    let _runs_on = tokio::spawn(async move {
-        tokio::select! {
-            () = work => {}
-            () = hung_up.closed() => {}
-        }
-    });
-    Response::new(UnboundedReceiverStream::new(receiver))
-}
+    async fn expect(
+        &self,
+        request: Request<proto::ExpectRequest>,
+    ) -> Result<Response<proto::ExpectReply>, Status> {
+        let requester = requester(&request)?;
+        let request = request.into_inner();
+        let announced = self
+            .prompts
+            .announce(&requester, &request.host, request.command)
+            .map_err(|no| status(&no))?;
+        Ok(Response::new(proto::ExpectReply {
+            prompt: announced.prompt,
+            begins: announced.begins,
+            ends: announced.ends,
+        }))
+    }
 
-fn revealed(
-    house: &Arc<House>,
-    credential: Arc<Credential>,
-    reason: Option<String>,
-    requester: Arc<Requester>,
-) -> Response<Events<proto::PasswordEvent>> {
-    let house = Arc::clone(house);
-    streamed(move |sink| async move {
-        let read = |password: &crate::secret::Password| password.expose_secret().to_vec();
-        let answer = house
-            .reveal(&credential, reason, &requester, &sink, read)
-            .await;
-        sink.send(answer.map_err(|no| status(&no)).map(|password| {
-            let event = password_event::Event::Password(password);
-            proto::PasswordEvent { event: Some(event) }
-        }));
-    })
+    async fn lookup(
+        &self,
+        request: Request<proto::LookupRequest>,
+    ) -> Result<Response<Self::LookupStream>, Status> {
+        let requester = requester(&request)?;
+        let to = release::used(request.get_ref().r#use()).map_err(|no| status(&no))?;
+        let request = request.into_inner();
+        let receiver = Receiver {
+            to,
+            user: given(request.user),
+            host: request.host,
+            command: requester.command.clone(),
+        };
+        let found = prompt::fitting(&self.house.catalog, &receiver);
+        let release = Release {
+            credential: found.map_err(|no| status(&no))?,
+            end: End::Give(receiver),
+            said: said(request.said),
+            requester,
+        };
+        Ok(release.stream(&self.house, None))
+    }
+
+    async fn preflight(
+        &self,
+        request: Request<proto::PreflightRequest>,
+    ) -> Result<Response<Self::PreflightStream>, Status> {
+        let requester = requester(&request)?;
+        let request = request.into_inner();
+        Ok(release::preflight(&self.house, request, requester))
+    }
+
+    async fn watch(
+        &self,
+        _: Request<proto::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let house = Arc::clone(&self.house);
+        Ok(streamed(move |sink| async move {
+            let mut seen = house.pipeline.broker.watch();
+            loop {
+                seen.mark_unchanged();
+                sink.send(Ok(proto::WatchEvent {
+                    windows: view::windows(&house),
+                    locked: house.pipeline.broker.locked(),
+                }));
+                if seen.changed().await.is_err() {
+                    return;
+                }
+            }
+        }))
+    }
 }
 
 fn requester<T>(request: &Request<T>) -> Result<Arc<Requester>, Status> {
@@ -306,14 +345,8 @@ fn requester<T>(request: &Request<T>) -> Result<Arc<Requester>, Status> {
 }
 
 fn wish(window: &WindowSpec, request: proto::OpenRequest) -> Wish {
-    let given = |text: String| Some(text).filter(|text| !text.trim().is_empty());
-    let ticket = given(request.ticket_number)
-        .map(|number| Ticket {
-            number,
-            system: request.ticket_system,
-        })
-        .or_else(|| window.ticket.clone());
-    let reason = given(request.reason).or_else(|| match &window.reason {
+    let said = said(request.said);
+    let reason = said.reason.or_else(|| match &window.reason {
         crate::catalog::Reason::Ask => None,
         crate::catalog::Reason::Template(_) => Some(format!("opened by hand ({})", window.name)),
     });
@@ -321,58 +354,26 @@ fn wish(window: &WindowSpec, request: proto::OpenRequest) -> Wish {
     let duration = (seconds > 0).then(|| SignedDuration::from_secs(seconds));
     Wish {
         reason,
-        ticket,
+        ticket: said.ticket.or_else(|| window.ticket.clone()),
         duration,
         id: CorrelationId::new(),
     }
 }
 
-fn view(house: &House, spec: &WindowSpec) -> proto::Window {
-    let broker = &house.pipeline.broker;
-    let mut shown = proto::Window {
-        name: spec.name.to_string(),
-        tenant: spec.tenant.name.to_string(),
-        state: window::State::Closed.into(),
-        ..proto::Window::default()
-    };
-    if let Some(open) = broker.view(&spec.name) {
-        shown.state = window::State::Open.into();
-        shown.ends = open.terms.ends.to_string();
-        shown.seconds_left = broker.left(&open.terms).as_secs();
-        shown.id = open.terms.id.to_string();
-        shown.held = open
-            .held
-            .into_iter()
-            .map(|(name, version)| proto::Held {
-                credential: name.to_string(),
-                version,
-            })
-            .collect();
-    } else if let Some(stage) = broker.opening(&spec.name) {
-        shown.state = window::State::Opening.into();
-        shown.stage = stage.to_string();
+/// What a person said, without what they left empty.
+pub(super) fn said(said: Option<proto::Said>) -> Said {
+    let said = said.unwrap_or_default();
+    let ticket = given(said.ticket_number).map(|number| Ticket {
+        number,
+        system: said.ticket_system,
+    });
+    Said {
+        reason: given(said.reason),
+        ticket,
+        client_asks: said.client_asks,
     }
-    shown
 }
 
-fn describe(credential: &Credential) -> proto::Credential {
-    let mut shown = proto::Credential {
-        name: credential.name.to_string(),
-        window: credential.vault.window.name.to_string(),
-        vault: credential.vault.name.to_string(),
-        hosts: credential.hosts.clone(),
-        ..proto::Credential::default()
-    };
-    match &credential.kind {
-        Kind::Key(key) => {
-            "key".clone_into(&mut shown.kind);
-            shown.public_key = key.public.to_openssh().unwrap_or_default();
-            shown.fingerprint = key.public.fingerprint(ssh_key::HashAlg::Sha256).to_string();
-        }
-        Kind::Password(password) => {
-            "password".clone_into(&mut shown.kind);
-            shown.user = password.user.clone().unwrap_or_default();
-        }
-    }
-    shown
+fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.trim().is_empty())
 }

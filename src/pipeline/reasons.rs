@@ -1,39 +1,65 @@
-//! Reasons that a person gives: asked for once per window, whoever needs it.
+//! Reasons and tickets that a person gives: asked for once per window, whoever needs it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::OnceCell;
 
 use super::Pipeline;
-use crate::catalog::Name;
+use crate::catalog::{Name, Ticket};
 use crate::policy::Grant;
-use crate::prompt::{Prompter, Question, Subject};
-use crate::refusal::Refusal;
+use crate::prompt::{Matter, Prompter, Question, Subject};
+use crate::refusal::{Needed, Refusal};
 use crate::requester::Requester;
 
-/// The reasons that are being asked for, or are in use for an opening.
+/// What is being asked for, or is in use for an opening; and what was said before.
 #[derive(Default)]
 pub struct Reasons {
-    of: Mutex<HashMap<Name, Weak<Shared>>>,
+    of: Mutex<HashMap<(Name, Needed), Weak<Shared>>>,
+    /// The last reason by host; by window where no host is known.
+    last: Mutex<HashMap<String, String>>,
 }
 
 /// An answer for everybody who holds this; if whoever asks goes away, the next one asks.
 type Shared = OnceCell<Result<String, Refusal>>;
 
 /// Keeps an answer for those who come while it is used.
-pub(super) struct Held(#[expect(dead_code, reason = "it is held, not read")] Arc<Shared>);
+pub(super) struct Held(#[expect(dead_code, reason = "it is held, not read")] Option<Arc<Shared>>);
 
 impl Reasons {
-    fn shared(&self, window: &Name) -> Arc<Shared> {
+    fn shared(&self, window: &Name, what: Needed) -> Arc<Shared> {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = of.get(window).and_then(Weak::upgrade) {
+        let wanted = (window.clone(), what);
+        if let Some(shared) = of.get(&wanted).and_then(Weak::upgrade) {
             return shared;
         }
         of.retain(|_, shared| shared.strong_count() > 0);
         let shared = Arc::new(Shared::new());
-        of.insert(window.clone(), Arc::downgrade(&shared));
+        of.insert(wanted, Arc::downgrade(&shared));
         shared
+    }
+
+    /// The last reason that a person gave for the same host, or else for the same window.
+    #[must_use]
+    pub fn last(&self, host: Option<&str>, window: &Name) -> Option<String> {
+        let last = self.remembered();
+        let found = host.and_then(|host| last.get(host));
+        found.or_else(|| last.get(window.as_str())).cloned()
+    }
+
+    /// Remembers what a person gave, to propose it the next time.
+    pub fn remember(&self, host: Option<&str>, window: &Name, reason: &str) {
+        let mut last = self.remembered();
+        if last.len() >= REMEMBERED {
+            last.clear();
+        }
+        for of in host.into_iter().chain([window.as_str()]) {
+            last.insert(of.to_owned(), reason.to_owned());
+        }
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -43,43 +69,94 @@ impl Pipeline {
         &self,
         grant: Grant,
         requester: &Requester,
-    ) -> Result<(Grant, Option<Held>), Refusal> {
-        if grant.reason().is_some() || !self.broker.would_open(&grant) {
-            return Ok((grant, None));
+    ) -> Result<(Grant, Held), Refusal> {
+        if !self.broker.would_open(&grant) {
+            return Ok((grant, Held(None)));
         }
-        let window = &grant.credential().vault.window.name;
-        let shared = self.reasons.shared(window);
-        let asked = shared.get_or_init(|| ask(&*self.prompter, &grant, requester));
-        let reason = asked.await.clone()?;
-        Ok((grant.with_reason(reason), Some(Held(shared))))
+        if grant.reason().is_none() {
+            return self.asked(Needed::Reason, grant, requester).await;
+        }
+        if let Some(reason) = grant.said_reason() {
+            let window = &grant.credential().vault.window.name;
+            self.reasons
+                .remember(grant.host().as_deref(), window, reason);
+        }
+        Ok((grant, Held(None)))
+    }
+
+    /// Asks a person for `what`; or lets the client ask, if that is what it wants.
+    pub(super) async fn asked(
+        &self,
+        what: Needed,
+        grant: Grant,
+        requester: &Requester,
+    ) -> Result<(Grant, Held), Refusal> {
+        let window = grant.credential().vault.window.name.clone();
+        let host = grant.host();
+        let last = (what == Needed::Reason)
+            .then(|| self.reasons.last(host.as_deref(), &window))
+            .flatten();
+        let needed = Refusal::ReasonNeeded {
+            window: window.to_string(),
+            what,
+            last: last.clone(),
+        };
+        if grant.client_asks() {
+            return Err(needed);
+        }
+        let matter = match what {
+            Needed::Reason => Matter::Reason {
+                window: window.clone(),
+                last: last.clone(),
+            },
+            Needed::Ticket => Matter::Ticket {
+                window: window.clone(),
+            },
+        };
+        let question = Question {
+            matter,
+            subject: Subject::of(grant.credential()),
+            end: grant.end().clone(),
+        };
+        let shared = self.reasons.shared(&window, what);
+        let answer = shared.get_or_init(|| ask(&*self.prompter, &question, requester, &needed));
+        let text = answer.await.clone()?;
+        let held = Held(Some(shared));
+        match (what, last) {
+            (Needed::Ticket, _) => {
+                let ticket = Ticket::parse(&text).ok_or(needed)?;
+                Ok((grant.with_ticket(ticket), held))
+            }
+            (Needed::Reason, Some(last)) if text == AS_BEFORE => {
+                Ok((grant.with_reason(last), held))
+            }
+            (Needed::Reason, _) => {
+                self.reasons.remember(host.as_deref(), &window, &text);
+                Ok((grant.with_reason(text), held))
+            }
+        }
     }
 }
 
 async fn ask(
     prompter: &dyn Prompter,
-    grant: &Grant,
+    question: &Question,
     requester: &Requester,
+    needed: &Refusal,
 ) -> Result<String, Refusal> {
-    let credential = grant.credential();
-    let window = credential.vault.window.name.clone();
-    let needed = Refusal::ReasonNeeded {
-        window: window.to_string(),
-        what: "reason",
-    };
-    let question = Question::reason(window, Subject::of(credential), grant.end().clone());
-    let reason = match prompter.text(&question, requester).await {
+    let text = match prompter.text(question, requester).await {
         Ok(text) => in_words(&text),
         // Giving it beforehand is always a way.
         Err(Refusal::Unasked { why, .. }) => {
-            tracing::info!(%why, "the reason for a window could not be asked for");
-            return Err(needed);
+            tracing::info!(%why, "what a window needs could not be asked for");
+            return Err(needed.clone());
         }
         Err(refusal) => return Err(refusal),
     };
-    if reason.is_empty() {
-        return Err(needed);
+    if text.is_empty() {
+        return Err(needed.clone());
     }
-    Ok(reason)
+    Ok(text)
 }
 
 /// What was typed, on one line.
@@ -89,5 +166,11 @@ fn in_words(text: &str) -> String {
     text.trim().to_owned()
 }
 
+/// What a person types to give the last reason again.
+const AS_BEFORE: &str = "=";
+
 /// PIM shows no more to an approver.
 const LONGEST: usize = 500;
+
+/// Hosts whose last reason is remembered; bounded, because asking is free.
+const REMEMBERED: usize = 1024;

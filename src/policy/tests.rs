@@ -1,13 +1,13 @@
 use super::*;
 use crate::catalog::testing::{key, password};
+use crate::known_hosts::Nameless;
 
 fn ask(credential: Credential, end: End) -> Ask {
     Ask {
         credential: Arc::new(credential),
         end,
         program: "ssh".to_owned(),
-        reason: None,
-        ticket: None,
+        said: Said::default(),
     }
 }
 
@@ -176,7 +176,7 @@ fn the_justification_names_program_user_and_host() {
 fn a_reason_given_by_the_person_wins_and_a_missing_one_is_not_invented() {
     let mut credential = key("web");
     let mut given = ask(key("web"), login(bound(&["web01"])));
-    given.reason = Some("INC-1".to_owned());
+    given.said.reason = Some("INC-1".to_owned());
     assert_eq!(judge(given).unwrap().reason().unwrap(), "INC-1");
     let vault = Arc::get_mut(&mut credential.vault).unwrap();
     Arc::get_mut(&mut vault.window).unwrap().reason = Reason::Ask;
@@ -211,4 +211,88 @@ fn a_reason_that_a_person_gave_is_the_grants() {
     let grant = judge(ask(password("db"), End::Reveal)).unwrap();
     let grant = grant.with_reason("INC-1".to_owned());
     assert_eq!(grant.reason().unwrap(), "INC-1");
+}
+
+fn given(to: PasswordUse, user: Option<&str>, host: &str) -> End {
+    End::Give(Receiver {
+        to,
+        user: user.map(str::to_owned),
+        host: host.to_owned(),
+        command: vec!["backup.service".to_owned()],
+    })
+}
+
+fn with_password(change: impl FnOnce(&mut Credential, &mut PasswordSpec)) -> Credential {
+    let mut credential = password("db");
+    let Kind::Password(mut spec) = credential.kind.clone() else {
+        panic!("it is a password")
+    };
+    credential.hosts = vec!["db*".to_owned()];
+    change(&mut credential, &mut spec);
+    credential.kind = Kind::Password(spec);
+    credential
+}
+
+#[test]
+fn a_password_goes_to_its_account_on_its_hosts_by_its_uses() {
+    let code = |end| code(with_password(|_, _| {}), end);
+    assert_eq!(code(given(PasswordUse::Ssh, Some("root"), "db01")), Ok(()));
+    assert_eq!(code(given(PasswordUse::Sudo, None, "db01")), Ok(()));
+    let refused = Err("no_match");
+    assert_eq!(code(given(PasswordUse::Ssh, Some("ann"), "db01")), refused);
+    assert_eq!(
+        code(given(PasswordUse::Ssh, Some("root"), "web01")),
+        refused
+    );
+    for unlisted in [
+        PasswordUse::Docker,
+        PasswordUse::Git,
+        PasswordUse::SshKeyboardInteractive,
+        PasswordUse::SudoRs,
+        PasswordUse::Systemd,
+    ] {
+        let end = given(unlisted, Some("root"), "db01");
+        assert_eq!(code(end), Err("policy"), "{unlisted:?}");
+    }
+}
+
+#[test]
+fn a_password_without_hosts_is_for_no_program_and_one_without_reveal_is_never_shown() {
+    let nowhere = with_password(|credential, _| credential.hosts.clear());
+    let end = given(PasswordUse::Sudo, Some("root"), "localhost");
+    assert_eq!(code(nowhere, end), Err("no_match"));
+    let hidden = with_password(|_, password| password.uses = vec![PasswordUse::Sudo]);
+    assert_eq!(code(hidden, End::Reveal), Err("policy"));
+}
+
+#[test]
+fn a_service_gets_a_password_by_the_name_of_its_unit_only() {
+    let for_unit = |unit: &str| {
+        let unit = unit.to_owned();
+        with_password(|_, password| {
+            password.uses = vec![PasswordUse::Systemd];
+            password.units = vec![unit];
+        })
+    };
+    let end = || given(PasswordUse::Systemd, None, "localhost");
+    assert_eq!(code(for_unit("backup.service"), end()), Ok(()));
+    assert_eq!(code(for_unit("back*.service"), end()), Ok(()));
+    assert_eq!(code(for_unit("other.service"), end()), Err("no_match"));
+}
+
+#[test]
+fn to_have_something_ready_is_no_use_of_it() {
+    let prepare = || End::Prepare {
+        user: None,
+        host: "web01".to_owned(),
+    };
+    assert_eq!(code(key("web"), prepare()), Ok(()));
+    let confirmed = with_password(|_, password| password.confirm = true);
+    assert!(!judge(ask(confirmed, prepare())).unwrap().to_be_confirmed());
+    let confirmed = with_password(|_, password| password.confirm = true);
+    assert!(
+        judge(ask(confirmed, End::Reveal))
+            .unwrap()
+            .to_be_confirmed()
+    );
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use ssh_key::HashAlg;
 
 use crate::catalog::{Credential, Kind, Name};
-use crate::policy::{End, Route, Signed};
+use crate::policy::{End, Receiver, Route, Signed};
 use crate::requester::Requester;
 
 /// A question to a person.
@@ -30,6 +30,13 @@ pub enum Matter {
     Consent,
     /// Why the window has to be opened; PIM gets the answer.
     Reason {
+        /// The window.
+        window: Name,
+        /// What was given the last time, to propose.
+        last: Option<String>,
+    },
+    /// Which ticket the window has to be opened for; PIM gets the answer.
+    Ticket {
         /// The window.
         window: Name,
     },
@@ -70,16 +77,6 @@ impl Question {
         }
     }
 
-    /// Why `window` has to be opened for `subject`.
-    #[must_use]
-    pub const fn reason(window: Name, subject: Subject, end: End) -> Self {
-        Self {
-            matter: Matter::Reason { window },
-            subject,
-            end,
-        }
-    }
-
     /// What the person reads: a few short lines.
     #[must_use]
     pub fn text(&self, requester: &Requester) -> String {
@@ -87,8 +84,19 @@ impl Question {
         let asker = asker(&self.end, requester);
         match &self.matter {
             Matter::Consent => format!("Allow the use of {subject}?\nIt is wanted {end}.\n{asker}"),
-            Matter::Reason { window } => format!(
-                "Why is window {window} needed? PIM keeps the answer as the reason.\n\
+            Matter::Reason { window, last } => {
+                let last = last.as_ref().map(|last| {
+                    let last = cut(last, LONGEST_ASKER);
+                    format!("\nThe last reason was {last:?}; = alone repeats it.")
+                });
+                format!(
+                    "Why is window {window} needed? PIM keeps the answer as the reason.{}\n\
+                     {subject} is wanted {end}.\n{asker}",
+                    last.unwrap_or_default()
+                )
+            }
+            Matter::Ticket { window } => format!(
+                "Which ticket is window {window} needed for? Write SYSTEM:NUMBER.\n\
                  {subject} is wanted {end}.\n{asker}"
             ),
         }
@@ -100,7 +108,8 @@ impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.matter {
             Matter::Consent => write!(f, "the use of {}", self.subject),
-            Matter::Reason { window } => write!(f, "the reason for window {window}"),
+            Matter::Reason { window, .. } => write!(f, "the reason for window {window}"),
+            Matter::Ticket { window } => write!(f, "the ticket for window {window}"),
         }
     }
 }
@@ -135,6 +144,8 @@ impl fmt::Display for Subject {
 
 fn purpose(end: &End) -> String {
     let (what, route) = match end {
+        End::Give(receiver) => return handed(receiver),
+        End::Prepare { host, .. } => return format!("for {}", harmless(host)),
         End::Reveal => return "to be shown to the program that asks".to_owned(),
         End::Sign { what, route } => (what, route),
     };
@@ -153,6 +164,16 @@ fn purpose(end: &End) -> String {
         Signed::SshSig { namespace } => format!("to sign a file for {}", harmless(namespace)),
         Signed::Unknown => "to sign data that pimento does not recognise".to_owned(),
     }
+}
+
+fn handed(receiver: &Receiver) -> String {
+    let account = harmless(&receiver.account());
+    let way = receiver.to.word();
+    if receiver.command.is_empty() {
+        return format!("by {way} for {account}");
+    }
+    let command = cut(&receiver.command.join(" "), LONGEST_ASKER);
+    format!("by {way} for {account}, to run: {command}")
 }
 
 fn host(route: &Route) -> Option<String> {
@@ -179,7 +200,7 @@ fn asker(end: &End, requester: &Requester) -> String {
             route: Route::Unbound | Route::Broken { .. },
             ..
         } => "over a connection that does not say whether it is forwarded",
-        End::Reveal | End::Sign { .. } => "locally",
+        End::Give(_) | End::Prepare { .. } | End::Reveal | End::Sign { .. } => "locally",
     };
     let who = cut(&requester.describe(), LONGEST_ASKER);
     format!("Asked for {way}, by {who}.")
@@ -268,7 +289,11 @@ mod tests {
     #[test]
     fn a_reason_is_asked_for_by_window() {
         let window = Name::parse("ops").unwrap();
-        let question = Question::reason(window, Subject::of(&password("db")), End::Reveal);
+        let question = Question {
+            matter: Matter::Reason { window, last: None },
+            subject: Subject::of(&password("db")),
+            end: End::Reveal,
+        };
         let text = question.text(&requester());
         assert!(text.starts_with("Why is window ops needed?"), "{text}");
         assert!(text.contains("password db"), "{text}");

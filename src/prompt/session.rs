@@ -81,6 +81,11 @@ impl Session {
         self.variables.has_display()
     }
 
+    /// Whether a notice has somewhere to go.
+    pub(super) fn can_show(&self) -> bool {
+        self.has_display() || self.variables.get("DBUS_SESSION_BUS_ADDRESS").is_some()
+    }
+
     /// A variable, as text.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).and_then(OsStr::to_str)

@@ -73,6 +73,7 @@ fn settings() -> Settings {
         askpass: None,
         pinentry: Some(PathBuf::from("/nonexistent/pinentry")),
         timeout: Duration::from_secs(60),
+        notify: NotifyProgram::None,
     }
 }
 

@@ -1,12 +1,16 @@
 //! What to do about a refusal: who can change it, and the exact command or link.
 
-use super::{Refusal, Service};
+use super::{Needed, Refusal, Service};
 
 impl Refusal {
     /// What the user, or whom they should ask, can do about it.
     #[must_use]
     pub fn advice(&self) -> String {
         match self {
+            Self::Ambiguous { .. } => {
+                "narrow `user`, `hosts` or `uses` of these in the configuration, so that one is left"
+                    .to_owned()
+            }
             Self::Audit(_) => {
                 "free space on, or make writable, the audit folder that `pimento status` names"
                     .to_owned()
@@ -51,7 +55,7 @@ impl Refusal {
             }
             Self::PimPolicy { window, rules } => pim_policy(window, rules),
             Self::Policy { advice, .. } => advice.clone(),
-            Self::ReasonNeeded { window, what } => reason_needed(window, what),
+            Self::ReasonNeeded { window, what, .. } => reason_needed(window, *what),
             Self::SignIn { tenant, .. } | Self::StepUp { tenant, .. } => {
                 format!("`pimento login {tenant}`")
             }
@@ -76,20 +80,19 @@ fn no_match(kind: &str) -> String {
     }
 }
 
-fn reason_needed(window: &str, what: &str) -> String {
-    let mut advice = format!("`pimento open {window} --{what} \"…\"`, then try again");
-    if what == "reason" {
-        advice.push_str("; or let pimento ask for it: docs/operating.md, \"Questions\"");
-    }
-    advice
+fn reason_needed(window: &str, what: Needed) -> String {
+    let value = match what {
+        Needed::Reason => "\"…\"",
+        Needed::Ticket => "SYSTEM:NUMBER",
+    };
+    format!(
+        "`pimento open {window} --{what} {value}`, then try again; or let pimento ask for it: \
+         docs/operating.md, \"Questions\""
+    )
 }
 
 fn pim_policy(window: &str, rules: &str) -> String {
-    if rules.contains("Justification") {
-        format!("`pimento open {window} --reason \"…\"`, then try again")
-    } else if rules.contains("Ticketing") {
-        format!("`pimento open {window} --ticket SYSTEM:NUMBER`, then try again")
-    } else if rules.contains("Mfa") {
+    if rules.contains("Mfa") {
         "sign in again with a second factor: `pimento logout`, then `pimento login`".to_owned()
     } else if rules.contains("Expiration") {
         format!("set a shorter `duration` for window {window} in the configuration")

@@ -63,7 +63,7 @@ impl Refusal {
             | Self::Unreachable { .. }
             | Self::Unsupported(_)
             | Self::WindowEnded { .. } => ExitCode::Failed,
-            Self::NoMatch { .. } => ExitCode::NoMatch,
+            Self::Ambiguous { .. } | Self::NoMatch { .. } => ExitCode::NoMatch,
             Self::NotInTime { .. } => ExitCode::NotUsable,
             Self::ReasonNeeded { .. } => ExitCode::Usage,
             Self::SignIn { .. } | Self::StepUp { .. } => ExitCode::SignIn,
@@ -74,6 +74,7 @@ impl Refusal {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Ambiguous { .. } => "ambiguous",
             Self::Audit(_) => "audit_unwritable",
             Self::AwaitingApproval { .. } => "awaiting_approval",
             Self::Binding { .. } => "binding",

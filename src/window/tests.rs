@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::catalog::testing::{password, vault};
-use crate::policy::{Ask, End, judge};
+use crate::policy::{Ask, End, Said, judge};
 use crate::secret::Password;
 
 fn at(seconds: u64) -> Moment {
@@ -33,8 +33,7 @@ fn grant(credential: &Arc<Credential>) -> Grant {
         credential,
         end: End::Reveal,
         program,
-        reason: None,
-        ticket: None,
+        said: Said::default(),
     })
     .unwrap()
 }

@@ -3,7 +3,7 @@
 use crate::catalog::WindowSpec;
 use crate::cloud::error_body::ErrorBody;
 use crate::cloud::http::Answer;
-use crate::refusal::{Refusal, Service};
+use crate::refusal::{Needed, Refusal, Service};
 
 /// The typed refusal for an error answer.
 pub(super) fn refuse(window: &WindowSpec, error: &ErrorBody, answer: &Answer) -> Refusal {
@@ -22,9 +22,20 @@ pub(super) fn refuse(window: &WindowSpec, error: &ErrorBody, answer: &Answer) ->
             if rules.contains("EligibilityRule") {
                 return Refusal::NotEligible { window: name };
             }
-            Refusal::PimPolicy {
-                window: name,
-                rules,
+            let needed = [
+                ("Justification", Needed::Reason),
+                ("Ticketing", Needed::Ticket),
+            ];
+            match needed.iter().find(|(rule, _)| rules.contains(rule)) {
+                Some((_, what)) => Refusal::ReasonNeeded {
+                    window: name,
+                    what: *what,
+                    last: None,
+                },
+                None => Refusal::PimPolicy {
+                    window: name,
+                    rules,
+                },
             }
         }
         "RoleAssignmentDoesNotExist" | "RoleNotFound" | "SubjectNotFound" | "ResourceNotFound" => {

@@ -2,6 +2,8 @@
 
 use super::super::document::Custody;
 use super::*;
+use crate::aftermath::AtEnd;
+use crate::catalog::PasswordUse;
 
 /// `[agent]` with these fields, in a file that is kept like that.
 fn agent(fields: &str, custody: Custody) -> Result<Config, ConfigError> {
@@ -34,15 +36,12 @@ fn a_key_is_confirmed_only_where_that_is_written() {
             .contains("confirm = true or confirm = false"),
         "{wrong}"
     );
-    // The account that a password opens asks by itself.
-    let wrong = problem(
+    let password = |config: &Config| config.catalog.passwords().next().unwrap().1.confirm;
+    assert!(!password(&changed("", "")));
+    assert!(password(&changed(
         "[password.db01-root]",
         "[password.db01-root]\nconfirm = true",
-    );
-    assert!(
-        wrong.to_string().contains("no field \"confirm\""),
-        "{wrong}"
-    );
+    )));
 }
 
 #[test]
@@ -91,4 +90,31 @@ fn a_program_is_not_taken_from_a_file_that_others_can_write() {
             assert!(error.to_string().contains("chmod 600"), "{error}");
         }
     }
+}
+
+#[test]
+fn where_a_password_may_go_is_written_in_words_of_their_own() {
+    let uses = |config: &Config| config.catalog.passwords().next().unwrap().1.uses.clone();
+    let usual = [PasswordUse::Reveal, PasswordUse::Ssh, PasswordUse::Sudo];
+    assert_eq!(uses(&changed("", "")), usual);
+    let rs = "[password.db01-root]\nuses = [\"sudo-rs\", \"git\"]";
+    let written = uses(&changed("[password.db01-root]", rs));
+    assert_eq!(written, [PasswordUse::SudoRs, PasswordUse::Git]);
+    let odd = "[password.db01-root]\nuses = [\"login\"]";
+    let wrong = problem("[password.db01-root]", odd).to_string();
+    assert!(wrong.contains("uses cannot be \"login\""), "{wrong}");
+    let none = problem("[password.db01-root]", "[password.db01-root]\nuses = []");
+    assert!(none.to_string().contains("uses is empty"), "{none}");
+}
+
+#[test]
+fn what_is_done_at_the_end_of_a_window_is_said_and_else_it_is_offered() {
+    let at_end = |config: &Config| config.agent.at_end;
+    assert_eq!(at_end(&changed("", "")), AtEnd::default());
+    let both = "[agent]\nat_end = [\"sudo\", \"control-master\"]\n[tenant.contoso]";
+    let both = at_end(&changed("[tenant.contoso]", both));
+    assert!(both.sudo && both.control_master);
+    let odd = "[agent]\nat_end = [\"reboot\"]\n[tenant.contoso]";
+    let wrong = problem("[tenant.contoso]", odd).to_string();
+    assert!(wrong.contains("at_end cannot be \"reboot\""), "{wrong}");
 }

@@ -1,0 +1,196 @@
+//! Passwords and openings on their way to a client.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::{Response, Status};
+
+use super::convert::status;
+use super::proto::{self, lookup_request, open_event, password_event};
+use super::session::said;
+use super::sink::Sink;
+use super::view;
+use crate::catalog::{Credential, Kind, PasswordUse, Use};
+use crate::house::House;
+use crate::policy::{End, Receiver, Said, host_matches};
+use crate::refusal::Refusal;
+use crate::requester::Requester;
+use crate::secret::Password;
+
+/// What a call answers with, bit by bit.
+pub(super) type Events<T> = UnboundedReceiverStream<Result<T, Status>>;
+
+/// A password for a client.
+pub(super) struct Release {
+    pub(super) credential: Arc<Credential>,
+    pub(super) end: End,
+    pub(super) said: Said,
+    pub(super) requester: Arc<Requester>,
+}
+
+impl Release {
+    /// Tells how far it is, and then the password.
+    pub(super) fn stream(
+        self,
+        house: &Arc<House>,
+        notice: Option<String>,
+    ) -> Response<Events<proto::PasswordEvent>> {
+        let house = Arc::clone(house);
+        streamed(move |sink| async move {
+            if let Some(notice) = notice {
+                let event = password_event::Event::Notice(notice);
+                sink.send(Ok(proto::PasswordEvent { event: Some(event) }));
+            }
+            let answer = self.released(&house, &sink).await;
+            sink.send(answer.map_err(|no| status(&no)).map(|released| {
+                let event = password_event::Event::Released(released);
+                proto::PasswordEvent { event: Some(event) }
+            }));
+        })
+    }
+
+    async fn released(
+        self,
+        house: &House,
+        sink: &Sink<proto::PasswordEvent>,
+    ) -> Result<proto::Released, Refusal> {
+        let Self {
+            credential,
+            end,
+            said,
+            requester,
+        } = self;
+        let read = |password: &Password| password.expose_secret().to_vec();
+        let password = house
+            .release(&credential, end, said, &requester, sink, read)
+            .await?;
+        let user = match &credential.kind {
+            Kind::Password(password) => password.user.clone().unwrap_or_default(),
+            Kind::Key(_) => String::new(),
+        };
+        let window = &credential.vault.window.name;
+        let broker = &house.pipeline.broker;
+        let ends = broker.view(window).map(|open| open.terms.ends.to_string());
+        Ok(proto::Released {
+            password,
+            user,
+            credential: credential.name.to_string(),
+            window: window.to_string(),
+            seconds_left: broker.usable_for(&credential).as_secs(),
+            ends: ends.unwrap_or_default(),
+        })
+    }
+}
+
+/// What a person at the helper's terminal should know: which password goes where, to do what.
+pub(super) fn notice(credential: &Credential, receiver: &Receiver) -> String {
+    let mut line = format!(
+        "password {} goes to {} for {}",
+        credential.name,
+        receiver.to.word(),
+        receiver.account()
+    );
+    if !receiver.command.is_empty() {
+        let command = receiver.command.join(" ");
+        let plain = |c: char| if c.is_control() { '?' } else { c };
+        let shown: String = command.chars().map(plain).take(LONGEST_COMMAND).collect();
+        line.push_str(&format!(", by: {shown}"));
+    }
+    line
+}
+
+/// What a helper of another program wants a password for.
+pub(super) fn used(by: lookup_request::Use) -> Result<PasswordUse, Refusal> {
+    match by {
+        lookup_request::Use::Docker => Ok(PasswordUse::Docker),
+        lookup_request::Use::Git => Ok(PasswordUse::Git),
+        lookup_request::Use::Systemd => Err(Refusal::Unsupported(
+            "systemd asks on a socket of its own".to_owned(),
+        )),
+        lookup_request::Use::Unspecified => Err(Refusal::Unsupported(
+            "the request does not say what the password is for".to_owned(),
+        )),
+    }
+}
+
+/// Has there what a login will need: the first key for that host, or else its password.
+///
+/// Not all that fit: each further one could open another window.
+pub(super) fn preflight(
+    house: &Arc<House>,
+    request: proto::PreflightRequest,
+    requester: Arc<Requester>,
+) -> Response<Events<proto::OpenEvent>> {
+    let house = Arc::clone(house);
+    streamed(move |sink| async move {
+        let needed = needed(&house, &request);
+        let Some((credential, host)) = needed else {
+            return;
+        };
+        let user = Some(request.user).filter(|user| !user.is_empty());
+        if !request.passive {
+            let end = End::Prepare { user, host };
+            let said = said(request.said);
+            let ready = house.prepare(&credential, end, said, &requester, &sink);
+            if let Err(refusal) = ready.await {
+                return sink.send(Err(status(&refusal)));
+            }
+        }
+        let window = view::window(&house, &credential.vault.window);
+        sink.send(Ok(proto::OpenEvent {
+            event: Some(open_event::Event::Opened(window)),
+        }));
+    })
+}
+
+fn needed(house: &House, request: &proto::PreflightRequest) -> Option<(Arc<Credential>, String)> {
+    let on = |credential: &Credential| {
+        let mut hosts = request.hosts.iter();
+        hosts
+            .find(|host| host_matches(&credential.hosts, host))
+            .cloned()
+    };
+    let mut keys = house.catalog.keys();
+    let key = keys.find_map(|(credential, key)| {
+        let login = key.uses.contains(&Use::Login) || key.uses.contains(&Use::Any);
+        Some((Arc::clone(credential), on(credential).filter(|_| login)?))
+    });
+    let mut passwords = house.catalog.passwords();
+    key.or_else(|| {
+        passwords.find_map(|(credential, password)| {
+            let uses = [PasswordUse::Ssh, PasswordUse::SshKeyboardInteractive];
+            let ssh = uses.iter().any(|it| password.uses.contains(it));
+            let user = request.user.is_empty() || password.user.as_ref() == Some(&request.user);
+            Some((
+                Arc::clone(credential),
+                on(credential).filter(|_| ssh && user)?,
+            ))
+        })
+    })
+}
+
+/// Runs `work` on its own, and streams what it sends.
+///
+/// Work that others may have joined is the broker's own; what is dropped with the client here is
+/// only this call's interest in it.
+pub(super) fn streamed<T, W, F>(work: W) -> Response<Events<T>>
+where
+    W: FnOnce(Sink<T>) -> F,
+    F: Future<Output = ()> + Send + 'static,
+    T: Send + 'static,
+{
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let hung_up = sender.clone();
+    let work = work(Sink(sender));
+    let _runs_on = tokio::spawn(async move {
+        tokio::select! {
+            () = work => {}
+            () = hung_up.closed() => {}
+        }
+    });
+    Response::new(UnboundedReceiverStream::new(receiver))
+}
+
+/// Enough to recognise a command by.
+const LONGEST_COMMAND: usize = 200;

@@ -1,0 +1,78 @@
+//! What there is, as the API shows it.
+
+use super::proto;
+use super::proto::window::State;
+use crate::catalog::{Credential, Kind, WindowSpec};
+use crate::house::House;
+
+/// All windows.
+pub(super) fn windows(house: &House) -> Vec<proto::Window> {
+    let windows = house.windows.iter();
+    windows.map(|spec| window(house, spec)).collect()
+}
+
+/// The passwords that were shown.
+pub(super) fn revealed(house: &House) -> Vec<proto::Revealed> {
+    let shown = house.pipeline.revealed.all().into_iter();
+    let shown = shown.map(|reveal| proto::Revealed {
+        credential: reveal.credential,
+        version: reveal.version,
+        at: reveal.at.to_string(),
+        requester: reveal.requester,
+        times: reveal.times,
+        id: reveal.id,
+    });
+    shown.collect()
+}
+
+/// A window.
+pub(super) fn window(house: &House, spec: &WindowSpec) -> proto::Window {
+    let broker = &house.pipeline.broker;
+    let mut shown = proto::Window {
+        name: spec.name.to_string(),
+        tenant: spec.tenant.name.to_string(),
+        state: State::Closed.into(),
+        ..proto::Window::default()
+    };
+    if let Some(open) = broker.view(&spec.name) {
+        shown.state = State::Open.into();
+        shown.ends = open.terms.ends.to_string();
+        shown.seconds_left = broker.left(&open.terms).as_secs();
+        shown.id = open.terms.id.to_string();
+        shown.held = open
+            .held
+            .into_iter()
+            .map(|(name, version)| proto::Held {
+                credential: name.to_string(),
+                version,
+            })
+            .collect();
+    } else if let Some(stage) = broker.opening(&spec.name) {
+        shown.state = State::Opening.into();
+        shown.stage = stage.to_string();
+    }
+    shown
+}
+
+/// What is known of a credential without having it.
+pub(super) fn credential(credential: &Credential) -> proto::Credential {
+    let mut shown = proto::Credential {
+        name: credential.name.to_string(),
+        window: credential.vault.window.name.to_string(),
+        vault: credential.vault.name.to_string(),
+        hosts: credential.hosts.clone(),
+        ..proto::Credential::default()
+    };
+    match &credential.kind {
+        Kind::Key(key) => {
+            "key".clone_into(&mut shown.kind);
+            shown.public_key = key.public.to_openssh().unwrap_or_default();
+            shown.fingerprint = key.public.fingerprint(ssh_key::HashAlg::Sha256).to_string();
+        }
+        Kind::Password(password) => {
+            "password".clone_into(&mut shown.kind);
+            shown.user = password.user.clone().unwrap_or_default();
+        }
+    }
+    shown
+}

@@ -1,0 +1,93 @@
+//! What the use of a window leaves behind on the machine: sessions that go on without it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::catalog::{Name, PasswordUse};
+use crate::policy::{End, Grant, Signed};
+use crate::requester::Requester;
+
+/// What was done in each window, by its name.
+#[derive(Default)]
+pub struct Traces {
+    of: Mutex<HashMap<Name, Trace>>,
+}
+
+/// What was done in a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// Who used it first: there somebody can be told of its end.
+    pub requester: Option<Arc<Requester>>,
+    /// Whether sudo on this machine got a password, which it remembers for a while.
+    pub sudo: bool,
+    /// `USER@HOST` of each login; a connection that is shared goes on when the window has ended.
+    pub logins: BTreeSet<String>,
+}
+
+impl Traces {
+    /// What was done in `window`, which has ended.
+    #[must_use]
+    pub fn take(&self, window: &Name) -> Trace {
+        self.of().remove(window).unwrap_or_default()
+    }
+
+    /// What was done in `window` so far.
+    #[must_use]
+    pub fn of_window(&self, window: &Name) -> Trace {
+        self.of().get(window).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn note(&self, grant: &Grant, requester: &Requester) {
+        let window = &grant.credential().vault.window.name;
+        let mut of = self.of();
+        // A signature in a window that is open for long adds nothing, and must cost nothing.
+        if !of.contains_key(window) {
+            of.insert(window.clone(), Trace::default());
+        }
+        let Some(trace) = of.get_mut(window) else {
+            return;
+        };
+        if trace.requester.is_none() {
+            trace.requester = Some(Arc::new(requester.clone()));
+        }
+        match grant.end() {
+            End::Give(receiver) => match receiver.to {
+                PasswordUse::Ssh | PasswordUse::SshKeyboardInteractive => {
+                    trace.login(&receiver.account());
+                }
+                PasswordUse::Sudo | PasswordUse::SudoRs => {
+                    trace.sudo |= receiver.host == "localhost";
+                }
+                _ => {}
+            },
+            End::Sign {
+                what: Signed::Login { user },
+                route,
+            } => {
+                if let Some(host) = route.name() {
+                    let known =
+                        |login: &String| login.split_once('@') == Some((user.as_str(), host));
+                    if !trace.logins.iter().any(known) {
+                        trace.login(&format!("{user}@{host}"));
+                    }
+                }
+            }
+            End::Prepare { .. } | End::Reveal | End::Sign { .. } => {}
+        }
+    }
+
+    fn of(&self) -> MutexGuard<'_, HashMap<Name, Trace>> {
+        self.of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Trace {
+    fn login(&mut self, account: &str) {
+        if self.logins.len() < MOST_LOGINS {
+            self.logins.insert(account.to_owned());
+        }
+    }
+}
+
+/// More hosts than a person works on within one window; bounded, because a program may do more.
+const MOST_LOGINS: usize = 256;
