@@ -18,7 +18,7 @@ use crate::clock::{Clock, Moment};
 use crate::cloud::{Cloud, CorrelationId, Stage, StageSink};
 use crate::policy::Grant;
 use crate::refusal::Refusal;
-use crate::secret::Material;
+use crate::secret::{Material, Oddity};
 use crate::window::{Closed, Terms, View, Windows};
 
 use flight::{Flight, Refused};
@@ -166,10 +166,16 @@ impl Broker {
 
     /// The version of the material held.
     #[must_use]
-    pub fn version(&self, grant: &Grant) -> Option<String> {
+    pub fn version(&self, credential: &Credential) -> Option<String> {
         self.windows()
-            .version(grant.credential(), self.clock.now())
+            .version(credential, self.clock.now())
             .map(str::to_owned)
+    }
+
+    /// What is odd about the material of each credential that is held.
+    #[must_use]
+    pub fn oddities(&self) -> Vec<(Name, Oddity)> {
+        self.windows().oddities(self.clock.now())
     }
 
     /// How much longer the material of `credential` may be used.

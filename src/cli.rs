@@ -24,6 +24,9 @@ mod person;
 mod show;
 mod sign_in;
 mod ssh_agent;
+mod sudo;
+#[cfg(unix)]
+mod terminal;
 mod window;
 
 pub use askpass::main as askpass;
@@ -121,6 +124,8 @@ enum Verb {
         #[arg(long, value_name = "SYSTEM:NUMBER")]
         ticket: Option<String>,
     },
+    /// Run a command by sudo, here or on another host, with a password of a vault
+    Sudo(sudo::Args),
     /// Wipe everything and refuse until unlocked
     Lock {
         /// Unlock
@@ -164,7 +169,7 @@ pub fn main() -> Exit {
 }
 
 /// Tells a failure, and gives the exit code.
-fn end(outcome: Result<ExitCode, Failure>, output: &Output) -> Exit {
+fn end(outcome: Result<impl Into<Exit>, Failure>, output: &Output) -> Exit {
     match outcome {
         Ok(code) => code.into(),
         Err(failure) => {
@@ -199,7 +204,7 @@ impl From<tonic::Status> for Failure {
     }
 }
 
-fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
+fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
     let overrides = Overrides {
         config: cli.config,
         runtime: cli.runtime_dir,
@@ -209,22 +214,30 @@ fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
     match verb {
         Verb::Completions { shell } => {
             output.completions(shell, &mut Cli::command());
-            return Ok(ExitCode::Done);
+            return Ok(ExitCode::Done.into());
         }
-        Verb::SshAgent(args) => return ssh_agent::run(args),
+        Verb::SshAgent(args) => return ssh_agent::run(args).map(Exit::from),
         #[cfg(feature = "emulator")]
-        Verb::Emulator(args) => return emulator(args),
+        Verb::Emulator(args) => return emulator(args).map(Exit::from),
         #[cfg(feature = "emulator")]
-        Verb::Demo(args) => return demo(args, output),
+        Verb::Demo(args) => return demo(args, output).map(Exit::from),
         _ => {}
     }
     let paths = Paths::from_environment(overrides)
         .map_err(|error| Failure::new("paths", ExitCode::Failed, error.to_string(), ""))?;
     if matches!(verb, Verb::Agent) {
-        return agent::run(&paths, output);
+        return agent::run(&paths, output).map(Exit::from);
     }
     let runtime = runtime(tokio::runtime::Builder::new_current_thread())?;
-    runtime.block_on(ask(verb, &paths, output))
+    if let Verb::Sudo(args) = verb {
+        let sudo = async { sudo::run(args, connect(&paths).await?, output).await };
+        let ended = runtime.block_on(sudo);
+        // A read of standard input that nobody needs any more would be waited for.
+        runtime.shutdown_background();
+        return ended;
+    }
+    let code = runtime.block_on(ask(verb, &paths, output))?;
+    Ok(code.into())
 }
 
 /// The verbs that ask a running agent.

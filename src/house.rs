@@ -121,7 +121,9 @@ impl House {
             ))
         });
         let memory = locked::report().warning();
-        let now = upstream.into_iter().chain(memory);
+        let odd = self.pipeline.broker.oddities().into_iter();
+        let odd = odd.map(|(name, odd)| format!("password {name}: {odd}"));
+        let now = upstream.into_iter().chain(memory).chain(odd);
         self.facts.warnings.iter().cloned().chain(now).collect()
     }
 

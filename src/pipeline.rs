@@ -20,11 +20,13 @@ pub use memory::{Memory, Refused};
 pub use reasons::Reasons;
 pub use revealed::{Reveal, Revealed};
 pub use traces::{Trace, Traces};
+pub use wrong::Wrong;
 
 mod memory;
 mod reasons;
 mod revealed;
 mod traces;
+mod wrong;
 
 /// The path from an ask to its answer.
 pub struct Pipeline {
@@ -44,6 +46,8 @@ pub struct Pipeline {
     pub revealed: Revealed,
     /// What the use of each window leaves behind.
     pub traces: Traces,
+    /// The passwords that seem wrong.
+    pub wrong: Wrong,
 }
 
 impl Pipeline {
@@ -83,6 +87,14 @@ impl Pipeline {
         let credential = Arc::clone(&ask.credential);
         let ready = self.ready(id, ask, requester, stages).await;
         self.told(id, &credential, requester, ready.map(drop))
+    }
+
+    /// Records and remembers that a door has refused `what`, before there was anything to judge.
+    pub fn turned_away(&self, what: &str, requester: &Requester, refusal: &Refusal) {
+        let id = CorrelationId::new();
+        self.memory.turned_away(id, what, requester, refusal);
+        let event = Event::turned_away(id, what, requester, refusal);
+        let _refused_all_the_same = self.audit.record(event);
     }
 
     /// Judges, asks whoever has to agree, and opens.
@@ -152,7 +164,10 @@ impl Pipeline {
         grant: &Grant,
         requester: &Requester,
     ) -> Result<(), Refusal> {
-        let version = self.broker.version(grant).unwrap_or_default();
+        let version = self.broker.version(grant.credential()).unwrap_or_default();
+        if matches!(grant.end(), End::Give(_)) {
+            self.wrong.check(grant.credential(), &version)?;
+        }
         self.traces.note(grant, requester);
         let event = Event::released(id, grant.credential(), grant.end(), &version);
         if !matches!(grant.end(), End::Reveal) {

@@ -17,7 +17,7 @@ use crate::cores::Cores;
 use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
 use crate::listen::{Door, DoorError};
-use crate::pipeline::{Memory, Pipeline, Reasons, Revealed, Traces};
+use crate::pipeline::{Memory, Pipeline, Reasons, Revealed, Traces, Wrong};
 use crate::prompt::{Desktop, Environment, Notifier};
 use crate::refusal::Refusal;
 use crate::{agent, control};
@@ -117,6 +117,7 @@ impl Agent {
                 reasons: Reasons::default(),
                 revealed,
                 traces: Traces::default(),
+                wrong: Wrong::default(),
             },
             identity,
             known_hosts: KnownHosts::new(config.agent.known_hosts),

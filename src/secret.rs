@@ -20,8 +20,22 @@ pub enum Material {
     Password(Password),
 }
 
+impl Material {
+    /// What a person should know of it: some programs may not take it as it is.
+    #[must_use]
+    pub fn oddities(&self) -> &[Oddity] {
+        match self {
+            Self::Key(_) => &[],
+            Self::Password(password) => &password.oddities,
+        }
+    }
+}
+
 /// A password: one line of text that a terminal or PAM can take.
-pub struct Password(LockedBytes);
+pub struct Password {
+    bytes: LockedBytes,
+    oddities: Vec<Oddity>,
+}
 
 impl Password {
     /// Takes what a vault holds as a password; one final line break is not part of it.
@@ -43,13 +57,54 @@ impl Password {
         if value.len() > LONGEST_PASSWORD {
             return Err(PasswordProblem::TooLong);
         }
-        Ok(Self(LockedBytes::copy_of(&value)))
+        Ok(Self {
+            bytes: LockedBytes::copy_of(&value),
+            oddities: Oddity::of(&value),
+        })
     }
 
     /// The bytes, without a line break. Call it only inside a closure given to a window.
     #[must_use]
     pub fn expose_secret(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+}
+
+/// What is odd about a password that is given all the same, as it is. Says nothing of the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    /// A control character, such as a tab or an escape.
+    ControlCharacter,
+    /// A space at the beginning or the end, often a mistake of whoever stored it.
+    EdgeSpace,
+    /// Bytes that are not UTF-8.
+    NotUtf8,
+}
+
+impl Oddity {
+    fn of(value: &[u8]) -> Vec<Self> {
+        let edges = [value.first(), value.last()];
+        let mut found = Vec::new();
+        if value.iter().any(u8::is_ascii_control) {
+            found.push(Self::ControlCharacter);
+        }
+        if edges.contains(&Some(&b' ')) {
+            found.push(Self::EdgeSpace);
+        }
+        if std::str::from_utf8(value).is_err() {
+            found.push(Self::NotUtf8);
+        }
+        found
+    }
+}
+
+impl std::fmt::Display for Oddity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ControlCharacter => "it has a control character, which a terminal takes as a key",
+            Self::EdgeSpace => "it has a space at its beginning or end, which counts",
+            Self::NotUtf8 => "it is not UTF-8, which some programs refuse or change",
+        })
     }
 }
 
@@ -83,6 +138,23 @@ mod tests {
         assert_eq!(parse(b"s3cret\n").unwrap(), b"s3cret");
         assert_eq!(parse(b"s3cret\r\n").unwrap(), b"s3cret");
         assert_eq!(parse(b" s3cret ").unwrap(), b" s3cret ");
+    }
+
+    #[test]
+    fn what_is_odd_is_told_and_given_as_it_is() {
+        let odd = |value: &[u8]| {
+            let password = Password::parse(Zeroizing::new(value.to_vec())).unwrap();
+            assert_eq!(password.expose_secret(), value);
+            Material::Password(password).oddities().to_vec()
+        };
+        assert_eq!(odd(b"correct horse"), []);
+        assert_eq!(odd("Stra\u{df}e".as_bytes()), []);
+        assert_eq!(odd(b" s3cret"), [Oddity::EdgeSpace]);
+        assert_eq!(odd(b"s3cret "), [Oddity::EdgeSpace]);
+        assert_eq!(odd(b"s3\tcret"), [Oddity::ControlCharacter]);
+        assert_eq!(odd(b"s3\xfccret"), [Oddity::NotUtf8]);
+        let all = [Oddity::ControlCharacter, Oddity::EdgeSpace, Oddity::NotUtf8];
+        assert_eq!(odd(b" \x1b\xff"), all);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::clock::Moment;
 use crate::cloud::{AccessToken, CorrelationId};
 use crate::policy::Grant;
 use crate::refusal::Refusal;
-use crate::secret::Material;
+use crate::secret::{Material, Oddity};
 
 /// All windows that are open.
 #[derive(Default)]
@@ -185,6 +185,21 @@ impl Windows {
     #[must_use]
     pub fn version(&self, credential: &Credential, now: Moment) -> Option<&str> {
         self.held(credential, now).map(|held| held.version.as_str())
+    }
+
+    /// What is odd about the material of each credential that is held.
+    #[must_use]
+    pub fn oddities(&self, now: Moment) -> Vec<(Name, Oddity)> {
+        let open = self.open.values().filter(|open| now < open.terms.until);
+        let held = open.flat_map(|open| open.held.iter());
+        let mut all: Vec<(Name, Oddity)> = held
+            .flat_map(|(name, held)| {
+                let odd = held.material.oddities().iter();
+                odd.map(|odd| (name.clone(), *odd))
+            })
+            .collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
     }
 
     /// When the material of `credential` must not be used any more.

@@ -73,6 +73,21 @@ impl Event {
             .with("why", refusal.to_string())
     }
 
+    /// A door has refused something for which there is no credential.
+    #[must_use]
+    pub fn turned_away(
+        id: CorrelationId,
+        what: &str,
+        requester: &Requester,
+        refusal: &Refusal,
+    ) -> Self {
+        Self::named("refused", id)
+            .with("what", what)
+            .with("code", refusal.code())
+            .with("why", refusal.to_string())
+            .with("requester", requester.record())
+    }
+
     /// A window is about to be asked for.
     #[must_use]
     pub fn opening(id: CorrelationId, window: &str, reason: &str) -> Self {

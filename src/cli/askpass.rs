@@ -11,6 +11,8 @@ use super::{Agent, Failure, connect, end, password, runtime};
 use crate::config::{Overrides, Paths};
 use crate::control::proto::AskpassRequest;
 use crate::refusal::ExitCode;
+#[cfg(unix)]
+use crate::requester::{Asker, Program, Requester};
 
 /// Whether this process was started under the helper's name.
 pub(super) fn is_this() -> bool {
@@ -39,7 +41,51 @@ fn run(output: &Output) -> Result<ExitCode, Failure> {
     let paths =
         Paths::from_environment(overrides).map_err(|error| Failure::failed(error.to_string()))?;
     let runtime = runtime(tokio::runtime::Builder::new_current_thread())?;
-    runtime.block_on(async { answer(connect(&paths).await?, output, prompt).await })
+    let asked = prompt.clone();
+    let answered = runtime.block_on(async { answer(connect(&paths).await?, output, asked).await });
+    if answered.is_err() {
+        output.progress_ends();
+        stop_asker(&prompt, output);
+    }
+    answered
+}
+
+/// Stops the program that asks where no answer counts as a wrong one, which could lock the account.
+fn stop_asker(prompt: &str, output: &Output) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process};
+
+        let helper = Requester::of(Some(std::process::id()));
+        let Some(asker) = Asker::above(&helper, asker()) else {
+            return;
+        };
+        let (signal, why) = match asker.program {
+            // As Ctrl-C at its prompt would.
+            Some(Program::Ssh) if is_login(prompt) => (
+                Signal::INT,
+                "ssh is stopped, because it would send an empty password",
+            ),
+            // It puts gentler signals off until PAM has counted the failure.
+            Some(Program::Sudo) => (
+                Signal::KILL,
+                "sudo is stopped, because PAM would count the missing password as a wrong one",
+            ),
+            _ => return,
+        };
+        let pid = i32::try_from(asker.pid).ok().and_then(Pid::from_raw);
+        if pid.is_some_and(|pid| kill_process(pid, signal).is_ok()) {
+            output.hint(&format!("pimento: {why}"));
+        }
+    }
+    #[cfg(not(unix))]
+    let _nothing_to_stop = (prompt, output);
+}
+
+/// Whether ssh takes no answer to this prompt for an empty password, which the server counts.
+#[cfg(unix)]
+fn is_login(prompt: &str) -> bool {
+    prompt.ends_with("'s password: ") || (prompt.starts_with('(') && prompt.contains(") "))
 }
 
 pub(super) async fn answer(

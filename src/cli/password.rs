@@ -78,6 +78,9 @@ pub(super) async fn released(
             Some(Event::Notice(notice)) => output.hint(&format!("pimento: {notice}")),
             Some(Event::Released(mut facts)) => {
                 output.progress_ends();
+                for warning in &facts.warnings {
+                    output.hint(&format!("pimento: {warning}"));
+                }
                 let password = Zeroizing::new(std::mem::take(&mut facts.password));
                 return Ok(Released { password, facts });
             }

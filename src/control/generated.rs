@@ -408,9 +408,10 @@ pub struct AskpassRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExpectRequest {
-    /// The host on which sudo will ask; empty: this machine.
-    #[prost(string, tag = "1")]
-    pub host: ::prost::alloc::string::String,
+    /// The names of the host on which sudo will ask, as it was typed and as it was resolved; none: this
+    /// machine.
+    #[prost(string, repeated, tag = "1")]
+    pub hosts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// What is to be run there, for the record and for people.
     #[prost(string, repeated, tag = "2")]
     pub command: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
@@ -542,6 +543,9 @@ pub struct Released {
     /// When that is, RFC 3339.
     #[prost(string, tag = "6")]
     pub ends: ::prost::alloc::string::String,
+    /// What is odd about it, in words that do not tell it.
+    #[prost(string, repeated, tag = "7")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchRequest {}

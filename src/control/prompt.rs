@@ -26,7 +26,7 @@ pub(super) struct Prompts {
 }
 
 /// A prompt that was answered, and for which process.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Answered {
     pid: u32,
     started: u64,
@@ -42,18 +42,21 @@ pub(super) struct Announcement {
 }
 
 impl Prompts {
-    /// Announces that a program below `owner` will ask for a password on `host`.
+    /// Announces that a program below `owner` will ask for a password on the host of these names;
+    /// none: this machine.
     ///
     /// # Errors
     /// If too many prompts are announced already.
     pub(super) fn announce(
         &self,
         owner: &Requester,
-        host: &str,
+        mut hosts: Vec<String>,
         command: Vec<String>,
     ) -> Result<Announcement, Refusal> {
-        let host = if host.is_empty() { LOCALHOST } else { host };
-        let nonce = self.announced.announce(owner, host, command);
+        if hosts.is_empty() {
+            hosts.push(LOCALHOST.to_owned());
+        }
+        let nonce = self.announced.announce(owner, hosts, command);
         let nonce = nonce.ok_or_else(|| {
             Refusal::Unsupported("too many programs wait for a password already".to_owned())
         })?;
@@ -70,24 +73,17 @@ impl Prompts {
     /// If the prompt is not recognised, comes from another program than it says, matches no
     /// configured password or more than one, or was answered before.
     pub(super) fn answer(
-        &self,
+        self: &Arc<Self>,
         catalog: &Catalog,
         prompt: &str,
         asker: u32,
         helper: &Requester,
-    ) -> Result<(Arc<Credential>, Receiver), Refusal> {
+    ) -> Result<Answer, Unanswered> {
         let wanted = Wanted::by(prompt).ok_or_else(|| {
             Refusal::Unsupported("the prompt is not one that pimento answers".to_owned())
         })?;
         if let Wanted::Announced { nonce, user } = wanted {
-            let claimed = self.announced.claim(nonce, helper).map_err(unclaimed)?;
-            let receiver = Receiver {
-                to: PasswordUse::Sudo,
-                user: Some(user.to_owned()),
-                host: claimed.host,
-                command: claimed.command,
-            };
-            return Ok((fitting(catalog, &receiver)?, receiver));
+            return self.announced_answer(catalog, nonce, user, helper);
         }
         let asker = Asker::above(helper, asker).ok_or_else(|| {
             Refusal::Unsupported("the program that asks is not the helper's parent".to_owned())
@@ -99,32 +95,152 @@ impl Prompts {
             started: asker.started,
             prompt: prompt.to_owned(),
         };
-        self.mark(mark).map_err(|(rule, advice)| Refusal::Policy {
-            credential: credential.name.to_string(),
-            rule: rule.to_owned(),
-            advice: advice.to_owned(),
-        })?;
-        Ok((credential, receiver))
+        match self.mark(mark.clone()) {
+            Ok(()) => Ok(Answer {
+                credential,
+                receiver,
+                claim: Claim::new(self, Claimed::Prompt(mark)),
+            }),
+            Err(Full::Answered) => Err(Unanswered::Again(credential)),
+            Err(Full::NoRoom) => Err(Unanswered::No(Refusal::Policy {
+                credential: credential.name.to_string(),
+                rule: "too many prompts of running programs were answered".to_owned(),
+                advice: "end the programs that asked for them".to_owned(),
+            })),
+        }
     }
 
-    /// Remembers an answer, or says why there must be none, and what to do.
-    fn mark(&self, mark: Answered) -> Result<(), (&'static str, &'static str)> {
+    fn announced_answer(
+        self: &Arc<Self>,
+        catalog: &Catalog,
+        nonce: &str,
+        user: &str,
+        helper: &Requester,
+    ) -> Result<Answer, Unanswered> {
+        let announced = self.announced.claim(nonce, helper).map_err(unclaimed)?;
+        let claim = Claim::new(self, Claimed::Nonce(nonce.to_owned()));
+        // The names of one host: as it was typed, and as ssh resolves it.
+        let mut receivers = announced.hosts.iter().map(|host| Receiver {
+            to: PasswordUse::Sudo,
+            user: Some(user.to_owned()),
+            host: host.clone(),
+            command: announced.command.clone(),
+        });
+        let found = receivers
+            .clone()
+            .find_map(|it| fitting(catalog, &it).ok().map(|found| (found, it)));
+        let (credential, receiver) = match (found, receivers.next()) {
+            (Some(found), _) => found,
+            (None, Some(first)) => (fitting(catalog, &first)?, first),
+            (None, None) => return Err(unclaimed(No::NotAnnounced).into()),
+        };
+        if announced.again {
+            claim.given();
+            return Err(Unanswered::Again(credential));
+        }
+        Ok(Answer {
+            credential,
+            receiver,
+            claim,
+        })
+    }
+
+    /// Remembers an answer, or says why there must be none.
+    fn mark(&self, mark: Answered) -> Result<(), Full> {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         if answered.contains(&mark) {
-            return Err(WRONG);
+            return Err(Full::Answered);
         }
         // A process that has ended cannot ask again; one that lives is never forgotten.
         if answered.len() >= REMEMBERED {
             answered.retain(|old| requester::started(old.pid) == Some(old.started));
         }
         if answered.len() >= REMEMBERED {
-            return Err((
-                "too many prompts of running programs were answered",
-                "end the programs that asked for them",
-            ));
+            return Err(Full::NoRoom);
         }
         answered.insert(mark);
         Ok(())
+    }
+}
+
+/// What a prompt is answered with.
+pub(super) struct Answer {
+    pub(super) credential: Arc<Credential>,
+    pub(super) receiver: Receiver,
+    pub(super) claim: Claim,
+}
+
+/// The one answer that a prompt gets. Dropped before it was given, it is free again: a second ask
+/// means a wrong password only if there was a first answer.
+pub(super) struct Claim {
+    prompts: Arc<Prompts>,
+    of: Option<Claimed>,
+}
+
+enum Claimed {
+    Nonce(String),
+    Prompt(Answered),
+}
+
+impl Claim {
+    fn new(prompts: &Arc<Prompts>, of: Claimed) -> Self {
+        Self {
+            prompts: Arc::clone(prompts),
+            of: Some(of),
+        }
+    }
+
+    /// The answer was given, or will never be.
+    pub(super) fn given(mut self) {
+        self.of = None;
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        match self.of.take() {
+            Some(Claimed::Nonce(nonce)) => self.prompts.announced.release(&nonce),
+            Some(Claimed::Prompt(mark)) => {
+                let answered = self.prompts.answered.lock();
+                answered
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .remove(&mark);
+            }
+            None => {}
+        }
+    }
+}
+
+/// Why an answer cannot be remembered, and so must not be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Full {
+    Answered,
+    NoRoom,
+}
+
+/// Why a prompt is not answered.
+pub(super) enum Unanswered {
+    /// It was answered with this before, so that seems wrong.
+    Again(Arc<Credential>),
+    /// Anything else.
+    No(Refusal),
+}
+
+impl From<Refusal> for Unanswered {
+    fn from(refusal: Refusal) -> Self {
+        Self::No(refusal)
+    }
+}
+
+/// What a second ask is refused with.
+pub(super) fn seems_wrong(credential: &Credential) -> Refusal {
+    Refusal::Policy {
+        credential: credential.name.to_string(),
+        rule: "it was given for this prompt once, and asked for again: it seems wrong".to_owned(),
+        advice: format!(
+            "check secret {} in vault {}; it is not repeated, so that the account is not locked",
+            credential.secret, credential.vault.name
+        ),
     }
 }
 
@@ -184,25 +300,11 @@ fn receiver(wanted: Wanted<'_>, asker: &Asker) -> Result<Receiver, Refusal> {
 
 fn unclaimed(no: No) -> Refusal {
     let text = match no {
-        No::Answered => {
-            let (rule, advice) = WRONG;
-            return Refusal::Policy {
-                credential: "the password".to_owned(),
-                rule: rule.to_owned(),
-                advice: advice.to_owned(),
-            };
-        }
         No::NotAnnounced => "the prompt was not announced to this agent",
         No::NotBelow => "the prompt was announced by another program",
     };
     Refusal::Unsupported(text.to_owned())
 }
-
-/// What a second ask means.
-const WRONG: (&str, &str) = (
-    "it was given for this prompt once, and asked for again: it seems wrong",
-    "check the secret in the vault; it is not repeated, so that the account is not locked",
-);
 
 /// This machine, as `hosts` writes it.
 const LOCALHOST: &str = "localhost";

@@ -7,6 +7,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Response, Status};
 
 use super::convert::status;
+use super::prompt::Claim;
 use super::proto::{self, lookup_request, open_event, password_event};
 use super::session::said;
 use super::sink::Sink;
@@ -27,18 +28,18 @@ pub(super) struct Release {
     pub(super) end: End,
     pub(super) said: Said,
     pub(super) requester: Arc<Requester>,
+    /// What is told before.
+    pub(super) notice: Option<String>,
+    /// The answer that this is to a prompt.
+    pub(super) claim: Option<Claim>,
 }
 
 impl Release {
     /// Tells how far it is, and then the password.
-    pub(super) fn stream(
-        self,
-        house: &Arc<House>,
-        notice: Option<String>,
-    ) -> Response<Events<proto::PasswordEvent>> {
+    pub(super) fn stream(mut self, house: &Arc<House>) -> Response<Events<proto::PasswordEvent>> {
         let house = Arc::clone(house);
         streamed(move |sink| async move {
-            if let Some(notice) = notice {
+            if let Some(notice) = self.notice.take() {
                 let event = password_event::Event::Notice(notice);
                 sink.send(Ok(proto::PasswordEvent { event: Some(event) }));
             }
@@ -60,11 +61,16 @@ impl Release {
             end,
             said,
             requester,
+            notice: _,
+            claim,
         } = self;
         let read = |password: &Password| password.expose_secret().to_vec();
         let password = house
             .release(&credential, end, said, &requester, sink, read)
             .await?;
+        if let Some(claim) = claim {
+            claim.given();
+        }
         let user = match &credential.kind {
             Kind::Password(password) => password.user.clone().unwrap_or_default(),
             Kind::Key(_) => String::new(),
@@ -79,8 +85,16 @@ impl Release {
             window: window.to_string(),
             seconds_left: broker.usable_for(&credential).as_secs(),
             ends: ends.unwrap_or_default(),
+            warnings: warnings(house, &credential),
         })
     }
+}
+
+fn warnings(house: &House, credential: &Credential) -> Vec<String> {
+    let odd = house.pipeline.broker.oddities().into_iter();
+    let odd = odd.filter(|(name, _)| *name == credential.name);
+    odd.map(|(name, odd)| format!("password {name}: {odd}"))
+        .collect()
 }
 
 /// What a person at the helper's terminal should know: which password goes where, to do what.

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use tonic::{Request, Response, Status};
 
 use super::convert::{message, status};
-use super::prompt::{self, Prompts};
+use super::prompt::{self, Answer, Prompts, Unanswered};
 use super::proto::control_server::Control;
 use super::proto::{self, login_event, login_request, open_event};
 use super::release::{self, Events, Release, streamed};
@@ -31,6 +31,25 @@ impl Session {
             house,
             prompts: Arc::default(),
         }
+    }
+}
+
+impl Session {
+    /// Remembers why a prompt is not answered, and what that says of a password.
+    fn unanswered(&self, no: Unanswered, requester: &Requester) -> Refusal {
+        let pipeline = &self.house.pipeline;
+        let (what, refusal) = match no {
+            Unanswered::No(refusal) => ("a prompt".to_owned(), refusal),
+            Unanswered::Again(credential) => {
+                if let Some(version) = pipeline.broker.version(&credential) {
+                    pipeline.wrong.mark(&credential, version);
+                }
+                let refusal = prompt::seems_wrong(&credential);
+                (credential.name.to_string(), refusal)
+            }
+        };
+        pipeline.turned_away(&what, requester, &refusal);
+        refusal
     }
 }
 
@@ -196,6 +215,7 @@ impl Control for Session {
         };
         let mut reply = proto::CloseReply::default();
         for window in windows {
+            house.pipeline.wrong.forgive(&window.name);
             match broker.close(window, "closed by the user").await {
                 Ok(false) => continue,
                 Ok(true) => {}
@@ -244,8 +264,10 @@ impl Control for Session {
             end: End::Reveal,
             said: said(request.said),
             requester,
+            notice: None,
+            claim: None,
         };
-        Ok(release.stream(&self.house, None))
+        Ok(release.stream(&self.house))
     }
 
     async fn askpass(
@@ -258,15 +280,23 @@ impl Control for Session {
         let found = self
             .prompts
             .answer(&self.house.catalog, prompt, asker, &requester);
-        let (credential, receiver) = found.map_err(|no| status(&no))?;
-        let notice = release::notice(&credential, &receiver);
+        let Answer {
+            credential,
+            receiver,
+            claim,
+        } = match found {
+            Ok(found) => found,
+            Err(no) => return Err(status(&self.unanswered(no, &requester))),
+        };
         let release = Release {
+            notice: Some(release::notice(&credential, &receiver)),
             credential,
             end: End::Give(receiver),
             said: said(request.said),
             requester,
+            claim: Some(claim),
         };
-        Ok(release.stream(&self.house, Some(notice)))
+        Ok(release.stream(&self.house))
     }
 
     async fn expect(
@@ -277,7 +307,7 @@ impl Control for Session {
         let request = request.into_inner();
         let announced = self
             .prompts
-            .announce(&requester, &request.host, request.command)
+            .announce(&requester, request.hosts, request.command)
             .map_err(|no| status(&no))?;
         Ok(Response::new(proto::ExpectReply {
             prompt: announced.prompt,
@@ -299,14 +329,19 @@ impl Control for Session {
             host: request.host,
             command: requester.command.clone(),
         };
-        let found = prompt::fitting(&self.house.catalog, &receiver);
+        let found = prompt::fitting(&self.house.catalog, &receiver).map_err(|no| {
+            let no = self.unanswered(no.into(), &requester);
+            status(&no)
+        });
         let release = Release {
-            credential: found.map_err(|no| status(&no))?,
+            credential: found?,
             end: End::Give(receiver),
             said: said(request.said),
             requester,
+            notice: None,
+            claim: None,
         };
-        Ok(release.stream(&self.house, None))
+        Ok(release.stream(&self.house))
     }
 
     async fn preflight(

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use pimento::emulator::{Emulator, Options, Scenario};
 use ssh_key::PublicKey;
 
+use super::etc::Etc;
 use super::sshd::Sshd;
 use super::{CLIENT, GROUP, KEYS, USER, private_folder, public_key};
 
@@ -16,15 +17,19 @@ use super::{CLIENT, GROUP, KEYS, USER, private_folder, public_key};
 pub struct Home {
     pub folder: tempfile::TempDir,
     pub emulator: Emulator,
+    /// The `/etc` that the agent and its users see, if not the machine's.
+    pub etc: Option<Etc>,
     _sshd: Sshd,
 }
 
 impl Home {
     pub async fn new() -> Self {
+        Self::in_scenario(Scenario::example().unwrap()).await
+    }
+
+    pub async fn in_scenario(scenario: Scenario) -> Self {
         let folder = private_folder();
-        let emulator = Emulator::start(Scenario::example().unwrap(), Options::default())
-            .await
-            .unwrap();
+        let emulator = Emulator::start(scenario, Options::default()).await.unwrap();
         let keys: Vec<_> = KEYS
             .iter()
             .map(|(_, secret)| public_key(&emulator, secret))
@@ -34,23 +39,33 @@ impl Home {
         let home = Self {
             folder,
             emulator,
+            etc: None,
             _sshd: sshd,
         };
         home.write_config(&text);
         home
     }
 
-    pub fn write_config(&self, text: &str) {
-        fs::write(self.path("config.toml"), text).unwrap();
-        fs::set_permissions(self.path("config.toml"), PermissionsExt::from_mode(0o600)).unwrap();
+    /// The home of the user of `etc`.
+    pub fn in_etc(mut self, etc: Etc) -> Self {
+        etc.own_all(self.folder.path());
+        self.etc = Some(etc);
+        self
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    /// Changes the configuration before the agent is started.
+    pub fn configured(self, change: impl FnOnce(String) -> String) -> Self {
+        let text = fs::read_to_string(self.path("config.toml")).unwrap();
+        self.write_config(&change(text));
+        self
     }
 
-    pub fn pimento(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pimento"));
+    /// A program of the user's, with nothing of this test's environment.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = match &self.etc {
+            Some(etc) => etc.command(program),
+            None => Command::new(program),
+        };
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
@@ -60,8 +75,27 @@ impl Home {
             .env("PIMENTO_CONFIG", self.path("config.toml"))
             .env("PIMENTO_RUNTIME_DIR", self.path("run"))
             .env("PIMENTO_STATE_DIR", self.path("state"))
-            .args(args)
             .stdin(Stdio::null());
+        command
+    }
+
+    pub fn write_config(&self, text: &str) {
+        fs::write(self.path("config.toml"), text).unwrap();
+        fs::set_permissions(self.path("config.toml"), PermissionsExt::from_mode(0o600)).unwrap();
+        if let Some(etc) = &self.etc {
+            etc.own(&self.path("config.toml"), 0o600);
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn pimento(&self, args: &[&str]) -> Command {
+        let built = Path::new(env!("CARGO_BIN_EXE_pimento")).to_owned();
+        let copied = self.etc.as_ref().map(|etc| etc.path("bin/pimento"));
+        let mut command = self.command(copied.unwrap_or(built));
+        command.args(args);
         command
     }
 

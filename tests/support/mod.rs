@@ -10,8 +10,10 @@
 )]
 
 pub mod clock;
+pub mod etc;
 pub mod home;
 pub mod sshd;
+pub mod terminal;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use ssh_key::PublicKey;
 
+use super::etc::Etc;
+
 /// A running `sshd`; stopped when dropped.
 pub struct Sshd {
     child: Child,
@@ -24,6 +26,21 @@ impl Sshd {
     /// The same; it shows a certificate that an authority of its own has made with these options
     /// of `ssh-keygen`.
     pub fn start_as(keys: &[PublicKey], settings: &str, certified: Option<&[&str]>) -> Self {
+        let sshd = Command::new("/usr/sbin/sshd");
+        Self::start_by(sshd, keys, settings, certified)
+    }
+
+    /// Starts `sshd` among the users of `etc`; what `settings` say comes first.
+    pub fn start_in(etc: &Etc, settings: &str) -> Self {
+        Self::start_by(etc.root_command("/usr/sbin/sshd"), &[], settings, None)
+    }
+
+    fn start_by(
+        mut sshd: Command,
+        keys: &[PublicKey],
+        settings: &str,
+        certified: Option<&[&str]>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         run(Command::new("ssh-keygen")
@@ -48,14 +65,14 @@ impl Sshd {
         fs::create_dir_all("/run/sshd").unwrap();
         let port = free_port();
         let config = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile none\n\
+            "{settings}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile none\n\
              AuthorizedKeysFile {keys}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
-             PermitRootLogin yes\nMaxStartups 500\nLogLevel DEBUG1\n{settings}\n",
+             PermitRootLogin yes\nMaxStartups 500\nLogLevel DEBUG1\n",
             host = path("host").display(),
             keys = path("authorized_keys").display(),
         );
         fs::write(path("sshd_config"), config).unwrap();
-        let mut child = Command::new("/usr/sbin/sshd")
+        let mut child = sshd
             .args(["-D", "-e", "-f"])
             .arg(path("sshd_config"))
             .stdin(Stdio::null())

@@ -18,19 +18,19 @@ pub(super) struct Announced {
 /// One prompt that will come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Announcement {
-    /// The host on which sudo will ask.
-    pub(super) host: String,
+    /// The names of the host on which sudo will ask.
+    pub(super) hosts: Vec<String>,
     /// What is to be run.
     pub(super) command: Vec<String>,
+    /// Whether it was answered before.
+    pub(super) again: bool,
     pid: Option<u32>,
     started: Option<u64>,
-    answered: bool,
 }
 
 /// Why an announced prompt is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum No {
-    Answered,
     NotAnnounced,
     NotBelow,
 }
@@ -40,7 +40,7 @@ impl Announced {
     pub(super) fn announce(
         &self,
         owner: &Requester,
-        host: &str,
+        hosts: Vec<String>,
         command: Vec<String>,
     ) -> Option<String> {
         let mut by_nonce = self.by_nonce();
@@ -52,29 +52,34 @@ impl Announced {
         }
         let nonce = Uuid::new_v4().simple().to_string();
         let announcement = Announcement {
-            host: host.to_owned(),
+            hosts,
             command,
             pid: owner.pid,
             started: owner.started,
-            answered: false,
+            again: false,
         };
         by_nonce.insert(nonce.clone(), announcement);
         Some(nonce)
     }
 
     /// What was announced under `nonce`, for a helper at or below whoever announced it. From then
-    /// on it counts as answered.
+    /// on it counts as answered: whoever gets it `again` must not answer.
     pub(super) fn claim(&self, nonce: &str, helper: &Requester) -> Result<Announcement, No> {
         let mut by_nonce = self.by_nonce();
         let known = by_nonce.get_mut(nonce).ok_or(No::NotAnnounced)?;
         if !known.is_above(helper) {
             return Err(No::NotBelow);
         }
-        if known.answered {
-            return Err(No::Answered);
+        let claimed = known.clone();
+        known.again = true;
+        Ok(claimed)
+    }
+
+    /// What was claimed was not answered after all.
+    pub(super) fn release(&self, nonce: &str) {
+        if let Some(known) = self.by_nonce().get_mut(nonce) {
+            known.again = false;
         }
-        known.answered = true;
-        Ok(known.clone())
     }
 
     fn by_nonce(&self) -> MutexGuard<'_, HashMap<String, Announcement>> {
@@ -103,6 +108,10 @@ mod tests {
     use super::*;
     use crate::requester::Ancestor;
 
+    fn hosts() -> Vec<String> {
+        vec!["db01".to_owned()]
+    }
+
     fn process(pid: u32, started: u64) -> Requester {
         Requester {
             pid: Some(pid),
@@ -126,19 +135,39 @@ mod tests {
     #[test]
     fn an_announced_prompt_is_claimed_once_at_or_below_its_owner() {
         let announced = Announced::default();
-        let nonce = announced.announce(&process(7, 1), "db01", vec!["id".to_owned()]);
+        let nonce = announced.announce(&process(7, 1), hosts(), vec!["id".to_owned()]);
         let nonce = nonce.unwrap();
         let claimed = announced.claim(&nonce, &below(7, 1)).unwrap();
-        assert_eq!((claimed.host.as_str(), claimed.command.len()), ("db01", 1));
-        assert_eq!(announced.claim(&nonce, &below(7, 1)), Err(No::Answered));
-        let nonce = announced.announce(&process(7, 1), "", Vec::new()).unwrap();
+        assert_eq!(
+            (claimed.hosts.as_slice(), claimed.command.len()),
+            (hosts().as_slice(), 1)
+        );
+        assert!(!claimed.again);
+        assert!(announced.claim(&nonce, &below(7, 1)).unwrap().again);
+        let nonce = announced
+            .announce(&process(7, 1), hosts(), Vec::new())
+            .unwrap();
         assert!(announced.claim(&nonce, &process(7, 1)).is_ok());
+    }
+
+    #[test]
+    fn what_was_not_answered_can_be_claimed_again() {
+        let announced = Announced::default();
+        let nonce = announced
+            .announce(&process(7, 1), hosts(), Vec::new())
+            .unwrap();
+        assert!(!announced.claim(&nonce, &process(7, 1)).unwrap().again);
+        announced.release(&nonce);
+        assert!(!announced.claim(&nonce, &process(7, 1)).unwrap().again);
+        assert!(announced.claim(&nonce, &process(7, 1)).unwrap().again);
     }
 
     #[test]
     fn nobody_else_can_claim_it_and_nothing_is_spent_by_trying() {
         let announced = Announced::default();
-        let nonce = announced.announce(&process(7, 1), "", Vec::new()).unwrap();
+        let nonce = announced
+            .announce(&process(7, 1), hosts(), Vec::new())
+            .unwrap();
         for stranger in [
             below(8, 1),
             below(7, 2),
@@ -156,12 +185,12 @@ mod tests {
         let announced = Announced::default();
         let dead = process(u32::MAX, 1);
         for _ in 0..MOST {
-            assert!(announced.announce(&dead, "", Vec::new()).is_some());
+            assert!(announced.announce(&dead, hosts(), Vec::new()).is_some());
         }
         let me = Requester::of(Some(std::process::id()));
         for _ in 0..MOST {
-            assert!(announced.announce(&me, "", Vec::new()).is_some());
+            assert!(announced.announce(&me, hosts(), Vec::new()).is_some());
         }
-        assert_eq!(announced.announce(&me, "", Vec::new()), None);
+        assert_eq!(announced.announce(&me, hosts(), Vec::new()), None);
     }
 }

@@ -128,8 +128,8 @@ fn mark(pid: u32, started: u64, prompt: &str) -> Answered {
 fn a_second_ask_of_the_same_process_is_never_answered() {
     let prompts = Prompts::default();
     assert!(prompts.mark(mark(7, 1, "a")).is_ok());
-    assert_eq!(prompts.mark(mark(7, 1, "a")), Err(WRONG));
-    assert_eq!(prompts.mark(mark(7, 1, "a")), Err(WRONG));
+    assert_eq!(prompts.mark(mark(7, 1, "a")), Err(Full::Answered));
+    assert_eq!(prompts.mark(mark(7, 1, "a")), Err(Full::Answered));
     assert!(prompts.mark(mark(7, 2, "a")).is_ok(), "another process");
 }
 
@@ -159,31 +159,50 @@ fn an_answer_is_never_forgotten_while_the_process_that_got_it_lives() {
 #[test]
 fn a_program_that_is_not_above_the_helper_gets_nothing() {
     let prompt = "root@db01.contoso.com's password: ";
-    let refused = Prompts::default().answer(&catalog(), prompt, 8, &helper());
-    assert_eq!(refused.unwrap_err().code(), "unsupported");
+    assert_eq!(answered(&Arc::default(), prompt, 8), Err("unsupported"));
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn an_announced_prompt_is_answered_once_for_the_host_it_was_announced_for() {
-    let prompts = Prompts::default();
+    let prompts = Arc::new(Prompts::default());
     let me = Requester::of(Some(std::process::id()));
-    let announced = prompts.announce(&me, "db01.contoso.com", vec!["id".to_owned()]);
-    let prompt = announced.unwrap().prompt.replace("%p", "root");
-    let (credential, receiver) = prompts.answer(&catalog(), &prompt, 0, &helper()).unwrap();
-    assert_eq!(credential.name.as_str(), "db");
-    assert_eq!(
-        (receiver.account().as_str(), receiver.command.len()),
-        ("root@db01.contoso.com", 1)
-    );
-    let again = prompts
-        .answer(&catalog(), &prompt, 0, &helper())
-        .unwrap_err();
-    assert!(again.to_string().contains("it seems wrong"), "{again}");
-    let here = prompts.announce(&me, "", Vec::new()).unwrap();
+    let announced = prompts.announce(&me, there(), vec!["id".to_owned()]);
+    let prompt = announced.ok().unwrap().prompt.replace("%p", "root");
+    let there = answered(&prompts, &prompt, 0);
+    assert_eq!(there.as_deref(), Ok("db for root@db01.contoso.com"));
+    assert_eq!(answered(&prompts, &prompt, 0), Err("again"));
+    let here = prompts.announce(&me, Vec::new(), Vec::new()).ok().unwrap();
     let prompt = here.prompt.replace("%p", "root");
-    let (credential, _) = prompts.answer(&catalog(), &prompt, 0, &helper()).unwrap();
-    assert_eq!(credential.name.as_str(), "local");
+    let there = answered(&prompts, &prompt, 0);
+    assert_eq!(there.as_deref(), Ok("local for root@localhost"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_ask_that_came_to_nothing_is_no_answer() {
+    let prompts = Arc::new(Prompts::default());
+    let me = Requester::of(Some(std::process::id()));
+    let announced = prompts.announce(&me, there(), Vec::new()).ok().unwrap();
+    let prompt = announced.prompt.replace("%p", "root");
+    let ask = || prompts.answer(&catalog(), &prompt, 0, &helper()).ok();
+    drop(ask().expect("the first"));
+    ask().expect("the first was not given").claim.given();
+    assert!(ask().is_none());
+}
+
+/// A host by the name that was typed, and the one that ssh knows it by.
+fn there() -> Vec<String> {
+    vec!["db".to_owned(), "db01.contoso.com".to_owned()]
+}
+
+/// What a prompt is answered with below this very process.
+fn answered(prompts: &Arc<Prompts>, prompt: &str, asker: u32) -> Result<String, &'static str> {
+    match prompts.answer(&catalog(), prompt, asker, &helper()) {
+        Ok((credential, receiver)) => Ok(format!("{} for {}", credential.name, receiver.account())),
+        Err(Unanswered::Again(_)) => Err("again"),
+        Err(Unanswered::No(refusal)) => Err(refusal.code()),
+    }
 }
 
 proptest! {
@@ -200,7 +219,7 @@ proptest! {
         ]
     ) {
         let me = std::process::id();
-        let answer = Prompts::default().answer(&catalog(), &prompt, me, &helper());
+        let answer = Arc::new(Prompts::default()).answer(&catalog(), &prompt, me, &helper());
         prop_assert!(answer.is_err());
     }
 }

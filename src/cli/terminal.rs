@@ -1,0 +1,56 @@
+//! A terminal between a person's and a program.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{
+    OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
+
+/// Both ends of a new terminal, as large as `like`: ours, and the program's.
+///
+/// What the program writes there comes out as it is: line breaks are the person's terminal's to make.
+pub(super) fn pair(like: impl AsFd) -> io::Result<(OwnedFd, OwnedFd)> {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let name = ptsname(&ours, Vec::new())?;
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let commands = rustix::fs::open(name, flags, Mode::empty())?;
+    let mut modes = tcgetattr(&commands)?;
+    modes.output_modes.remove(OutputModes::OPOST);
+    tcsetattr(&commands, OptionalActions::Now, &modes)?;
+    resize(&ours, like)?;
+    Ok((ours, commands))
+}
+
+/// Makes it as large as the terminal `like`.
+pub(super) fn resize(ours: impl AsFd, like: impl AsFd) -> io::Result<()> {
+    tcsetwinsize(ours, tcgetwinsize(like)?)?;
+    Ok(())
+}
+
+/// The person's terminal, which passes on each key as it is; put right when dropped.
+pub(super) struct Raw {
+    before: Termios,
+}
+
+impl Raw {
+    /// Takes standard input's terminal; `None` if it is none.
+    pub(super) fn stdin() -> Option<Self> {
+        let before = tcgetattr(rustix::stdio::stdin()).ok()?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &raw).ok()?;
+        Some(Self { before })
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        let _terminal_is_gone =
+            tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.before);
+    }
+}

@@ -1,0 +1,79 @@
+//! Passwords that were refused where they were given: another try would lock the account.
+//!
+//! A program that asks again has been told that its answer was wrong. From then on nobody gets that
+//! version of that password by a prompt, whichever program asks, until there is another version or
+//! the person closes its window.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::catalog::{Credential, Name};
+use crate::refusal::Refusal;
+
+/// The passwords that seem wrong.
+#[derive(Default)]
+pub struct Wrong {
+    /// The version of each, and its window.
+    of: Mutex<HashMap<Name, (String, Name)>>,
+}
+
+impl Wrong {
+    /// Remembers that this version of `credential` seems wrong.
+    pub fn mark(&self, credential: &Credential, version: String) {
+        let window = credential.vault.window.name.clone();
+        self.of().insert(credential.name.clone(), (version, window));
+    }
+
+    /// Lets what is in the vault of `window` be tried again.
+    pub fn forgive(&self, window: &Name) {
+        self.of().retain(|_, (_, of)| of != window);
+    }
+
+    /// Refuses a version that seems wrong.
+    pub(super) fn check(&self, credential: &Credential, version: &str) -> Result<(), Refusal> {
+        let of = self.of();
+        let known = of.get(&credential.name);
+        if known.is_none_or(|(wrong, _)| wrong != version) {
+            return Ok(());
+        }
+        let window = &credential.vault.window.name;
+        Err(Refusal::Policy {
+            credential: credential.name.to_string(),
+            rule: "its version was given before and asked for again, so it seems wrong".to_owned(),
+            advice: format!(
+                "it is not tried again, so that the account is not locked: put the right one into \
+                 the vault, then `pimento close {window}` (that also lets this one be tried again)"
+            ),
+        })
+    }
+
+    fn of(&self) -> MutexGuard<'_, HashMap<Name, (String, Name)>> {
+        self.of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::testing::password;
+
+    #[test]
+    fn a_version_that_seems_wrong_is_refused_until_there_is_another() {
+        let (wrong, db) = (Wrong::default(), password("db"));
+        assert!(wrong.check(&db, "1").is_ok());
+        wrong.mark(&db, "1".to_owned());
+        assert_eq!(wrong.check(&db, "1").unwrap_err().code(), "policy");
+        assert!(wrong.check(&db, "2").is_ok());
+        assert!(wrong.check(&password("web"), "1").is_ok());
+    }
+
+    #[test]
+    fn closing_the_window_lets_it_be_tried_again_and_closing_another_does_not() {
+        let (wrong, db) = (Wrong::default(), password("db"));
+        wrong.mark(&db, "1".to_owned());
+        wrong.forgive(&Name::parse("other").unwrap());
+        assert!(wrong.check(&db, "1").is_err());
+        wrong.forgive(&db.vault.window.name);
+        assert!(wrong.check(&db, "1").is_ok());
+    }
+}

@@ -1,0 +1,84 @@
+//! What a person is told of the end of a window, by a real program.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use support::{World, until};
+
+/// Shows a notice by writing it into the world's folder.
+fn notify(folder: &Path) -> String {
+    let path = folder.join("notify");
+    let body = "printf '#!/bin/sh\nprintf \"%%s|%%s\\\\n\" \"$2\" \"$3\" >> %s/notices\n' \"$1\" > \"$2\" \
+                && chmod 700 \"$2\"";
+    let mut write = Command::new("sh");
+    write.args(["-c", body, "sh"]).arg(folder).arg(&path);
+    assert!(write.status().unwrap().success());
+    path.display().to_string()
+}
+
+async fn world(more: &'static str) -> World {
+    let configure = move |folder: &Path, text: String| {
+        let agent = format!("[agent]\nnotify = {:?}\n{more}", notify(folder));
+        text.replace("[agent]\n", &agent)
+    };
+    World::plan().configured(configure).start().await
+}
+
+fn notices(world: &World) -> Vec<String> {
+    let text = fs::read_to_string(world.folder().join("notices")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_is_warned_of_two_minutes_before_its_end_and_told_when_it_has_ended() {
+    let world = world("").await;
+    world.ssh("web").await.assert_ok();
+    world.clock.advance(Duration::from_secs(3600 - 125));
+    // What comes later is told later.
+    world.ssh("web").await.assert_ok();
+    assert_eq!(notices(&world), [""; 0]);
+    world.clock.advance(Duration::from_secs(10));
+    until("it is warned of", || notices(&world).len() == 1).await;
+    assert_eq!(
+        notices(&world),
+        ["pimento|Window linux-root ends in 2 minutes."]
+    );
+    world.clock.advance(Duration::from_secs(120));
+    until("its end is told", || notices(&world).len() == 2).await;
+    let user = support::sshd::user();
+    let told = format!(
+        "pimento|Window linux-root has ended; its keys and passwords are wiped. To end what goes \
+         on without it: ssh -O exit {user}@host.test"
+    );
+    assert_eq!(notices(&world)[1], told);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_window_is_warned_of_once_and_a_new_one_again() {
+    let world = world("").await;
+    for round in [1, 2] {
+        world.ssh("web").await.assert_ok();
+        world.clock.advance(Duration::from_secs(3600 - 60));
+        until("it is warned of", || notices(&world).len() == 2 * round - 1).await;
+        world.ssh("web").await.assert_ok();
+        world.clock.advance(Duration::from_secs(61));
+        until("its end is told", || notices(&world).len() == 2 * round).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_says_nothing_secret_and_its_absence_stops_nothing() {
+    let world = world("").await;
+    fs::remove_file(world.folder().join("notify")).unwrap();
+    world.ssh("web").await.assert_ok();
+    world.after_the_window();
+    until("it is closed", || world.recorded("closed") == 1).await;
+    world.ssh("web").await.assert_ok();
+    assert_eq!(world.activations(), 2);
+}
