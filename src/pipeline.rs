@@ -166,7 +166,7 @@ impl Pipeline {
     ) -> Result<(), Refusal> {
         let version = self.broker.version(grant.credential()).unwrap_or_default();
         if matches!(grant.end(), End::Give(_)) {
-            self.wrong.check(grant.credential(), &version)?;
+            self.wrong.check(grant.credential(), Some(&version))?;
         }
         self.traces.note(grant, requester);
         let event = Event::released(id, grant.credential(), grant.end(), &version);

@@ -12,10 +12,10 @@ use super::proto::{self, login_event, login_request, open_event};
 use super::release::{self, Events, Release, streamed};
 use super::view;
 use crate::broker::Wish;
-use crate::catalog::{SignInMethod, Ticket, Version, WindowSpec};
+use crate::catalog::{Credential, PasswordUse, SignInMethod, Ticket, Version, WindowSpec};
 use crate::cloud::CorrelationId;
 use crate::house::House;
-use crate::policy::{End, Receiver, Said};
+use crate::policy::{End, Receiver, Said, host_matches};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 
@@ -35,6 +35,22 @@ impl Session {
 }
 
 impl Session {
+    /// Refuses if a password for sudo on the host of these names seems wrong.
+    fn hopeful(&self, hosts: &[String]) -> Result<(), Refusal> {
+        let pipeline = &self.house.pipeline;
+        let there = |credential: &Credential| {
+            let mut hosts = hosts.iter();
+            hosts.any(|host| host_matches(&credential.hosts, host))
+        };
+        for (credential, password) in self.house.catalog.passwords() {
+            if password.uses.contains(&PasswordUse::Sudo) && there(credential) {
+                let version = pipeline.broker.version(credential);
+                pipeline.wrong.check(credential, version.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Remembers why a prompt is not answered, and what that says of a password.
     fn unanswered(&self, no: Unanswered, requester: &Requester) -> Refusal {
         let pipeline = &self.house.pipeline;
@@ -305,6 +321,8 @@ impl Control for Session {
     ) -> Result<Response<proto::ExpectReply>, Status> {
         let requester = requester(&request)?;
         let request = request.into_inner();
+        // On another host even a prompt that stays without an answer counts as a wrong one.
+        self.hopeful(&request.hosts).map_err(|no| status(&no))?;
         let announced = self
             .prompts
             .announce(&requester, request.hosts, request.command)

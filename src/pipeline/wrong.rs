@@ -29,11 +29,16 @@ impl Wrong {
         self.of().retain(|_, (_, of)| of != window);
     }
 
-    /// Refuses a version that seems wrong.
-    pub(super) fn check(&self, credential: &Credential, version: &str) -> Result<(), Refusal> {
+    /// Refuses a version that seems wrong; `None` if it is not known which one it will be.
+    ///
+    /// # Errors
+    /// If it was marked, or may be the one that was.
+    pub fn check(&self, credential: &Credential, version: Option<&str>) -> Result<(), Refusal> {
         let of = self.of();
-        let known = of.get(&credential.name);
-        if known.is_none_or(|(wrong, _)| wrong != version) {
+        let Some((wrong, _)) = of.get(&credential.name) else {
+            return Ok(());
+        };
+        if version.is_some_and(|version| version != wrong) {
             return Ok(());
         }
         let window = &credential.vault.window.name;
@@ -60,11 +65,12 @@ mod tests {
     #[test]
     fn a_version_that_seems_wrong_is_refused_until_there_is_another() {
         let (wrong, db) = (Wrong::default(), password("db"));
-        assert!(wrong.check(&db, "1").is_ok());
+        assert!(wrong.check(&db, Some("1")).is_ok());
         wrong.mark(&db, "1".to_owned());
-        assert_eq!(wrong.check(&db, "1").unwrap_err().code(), "policy");
-        assert!(wrong.check(&db, "2").is_ok());
-        assert!(wrong.check(&password("web"), "1").is_ok());
+        assert_eq!(wrong.check(&db, Some("1")).unwrap_err().code(), "policy");
+        assert!(wrong.check(&db, Some("2")).is_ok());
+        assert!(wrong.check(&db, None).is_err(), "it may be the same");
+        assert!(wrong.check(&password("web"), Some("1")).is_ok());
     }
 
     #[test]
@@ -72,8 +78,8 @@ mod tests {
         let (wrong, db) = (Wrong::default(), password("db"));
         wrong.mark(&db, "1".to_owned());
         wrong.forgive(&Name::parse("other").unwrap());
-        assert!(wrong.check(&db, "1").is_err());
+        assert!(wrong.check(&db, Some("1")).is_err());
         wrong.forgive(&db.vault.window.name);
-        assert!(wrong.check(&db, "1").is_ok());
+        assert!(wrong.check(&db, Some("1")).is_ok());
     }
 }

@@ -48,7 +48,7 @@ impl Etc {
         etc.append("group", &format!("{NAME}:x:{ID}:\n{OTHER}:x:{OTHER_ID}:\n"));
         etc.append(
             "shadow",
-            &format!("{NAME}:!:19000:0:99999:7:::\n{OTHER}:!:19000:0:99999:7:::\n"),
+            &format!("{NAME}:*:19000:0:99999:7:::\n{OTHER}:*:19000:0:99999:7:::\n"),
         );
         etc.set_password("root", root);
         etc.sudoers(sudoers);
