@@ -23,8 +23,34 @@ impl Desk {
         Self::with(sudoers, |config| config).await
     }
 
-    async fn with(sudoers: &str, change: impl FnOnce(String) -> String) -> Option<Self> {
+    /// The same, with a person who gives this answer to every question.
+    async fn asking(
+        sudoers: &str,
+        answer: &str,
+        change: impl FnOnce(String) -> String,
+    ) -> Option<Self> {
         let home = Home::new().await;
+        let askpass = home.path("asks");
+        let script = "printf '#!/bin/sh\nprintf %%s \"$1\" > %s/question; echo %s\n' \"$1\" \"$2\" > \"$3\" && \
+                      chmod 700 \"$3\"";
+        let mut write = Command::new("sh");
+        write.args(["-c", script, "sh"]).arg(home.folder.path());
+        assert!(write.arg(answer).arg(&askpass).status().unwrap().success());
+        let agent = format!("[agent]\naskpass = {askpass:?}\n");
+        let asks = |text: String| change(text).replace("[agent]\n", &agent);
+        Self::in_home(home, sudoers, asks, &[("SSH_ASKPASS_REQUIRE", "force")]).await
+    }
+
+    async fn with(sudoers: &str, change: impl FnOnce(String) -> String) -> Option<Self> {
+        Self::in_home(Home::new().await, sudoers, change, &[]).await
+    }
+
+    async fn in_home(
+        home: Home,
+        sudoers: &str,
+        change: impl FnOnce(String) -> String,
+        environment: &[(&str, &str)],
+    ) -> Option<Self> {
         let root = home.emulator.change(|cloud| {
             cloud.put_secret("kv-linux", "deploy-here", "deploy's own");
             cloud.secret("kv-linux", "db01-root").unwrap().to_owned()
@@ -37,7 +63,7 @@ impl Desk {
                     user = \"deploy\"\nhosts = [\"localhost\"]\n[key.web]";
         let home = home.configured(|config| change(config.replace("[key.web]", here)));
         let home = home.in_etc(etc);
-        let agent = home.agent();
+        let agent = home.agent_with(environment);
         home.sign_in();
         home.emulator.change(pimento::emulator::World::reset_counts);
         Some(Self {
@@ -289,5 +315,82 @@ async fn sudo_forgets_with_the_window_where_that_is_configured() {
         } else {
             assert!(remembers(&desk));
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sudo_rs_gets_the_password_of_the_account_that_its_prompt_names() {
+    let Some(desk) = Desk::new("Defaults rootpw").await else {
+        return;
+    };
+    let Some(sudo) = desk.etc().sudo_rs() else {
+        return;
+    };
+    let sudo = sudo.to_str().unwrap();
+    // Its own prompt names nobody, and nothing is configured for that.
+    let told = refused(&desk.run_by(sudo, &["id", "-u"]).output().unwrap());
+    assert!(
+        told.contains("there is no password named \"localhost\""),
+        "{told}"
+    );
+    let mut named = desk.run_by(sudo, &["id", "-u"]);
+    let named = named.env("SUDO_PROMPT", "[sudo] password for %p: ");
+    assert_eq!(printed(&named.output().unwrap()), "0");
+    desk.etc().sudoers("Defaults targetpw");
+    let mut target = desk.run_by(sudo, &["-u", OTHER, "id", "-un"]);
+    let target = target.env("SUDO_PROMPT", "[sudo] password for %p: ");
+    assert_eq!(printed(&target.output().unwrap()), OTHER);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sudo_rs_gets_by_its_own_prompt_the_one_password_that_is_meant_for_it() {
+    let uses = "[password.root-here]\nuses = [\"sudo-rs\"]\n";
+    let change = |text: String| text.replace("[password.root-here]\n", uses);
+    let Some(desk) = Desk::with("Defaults rootpw", change).await else {
+        return;
+    };
+    desk.etc().with_faillock();
+    let Some(sudo) = desk.etc().sudo_rs() else {
+        return;
+    };
+    let sudo = sudo.to_str().unwrap();
+    assert_eq!(
+        printed(&desk.run_by(sudo, &["id", "-u"]).output().unwrap()),
+        "0"
+    );
+    // sudo's own prompt is another use.
+    let told = refused(&desk.sudo(&["id", "-u"]).output().unwrap());
+    assert!(told.contains("its `uses` do not include sudo"), "{told}");
+    desk.etc().set_password("root", "something else");
+    let mut wrong = desk.run_by(sudo, &["-k", "id"]);
+    let told = refused(&wrong.output().unwrap());
+    assert!(told.contains("it seems wrong"), "{told}");
+    assert_eq!(desk.etc().failures("root"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_confirmed_goes_to_sudo_after_a_yes_to_its_command() {
+    let confirm = |text: String| {
+        text.replace(
+            "[password.root-here]\n",
+            "[password.root-here]\nconfirm = true\n",
+        )
+    };
+    for (answer, allowed) in [("yes", true), ("no", false)] {
+        let Some(desk) = Desk::asking("Defaults rootpw", answer, confirm).await else {
+            return;
+        };
+        let output = desk.sudo(&["id", "-u"]).output().unwrap();
+        if allowed {
+            assert_eq!(printed(&output), "0");
+        } else {
+            refused(&output);
+            assert_eq!(desk.activations(), 0);
+        }
+        let question = std::fs::read_to_string(desk.home.path("question")).unwrap();
+        assert!(
+            question.contains("by sudo for root@localhost, to run: sudo -A id -u"),
+            "{question}"
+        );
     }
 }

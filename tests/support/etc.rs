@@ -36,7 +36,14 @@ impl Etc {
             .unwrap();
         let etc = Self { folder };
         run(Command::new("cp").args(["-a", "/etc"]).arg(etc.path("etc")));
-        for name in ["bin", "faillock", "sudo-run", "sudo-lib", "home"] {
+        for name in [
+            "bin",
+            "faillock",
+            "sudo-run",
+            "sudo-rs-run",
+            "sudo-lib",
+            "home",
+        ] {
             fs::create_dir(etc.path(name)).unwrap();
         }
         for name in ["pimento", "pimento-askpass"] {
@@ -52,8 +59,10 @@ impl Etc {
         );
         etc.set_password("root", root);
         etc.sudoers(sudoers);
-        // A missing /run/sudo cannot be covered.
-        fs::create_dir_all("/run/sudo").unwrap();
+        // What is missing cannot be covered.
+        for folder in ["/run/sudo", "/run/sudo-rs"] {
+            fs::create_dir_all(folder).unwrap();
+        }
         Some(etc)
     }
 
@@ -169,11 +178,32 @@ impl Etc {
     /// `program` as root, with the copy in place of `/etc`.
     pub fn root_command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let enter = "mount --bind \"$1/etc\" /etc && mount --bind \"$1/sudo-run\" /run/sudo && \
+                     mount --bind \"$1/sudo-rs-run\" /run/sudo-rs && \
                      mount --bind \"$1/sudo-lib\" /var/lib/sudo && shift && exec \"$@\"";
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", enter, "sh"]);
         command.arg(self.folder.path()).arg(program);
         command
+    }
+
+    /// sudo-rs, as it is installed: root's, and set-uid; `None`, loudly, where it was not built.
+    pub fn sudo_rs(&self) -> Option<PathBuf> {
+        let built = std::env::var_os("PIMENTO_SUDO_RS").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/sudo"),
+            PathBuf::from,
+        );
+        if !built.is_file() {
+            eprintln!(
+                "SKIPPED: sudo-rs is not at {}; ./check builds it",
+                built.display()
+            );
+            return None;
+        }
+        fs::create_dir_all(self.path("rs")).unwrap();
+        let sudo = self.path("rs/sudo");
+        fs::copy(built, &sudo).unwrap();
+        fs::set_permissions(&sudo, PermissionsExt::from_mode(0o4755)).unwrap();
+        Some(sudo)
     }
 
     fn append(&self, name: &str, text: &str) {

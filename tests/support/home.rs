@@ -105,8 +105,14 @@ impl Home {
 
     /// Starts the agent, and waits until it says that it listens.
     pub fn agent(&self) -> Running {
+        self.agent_with(&[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub fn agent_with(&self, environment: &[(&str, &str)]) -> Running {
         let mut child = self
             .pimento(&["agent"])
+            .envs(environment.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
