@@ -249,3 +249,20 @@ async fn an_activation_begins_by_the_clouds_clock_and_not_by_a_wrong_one_here() 
     let late = world.clock.true_wall().duration_since(start);
     assert!((0..60).contains(&late.as_secs()), "{late:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_in_the_second_in_which_the_old_activation_ends_gets_a_window_of_its_own() {
+    let world = World::start().await;
+    world.ssh("web").await.assert_ok();
+    // Ours ends up to a second before PIM's.
+    world.clock.advance(Duration::from_millis(3_599_000));
+    until("it has ended here", || {
+        world.house.pipeline.broker.views().is_empty()
+    })
+    .await;
+    world.ssh("web").await.assert_ok();
+    assert!(world.count("graph.assignmentScheduleRequests.create") >= 2);
+    let left = world.house.pipeline.broker.views();
+    let left = world.house.pipeline.broker.left(&left[0].terms);
+    assert!(left > Duration::from_secs(3500), "{left:?}");
+}

@@ -50,8 +50,17 @@ impl Pim for GroupPim {
         stages: &dyn StageSink,
     ) -> Result<Activated, Refusal> {
         let case = self.case(&activation.window, activation.id)?;
-        let begun = case.begin(activation).await?;
+        let mut begun = case.begin(activation).await?;
         stages.reached(Stage::Requested);
+        for _ in 0..ENDING_TRIES {
+            if !matches!(begun, Begun::Exists) {
+                break;
+            }
+            if let Some(lasting) = case.lasting(activation.duration).await? {
+                return Ok(lasting);
+            }
+            begun = case.begin(activation).await?;
+        }
         let request = match begun {
             Begun::Exists => return case.window_of(None, activation.duration).await,
             Begun::Pending => case.pending().await?,
@@ -264,6 +273,27 @@ impl Case<'_> {
         }))
     }
 
+    /// The activation that exists already, if it lasts; else waits until it has ended.
+    ///
+    /// Our end of a window comes up to a second before PIM's, which is when the next use is likeliest:
+    /// what is opened by the rest of the old activation would be gone at once.
+    async fn lasting(&self, asked: SignedDuration) -> Result<Option<Activated>, Refusal> {
+        let (found, answer) = self.instances(None).await?;
+        let clock = &self.pim.http.clock;
+        let Some(found) = found else {
+            // Ended since, or not listed yet: asking to activate again tells which.
+            clock.sleep(ENDING_PAUSE).await;
+            return Ok(None);
+        };
+        let now = answer.latest().unwrap_or_else(|| clock.wall());
+        let active = found.activated(now, answer.sent, asked, None);
+        if active.remaining > ENDING {
+            return Ok(Some(active));
+        }
+        clock.sleep(active.remaining + ENDING_PAUSE).await;
+        Ok(None)
+    }
+
     /// The true window, from the list of active assignments; asked again while it lags behind.
     async fn window_of(
         &self,
@@ -315,6 +345,15 @@ impl Case<'_> {
         Ok(instance::maximum_duration(&answer.json()))
     }
 }
+
+/// An activation with no more than this left is waited out.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// Beyond the end of an activation, until PIM takes the next one.
+const ENDING_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often PIM is asked to activate beside an activation that ends.
+const ENDING_TRIES: usize = 4;
 
 /// Reads of the list after `Provisioned`; with the pauses between them about a minute.
 const LISTING_POLLS: u32 = 14;
