@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pimento::cloud::{Stage, StageSink};
 use pimento::emulator::scenario::Fault;
+use pimento::policy::{End, Said};
 use pimento::requester::Requester;
 use support::World;
 
@@ -93,7 +94,14 @@ async fn no_secret_is_in_any_log_record_or_file() {
     let requester = Requester::of(Some(std::process::id()));
     let revealed = world
         .house
-        .reveal(password, None, &requester, &NoStages, length)
+        .release(
+            password,
+            End::Reveal,
+            Said::default(),
+            &requester,
+            &NoStages,
+            length,
+        )
         .await
         .unwrap();
     assert!(revealed > 30);

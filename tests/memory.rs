@@ -8,11 +8,12 @@
 //! What root sees of keys and passphrases in the agent's memory: nothing, where the kernel has
 //! `memfd_secret`. Read through `/proc/PID/mem`, with the agent stopped.
 
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "support/ssh_agent.rs"]
 mod ssh_agent;
 
 use std::fs;
-use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 
 use rustix::process::{Pid, Signal, getuid, kill_process};
@@ -62,7 +63,7 @@ fn needles(key: &TestKey) -> Vec<Needle> {
 fn found(agent: &TestAgent, needles: &[Needle]) -> Vec<String> {
     let process = Pid::from_raw(agent.pid().cast_signed()).unwrap();
     kill_process(process, Signal::STOP).unwrap();
-    let memory = readable(agent.pid());
+    let memory = memory::readable(agent.pid());
     kill_process(process, Signal::CONT).unwrap();
     let is_in = |needle: &&Needle| {
         let part = &needle.bytes[..16];
@@ -75,30 +76,6 @@ fn found(agent: &TestAgent, needles: &[Needle]) -> Vec<String> {
         .filter(is_in)
         .map(|needle| needle.what.clone())
         .collect()
-}
-
-fn readable(pid: u32) -> Vec<Vec<u8>> {
-    let mut memory = fs::File::open(format!("/proc/{pid}/mem")).unwrap();
-    let mut all = Vec::new();
-    for line in fs::read_to_string(format!("/proc/{pid}/maps"))
-        .unwrap()
-        .lines()
-    {
-        let mut fields = line.split_whitespace();
-        let (start, end) = fields.next().unwrap().split_once('-').unwrap();
-        // What cannot be written holds no copy of what came later.
-        if !fields.next().unwrap().starts_with("rw") {
-            continue;
-        }
-        let start = u64::from_str_radix(start, 16).unwrap();
-        let length = u64::from_str_radix(end, 16).unwrap() - start;
-        let mut map = vec![0; usize::try_from(length).unwrap()];
-        memory.seek(SeekFrom::Start(start)).unwrap();
-        if memory.read_exact(&mut map).is_ok() {
-            all.push(map);
-        }
-    }
-    all
 }
 
 /// Whether memory can be read at all.

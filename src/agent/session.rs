@@ -57,11 +57,12 @@ where
             }
         };
         frame::put(&mut reply, &response);
+        // Before the answer: whoever has it may look at once at what the request left behind.
+        inbox.answered(content);
         stream.write_all(&reply).await?;
         if reply.capacity() > KEPT {
             reply = Vec::new();
         }
-        inbox.answered(content);
         if !ahead.is_empty() {
             inbox.take_in(&ahead);
             zeroize::Zeroize::zeroize(&mut ahead);

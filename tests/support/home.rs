@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 use pimento::emulator::{Emulator, Options, Scenario};
 use ssh_key::PublicKey;
@@ -126,8 +127,13 @@ impl Home {
             child.try_wait().unwrap().is_none(),
             "the agent ended: {said:?}"
         );
-        std::thread::spawn(move || lines.for_each(drop));
-        Running(child)
+        let said = Arc::new(Mutex::new(said.join("\n")));
+        let saying = Arc::clone(&said);
+        std::thread::spawn(move || {
+            let lines = lines.map_while(Result::ok);
+            lines.for_each(|line| *saying.lock().unwrap() += &(line + "\n"));
+        });
+        Running(child, said)
     }
 
     /// Signs in through the command line, typing the code as a person would.
@@ -161,7 +167,8 @@ impl Home {
     }
 }
 
-pub struct Running(pub Child);
+/// A running agent, and what it has said.
+pub struct Running(pub Child, pub Arc<Mutex<String>>);
 
 impl Running {
     pub fn kill(mut self) {

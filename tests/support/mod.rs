@@ -12,6 +12,7 @@
 pub mod clock;
 pub mod etc;
 pub mod home;
+pub mod memory;
 pub mod sshd;
 pub mod terminal;
 
