@@ -21,6 +21,7 @@ mod askpass;
 mod output;
 mod password;
 mod person;
+mod run;
 mod show;
 mod sign_in;
 mod ssh_agent;
@@ -121,6 +122,11 @@ enum Verb {
         #[arg(long, value_name = "SYSTEM:NUMBER")]
         ticket: Option<String>,
     },
+    /// Run a command with passwords in its environment, or in files that are on no disk
+    ///
+    /// A variable of your environment that is a reference, pimento://VAULT/SECRET[@VERSION], is
+    /// replaced by the password.
+    Run(run::Args),
     /// Wipe everything and refuse until unlocked
     Lock {
         /// Unlock
@@ -164,7 +170,7 @@ pub fn main() -> Exit {
 }
 
 /// Tells a failure, and gives the exit code.
-fn end(outcome: Result<ExitCode, Failure>, output: &Output) -> Exit {
+fn end(outcome: Result<impl Into<Exit>, Failure>, output: &Output) -> Exit {
     match outcome {
         Ok(code) => code.into(),
         Err(failure) => {
@@ -199,7 +205,7 @@ impl From<tonic::Status> for Failure {
     }
 }
 
-fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
+fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
     let overrides = Overrides {
         config: cli.config,
         runtime: cli.runtime_dir,
@@ -209,22 +215,26 @@ fn run(cli: Cli, output: &Output) -> Result<ExitCode, Failure> {
     match verb {
         Verb::Completions { shell } => {
             output.completions(shell, &mut Cli::command());
-            return Ok(ExitCode::Done);
+            return Ok(ExitCode::Done.into());
         }
-        Verb::SshAgent(args) => return ssh_agent::run(args),
+        Verb::SshAgent(args) => return ssh_agent::run(args).map(Exit::from),
         #[cfg(feature = "emulator")]
-        Verb::Emulator(args) => return emulator(args),
+        Verb::Emulator(args) => return emulator(args).map(Exit::from),
         #[cfg(feature = "emulator")]
-        Verb::Demo(args) => return demo(args, output),
+        Verb::Demo(args) => return demo(args, output).map(Exit::from),
         _ => {}
     }
     let paths = Paths::from_environment(overrides)
         .map_err(|error| Failure::new("paths", ExitCode::Failed, error.to_string(), ""))?;
     if matches!(verb, Verb::Agent) {
-        return agent::run(&paths, output);
+        return agent::run(&paths, output).map(Exit::from);
     }
     let runtime = runtime(tokio::runtime::Builder::new_current_thread())?;
-    runtime.block_on(ask(verb, &paths, output))
+    if let Verb::Run(args) = verb {
+        return runtime.block_on(run::run(args, &paths, output));
+    }
+    let code = runtime.block_on(ask(verb, &paths, output))?;
+    Ok(code.into())
 }
 
 /// The verbs that ask a running agent.
