@@ -11,6 +11,7 @@
 
 pub mod clock;
 pub mod home;
+pub mod ready;
 pub mod sshd;
 
 use std::fs;

@@ -41,14 +41,15 @@ impl Child {
         let streams = streams
             .map_err(|error| Failure::failed(format!("its output cannot be masked: {error}")))?
             .unwrap_or_default();
+        // Before there is anybody who could be left alone by one.
+        let signals = Signals::listen()?;
         let process = command
             .spawn()
             .map_err(|error| Absence::of(&error).failure(&name, &format!(": {error}")))?;
         Ok(Self {
             name,
             process,
-            // Not before: a signal that is ignored, as under nohup, is to stay so in the command.
-            signals: Signals::listen()?,
+            signals,
             streams,
             files,
             told: false,
@@ -106,9 +107,10 @@ impl Child {
                             passwords end";
                 return hint.to_owned();
             }
-            Change::Near(window, left) => {
-                (format!("window {window} ends in {} s", left.as_secs()), None)
-            }
+            Change::Near(window, left) => (
+                format!("window {window} ends in {} s", left.as_secs()),
+                None,
+            ),
             Change::Closed(window) => (format!("window {window} was closed"), Some(window)),
             Change::Ended(window) => (format!("window {window} has ended"), Some(window)),
         };

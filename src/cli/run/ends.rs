@@ -133,7 +133,11 @@ impl Ends {
             return Some(Change::Unwatched);
         }
         let now = self.clock.now();
-        if let Some(at) = self.coming.iter().position(|it| it.closed || it.until <= now) {
+        if let Some(at) = self
+            .coming
+            .iter()
+            .position(|it| it.closed || it.until <= now)
+        {
             let gone = self.coming.swap_remove(at);
             return Some(match gone.closed {
                 true => Change::Closed(gone.window),
@@ -264,8 +268,14 @@ mod tests {
             (State::Open, "2"),
         ] {
             let (_, mut ends) = ends(&[("ops", 100)]);
-            ends.seen(&event(&[("dev", State::Open, "9"), ("ops", State::Open, "1")]));
-            ends.seen(&event(&[("dev", State::Closed, ""), ("ops", State::Open, "1")]));
+            ends.seen(&event(&[
+                ("dev", State::Open, "9"),
+                ("ops", State::Open, "1"),
+            ]));
+            ends.seen(&event(&[
+                ("dev", State::Closed, ""),
+                ("ops", State::Open, "1"),
+            ]));
             assert_eq!(ends.due(), None);
             ends.seen(&event(&[("ops", state, id)]));
             assert_eq!(ends.due(), Some(Change::Closed(ops())), "{state:?}");

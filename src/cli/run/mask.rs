@@ -174,17 +174,26 @@ mod tests {
 
     #[test]
     fn secrets_that_overlap_leave_nothing_of_each_other() {
-        assert_eq!(masked(&[b"abcdef", b"defghi"], &[b"(abcdefghi)"]), "(<masked by pimento>)");
+        assert_eq!(
+            masked(&[b"abcdef", b"defghi"], &[b"(abcdefghi)"]),
+            "(<masked by pimento>)"
+        );
         assert_eq!(
             masked(&[b"abcdef", b"defghi"], &[b"(abcdef", b"gh", b")"]),
             "(<masked by pimento>gh)"
         );
-        assert_eq!(masked(&[b"aaaa"], &[b"aaaaaa", b"a b"]), "<masked by pimento> b");
+        assert_eq!(
+            masked(&[b"aaaa"], &[b"aaaaaa", b"a b"]),
+            "<masked by pimento> b"
+        );
     }
 
     #[test]
     fn almost_a_secret_and_a_short_one_are_shown() {
-        assert_eq!(masked(&[b"hunter2!"], &[b"hunter2 ", b"unter2!"]), "hunter2 unter2!");
+        assert_eq!(
+            masked(&[b"hunter2!"], &[b"hunter2 ", b"unter2!"]),
+            "hunter2 unter2!"
+        );
         assert_eq!(masked(&[b"abc"], &[b"abcabc"]), "abcabc");
         assert_eq!(masked(&[], &[b"any", b"thing"]), "anything");
     }

@@ -52,7 +52,8 @@ fn placed(word: &OsStr, files: &Files) -> OsString {
     let Some(text) = word.to_str() else {
         return word.to_owned();
     };
-    let place = |text: String, (name, path): (&str, &str)| text.replace(&format!("{{{name}}}"), path);
+    let place =
+        |text: String, (name, path): (&str, &str)| text.replace(&format!("{{{name}}}"), path);
     files.paths().fold(text.to_owned(), place).into()
 }
 
@@ -81,7 +82,12 @@ impl Absence {
                 "cannot be executed",
                 "see its permissions with `ls -l`",
             ),
-            Self::NotFound => ("not_found", 127, "was not found", "correct its name, or PATH"),
+            Self::NotFound => (
+                "not_found",
+                127,
+                "was not found",
+                "correct its name, or PATH",
+            ),
         };
         Failure(proto::Refusal {
             code: code.to_owned(),

@@ -50,20 +50,26 @@ pub(super) struct Signals(Vec<(Signal, tokio::signal::unix::Signal)>);
 
 #[cfg(unix)]
 impl Signals {
-    /// Takes them from now on.
+    /// Takes them from now on. What this process ignores, as after `nohup`, stays ignored: the
+    /// command would not have it so otherwise.
     pub(super) fn listen() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [
-            (Signal::HUP, SignalKind::hangup()),
-            (Signal::INT, SignalKind::interrupt()),
-            (Signal::QUIT, SignalKind::quit()),
-            (Signal::TERM, SignalKind::terminate()),
-            (Signal::USR1, SignalKind::user_defined1()),
-            (Signal::USR2, SignalKind::user_defined2()),
-            (Signal::WINCH, SignalKind::window_change()),
+        let ignored = ignored();
+        let signals = [
+            Signal::HUP,
+            Signal::INT,
+            Signal::QUIT,
+            Signal::TERM,
+            Signal::USR1,
+            Signal::USR2,
+            Signal::WINCH,
         ];
-        let listen = |(which, kind)| Ok((which, signal(kind)?));
-        let listening = kinds.into_iter().map(listen).collect::<std::io::Result<_>>();
+        let taken = signals.map(|which| (which, which.as_raw()));
+        let taken = taken
+            .into_iter()
+            .filter(|(_, number)| ignored & (1 << (number - 1)) == 0);
+        let listen = |(which, number)| Ok((which, signal(SignalKind::from_raw(number))?));
+        let listening = taken.map(listen).collect::<std::io::Result<_>>();
         listening
             .map(Self)
             .map_err(|error| Failure::failed(format!("signals cannot be taken: {error}")))
@@ -81,6 +87,15 @@ impl Signals {
         })
         .await
     }
+}
+
+/// The signals that this process ignores, as bits; none where the system does not say.
+#[cfg(unix)]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 /// Whether the command gets `signal` from the terminal itself, as it does for Ctrl-C: a second one

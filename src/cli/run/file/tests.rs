@@ -23,7 +23,13 @@ fn a_file_is_its_owners_alone_and_cannot_be_changed() {
     let mut opened = fs::OpenOptions::new().write(true).open(&file.path).unwrap();
     assert!(opened.write_all(b"x").is_err());
     assert!(opened.set_len(0).is_err());
-    assert!(fs::OpenOptions::new().write(true).truncate(true).open(&file.path).is_err());
+    assert!(
+        fs::OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(&file.path)
+            .is_err()
+    );
     assert_eq!(fs::read(&file.path).unwrap(), b"hunter2!");
 }
 
@@ -50,7 +56,12 @@ fn ssh_keygen_takes_a_key_from_such_a_file() {
         .unwrap();
     assert!(made.success());
     let file = file(&fs::read(&key).unwrap());
-    let read = |path: &str| Command::new("ssh-keygen").args(["-y", "-f", path]).output().unwrap();
+    let read = |path: &str| {
+        Command::new("ssh-keygen")
+            .args(["-y", "-f", path])
+            .output()
+            .unwrap()
+    };
     let public = read(&file.path);
     assert!(public.status.success(), "{public:?}");
     let expected = fs::read(key.with_extension("pub")).unwrap();
@@ -64,14 +75,21 @@ fn ssh_keygen_takes_a_key_from_such_a_file() {
 #[test]
 fn the_path_is_right_for_a_program_that_inherits_nothing() {
     let file = file(b"hunter2!");
-    let script = "import subprocess, sys; subprocess.run(['cat', sys.argv[1]], close_fds=True)";
-    let read = |path: &str| {
-        let python = Command::new("python3").args(["-c", script, path]).stderr(Stdio::null()).output();
-        python.unwrap().stdout
+    // Even if it were inherited: a descriptor that is closed is no file.
+    rustix::io::fcntl_setfd(&file._memory, rustix::io::FdFlags::empty()).unwrap();
+    let number = file.path.rsplit('/').next().unwrap().to_owned();
+    let inherited = ["/proc/self/fd", "/dev/fd"].map(|folder| format!("{folder}/{number}"));
+    let read = |program: &[&str], path: &str| {
+        let mut command = Command::new(program[0]);
+        command.args(&program[1..]).arg(path).stderr(Stdio::null());
+        command.output().unwrap().stdout
     };
-    assert_eq!(read(&file.path), b"hunter2!");
-    let number = file.path.rsplit('/').next().unwrap();
-    for other in ["/proc/self/fd", "/dev/fd"] {
-        assert_eq!(read(&format!("{other}/{number}")), b"", "{other}");
+    let script = "import subprocess, sys; subprocess.run(['cat', sys.argv[1]])";
+    let python = ["python3", "-c", script];
+    for path in &inherited {
+        assert_eq!(read(&["cat"], path), b"hunter2!", "{path}");
+        assert_eq!(read(&python, path), b"", "{path}");
     }
+    assert_eq!(read(&["cat"], &file.path), b"hunter2!");
+    assert_eq!(read(&python, &file.path), b"hunter2!");
 }
