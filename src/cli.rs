@@ -21,6 +21,7 @@ mod askpass;
 mod output;
 mod password;
 mod person;
+mod run;
 mod show;
 mod sign_in;
 mod ssh_agent;
@@ -124,6 +125,11 @@ enum Verb {
         #[arg(long, value_name = "SYSTEM:NUMBER")]
         ticket: Option<String>,
     },
+    /// Run a command with passwords in its environment, or in files that are on no disk
+    ///
+    /// A variable of your environment that is a reference, pimento://VAULT/SECRET[@VERSION], is
+    /// replaced by the password.
+    Run(run::Args),
     /// Run a command by sudo, here or on another host, with a password of a vault
     Sudo(sudo::Args),
     /// Wipe everything and refuse until unlocked
@@ -229,13 +235,17 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
         return agent::run(&paths, output).map(Exit::from);
     }
     let runtime = runtime(tokio::runtime::Builder::new_current_thread())?;
-    if let Verb::Sudo(args) = verb {
-        let sudo = async { sudo::run(args, connect(&paths).await?, output).await };
-        let ended = runtime.block_on(sudo);
-        // A read of standard input that nobody needs any more would be waited for.
-        runtime.shutdown_background();
-        return ended;
-    }
+    let verb = match verb {
+        Verb::Run(args) => return runtime.block_on(run::run(args, &paths, output)),
+        Verb::Sudo(args) => {
+            let sudo = async { sudo::run(args, connect(&paths).await?, output).await };
+            let ended = runtime.block_on(sudo);
+            // A read of standard input that nobody needs any more would be waited for.
+            runtime.shutdown_background();
+            return ended;
+        }
+        verb => verb,
+    };
     let code = runtime.block_on(ask(verb, &paths, output))?;
     Ok(code.into())
 }

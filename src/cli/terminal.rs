@@ -1,4 +1,8 @@
-//! A terminal between a person's and a program.
+//! A terminal between a person's and a program, so that what passes can be looked at and it still is
+//! one.
+//!
+//! The program keeps the person's terminal as its controlling one: Ctrl-C, Ctrl-Z and `/dev/tty` go
+//! there. Only what passes through this one is changed, byte by byte.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod etc;
 pub mod home;
 pub mod memory;
+pub mod ready;
 pub mod sshd;
 pub mod terminal;
 

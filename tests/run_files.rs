@@ -1,0 +1,365 @@
+//! Which programs take a file of `pimento run`: the table of docs/recipes/run.md, row by row.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use support::home::{Home, Running, text};
+use support::ready::{AWKWARD, Ready};
+
+const FILE: &str = "F=pimento://linux/app-db";
+
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    text(&output.stdout)
+}
+
+/// Serves one connection on loopback.
+fn served<T: Send + 'static>(
+    serve: impl FnOnce(TcpStream) -> T + Send + 'static,
+) -> (String, JoinHandle<T>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let serving = std::thread::spawn(move || serve(listener.accept().unwrap().0));
+    (port, serving)
+}
+
+/// A server of PostgreSQL's protocol that asks for the password, and lets everybody in.
+fn postgres(mut client: TcpStream) -> String {
+    let message = |client: &mut TcpStream| {
+        let mut length = [0; 4];
+        client.read_exact(&mut length).unwrap();
+        let mut body = vec![0; u32::from_be_bytes(length) as usize - 4];
+        client.read_exact(&mut body).unwrap();
+        body
+    };
+    let kind = |client: &mut TcpStream| {
+        let mut kind = [0];
+        client.read_exact(&mut kind).unwrap();
+        kind[0]
+    };
+    message(&mut client);
+    client.write_all(b"R\0\0\0\x08\0\0\0\x03").unwrap();
+    assert_eq!(kind(&mut client), b'p');
+    let password = text(message(&mut client).strip_suffix(b"\0").unwrap());
+    client
+        .write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I")
+        .unwrap();
+    assert_eq!(kind(&mut client), b'Q');
+    message(&mut client);
+    client
+        .write_all(b"C\0\0\0\x0cLISTEN\0\0Z\0\0\0\x05I")
+        .unwrap();
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).unwrap();
+    password
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn psql_takes_its_line_if_colons_are_escaped() {
+    let ready = Ready::new().await;
+    let psql = |template: &str| {
+        let (port, serving) = served(postgres);
+        let file = format!("PGPASSFILE=127.0.0.1:*:*:app:{template}");
+        let options = [
+            "--file",
+            &file,
+            "--",
+            "psql",
+            "-X",
+            "-w",
+            "-c",
+            "listen x",
+            "-h",
+            "127.0.0.1",
+        ];
+        let server = format!("port={port} user=app dbname=db sslmode=disable gssencmode=disable");
+        let ran = ready.run(&[&options[..], &["-d", &server]].concat());
+        assert!(!text(&ran.stderr).contains("password file"), "{ran:?}");
+        assert!(ran.status.success(), "{ran:?}");
+        serving.join().unwrap()
+    };
+    assert_eq!(psql("{pimento://linux/app-db|pgpass}"), AWKWARD);
+    assert_eq!(psql("{pimento://linux/app-db}"), "p");
+}
+
+/// Answers one request, and gives what it was authorised by.
+fn http(mut client: TcpStream) -> String {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        request.push(byte[0]);
+    }
+    client
+        .write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let request = text(&request);
+    let basic = request
+        .lines()
+        .find_map(|line| line.strip_prefix("Authorization: Basic "));
+    text(&STANDARD.decode(basic.unwrap_or_default()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_takes_netrc_and_options_between_quotes() {
+    let ready = Ready::new().await;
+    let curl = |file: &str, option: &str| {
+        let (port, serving) = served(http);
+        let url = format!("http://127.0.0.1:{port}/");
+        let arguments = ["--file", file, "--", "curl", "-sS", option, "{F}", &url];
+        succeeded(&ready.run(&arguments));
+        serving.join().unwrap()
+    };
+    let netrc = "F=machine 127.0.0.1 login app password \"{pimento://linux/app-db|quoted}\"";
+    assert_eq!(curl(netrc, "--netrc-file"), format!("app:{AWKWARD}"));
+    let options = "F=user = \"app:{pimento://linux/app-db|quoted}\"";
+    assert_eq!(curl(options, "-K"), format!("app:{AWKWARD}"));
+    let bare = "F=machine 127.0.0.1 login app password {pimento://linux/app-db}";
+    assert_ne!(curl(bare, "--netrc-file"), format!("app:{AWKWARD}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sshpass_types_what_is_in_it() {
+    let ready = Ready::new().await;
+    let script = "printf 'Password: ' >/dev/tty; read -r typed </dev/tty; printf '%s' \"$typed\"";
+    let arguments = [
+        "--no-masking",
+        "--file",
+        FILE,
+        "--",
+        "sshpass",
+        "-f",
+        "{F}",
+        "sh",
+        "-c",
+        script,
+    ];
+    assert_eq!(succeeded(&ready.run(&arguments)), AWKWARD);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openssl_reads_it_as_a_password() {
+    let ready = Ready::new().await;
+    let script = "echo secret text | openssl enc -aes-256-cbc -pbkdf2 -a -pass file:$F | \
+                  openssl enc -d -aes-256-cbc -pbkdf2 -a -pass env:PW";
+    let run =
+        |password: &str| ready.run(&["--file", FILE, "--env", password, "--", "sh", "-c", script]);
+    assert_eq!(succeeded(&run("PW=app-db")), "secret text\n");
+    assert!(!run("PW=db01-root").status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restic_reads_it_as_a_password() {
+    let ready = Ready::new().await;
+    let folder = ready.home.path("backup");
+    let repository = folder.to_str().unwrap();
+    let restic = |file: &str, verb: &[&str]| {
+        let start = [
+            "--file",
+            file,
+            "--",
+            "restic",
+            "--no-cache",
+            "-r",
+            repository,
+        ];
+        ready.run(&[&start[..], &["--password-file", "{F}"], verb].concat())
+    };
+    succeeded(&restic(FILE, &["init"]));
+    succeeded(&restic(FILE, &["cat", "config"]));
+    let wrong = restic("F=db01-root", &["cat", "config"]);
+    assert!(text(&wrong.stderr).contains("wrong password"), "{wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gpg_reads_it_as_a_passphrase() {
+    let ready = Ready::new().await;
+    let home = ready.home.path("gnupg");
+    fs::create_dir(&home).unwrap();
+    fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let gpg = "gpg --batch --quiet --no-symkey-cache --pinentry-mode loopback";
+    let script = format!(
+        "echo text | {gpg} --passphrase-file $F -c -o $GNUPGHOME/x && \
+         printf '%s' \"$PW\" | {gpg} --passphrase-fd 0 -d $GNUPGHOME/x"
+    );
+    let run = |password: &str| {
+        let _new = fs::remove_file(home.join("x"));
+        let options = ["--file", FILE, "--env", password, "--", "sh", "-c", &script];
+        ready
+            .command(&options)
+            .env("GNUPGHOME", &home)
+            .output()
+            .unwrap()
+    };
+    let (right, wrong) = (run("PW=app-db"), run("PW=db01-root"));
+    let agent = ["--homedir", home.to_str().unwrap(), "--kill", "all"];
+    assert!(
+        Command::new("gpgconf")
+            .args(agent)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(succeeded(&right), "text\n");
+    assert!(!wrong.status.success(), "{wrong:?}");
+}
+
+/// Ansible looks up where a path leads before it reads it, and this one leads nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn ansible_refuses_it() {
+    let ready = Ready::new().await;
+    let vault = ready.home.path("vault.yml");
+    fs::write(&vault, "a: b\n").unwrap();
+    let arguments = [
+        "--file",
+        FILE,
+        "--",
+        "ansible-vault",
+        "encrypt",
+        "--vault-password-file",
+        "{F}",
+    ];
+    let refused = ready.run(&[&arguments[..], &[vault.to_str().unwrap()]].concat());
+    assert!(!refused.status.success(), "{refused:?}");
+    assert!(
+        text(&refused.stderr).contains("was not found"),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_to_string(&vault).unwrap(), "a: b\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_exact_and_a_text_is_a_line() {
+    let ready = Ready::new().await;
+    let cat = |value: &str| {
+        let file = format!("F={value}");
+        let options = [
+            "--no-masking",
+            "--file",
+            &file,
+            "--",
+            "sh",
+            "-c",
+            "cat {F}; cat $F",
+        ];
+        succeeded(&ready.run(&options))
+    };
+    assert_eq!(cat("app-db"), AWKWARD.repeat(2));
+    assert_eq!(
+        cat("{pimento://linux/app-db}"),
+        format!("{AWKWARD}\n").repeat(2)
+    );
+    assert_eq!(
+        cat("{pimento://linux/app-db}\n"),
+        format!("{AWKWARD}\n").repeat(2)
+    );
+    // Braces of anything else are the command's own.
+    let other = ready.run(&["--file", FILE, "--", "echo", "{}", "{G}", "{F", "F}"]);
+    assert_eq!(text(&other.stdout), "{} {G} {F F}\n");
+}
+
+/// `command` as that user.
+fn as_user(user: u32, command: &Command) -> Command {
+    let mut other = Command::new("setpriv");
+    other
+        .args([format!("--reuid={user}"), format!("--regid={user}")])
+        .arg("--clear-groups")
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear();
+    for (name, value) in command.get_envs() {
+        other.env(name, value.unwrap());
+    }
+    other
+}
+
+/// Root reads any file, so this is about two users who are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_users_own_programs_can_read_a_file_and_other_users_cannot() {
+    const OWNER: u32 = 65_533;
+    const STRANGER: u32 = 65_532;
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: only root can become two other users");
+        return;
+    }
+    let home = Home::new().await;
+    let program = home.path("pimento");
+    fs::copy(env!("CARGO_BIN_EXE_pimento"), &program).unwrap();
+    for path in [
+        home.folder.path(),
+        &program,
+        &home.path("config.toml"),
+        &home.path("ca.pem"),
+    ] {
+        std::os::unix::fs::chown(path, Some(OWNER), Some(OWNER)).unwrap();
+    }
+    let pimento = |args: &[&str]| {
+        let usual = home.pimento(args);
+        let mut own = Command::new(&program);
+        own.args(usual.get_args());
+        for (name, value) in usual.get_envs() {
+            own.env(name, value.unwrap());
+        }
+        as_user(OWNER, &own)
+    };
+    let agent = pimento(&["agent"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut agent = Running(agent);
+    let mut lines = BufReader::new(agent.0.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("is listening")));
+    home.sign_in();
+
+    let script = "import subprocess; print(F, flush=True); input(); subprocess.run(['cat', F])";
+    let script = format!("F = '{{F}}'; {script}");
+    let options = [
+        "run",
+        "--no-masking",
+        "--file",
+        "F=db01-root",
+        "--",
+        "python3",
+        "-c",
+        &script,
+    ];
+    let mut run = pimento(&options);
+    let mut run = run
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(run.stdout.take().unwrap());
+    let mut path = String::new();
+    stdout.read_line(&mut path).unwrap();
+    let cat = |user| {
+        let mut cat = Command::new("cat");
+        as_user(user, cat.arg(path.trim())).output().unwrap()
+    };
+    let canary = home
+        .emulator
+        .change(|cloud| cloud.secret("kv-linux", "db01-root").unwrap().to_owned());
+    assert_eq!(text(&cat(OWNER).stdout), canary);
+    let refused = cat(STRANGER);
+    assert!(
+        text(&refused.stderr).contains("Permission denied"),
+        "{refused:?}"
+    );
+    assert!(refused.stdout.is_empty());
+    run.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let mut read = String::new();
+    stdout.read_to_string(&mut read).unwrap();
+    assert_eq!(read, canary);
+    assert!(run.wait().unwrap().success());
+    assert!(!cat(OWNER).status.success());
+}
