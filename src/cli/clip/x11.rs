@@ -4,7 +4,7 @@
 //! asks first, and whether a history may keep it are no pastes.
 
 use std::fmt::Display;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -70,9 +70,7 @@ impl Owner {
 
     /// Takes the clipboard, and serves it until `secret` is pasted or somebody else takes it.
     pub(super) async fn offer(&mut self, secret: &[u8]) -> Result<Over, String> {
-        let socket = self.connection.stream().as_fd().try_clone_to_owned();
-        let socket = socket.and_then(|it| AsyncFd::with_interest(it, Interest::READABLE));
-        let socket = socket.map_err(text)?;
+        let socket = self.socket().map_err(text)?;
         // Tells the server's time, which ownership is counted from.
         self.connection
             .change_property8(
@@ -99,6 +97,13 @@ impl Owner {
             }
             socket.readable().await.map_err(text)?.clear_ready();
         }
+    }
+
+    fn socket(&self) -> std::io::Result<AsyncFd<OwnedFd>> {
+        let socket = self.connection.stream().as_fd().try_clone_to_owned()?;
+        // The safe constructor is deprecated for types that do not keep their descriptor; OwnedFd does.
+        #[expect(deprecated, reason = "its successor is an unsafe function")]
+        AsyncFd::with_interest(socket, Interest::READABLE)
     }
 
     fn take(&mut self, now: Timestamp) -> Result<(), String> {
