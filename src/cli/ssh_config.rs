@@ -42,7 +42,7 @@ pub(super) fn print(paths: &Paths, output: &Output, args: &Args) -> Result<ExitC
         public_keys: PublicKeys::below(&paths.state),
     };
     let mut text = places.head();
-    let mut keys = Vec::new();
+    let (mut keys, mut opened) = (Vec::new(), Vec::new());
     for credential in config.catalog.iter().filter(|it| is_for_ssh(it)) {
         match hosts(credential, &args.hosts) {
             Hosts::None => {}
@@ -54,9 +54,13 @@ pub(super) fn print(paths: &Paths, output: &Output, args: &Args) -> Result<ExitC
                 if let Kind::Key(key) = &credential.kind {
                     keys.push((&**credential, &**key));
                 }
+                if !opened.contains(&patterns) {
+                    opened.push(patterns);
+                }
             }
         }
     }
+    text.push_str(&places.openings(&opened));
     let files = public_keys(&places.public_keys, &keys, args, output)?;
     let value = json!({"ssh_config": text, "public_keys": files});
     output.result(text.trim_end(), &value);
@@ -151,9 +155,7 @@ impl Places {
         )
     }
 
-    /// What ssh has to know of a credential: how to get at it, and to open what it needs first.
-    ///
-    /// Where that is refused, nothing more is to be asked, of the person or of a server.
+    /// What ssh has to know of a credential.
     fn section(&self, credential: &Credential, hosts: &str) -> Result<String, Failure> {
         let settings = match &credential.kind {
             // This key is offered, and no other of the agent's.
@@ -168,14 +170,24 @@ impl Places {
                 "    NumberOfPasswordPrompts 1\n    StrictHostKeyChecking yes\n".to_owned()
             }
         };
-        Ok(format!(
-            "\n# {what}\nMatch host \"{hosts}\"\n{settings}\
-             Match host \"{hosts}\" !exec \"{preflight}\"\n    \
-                 BatchMode yes\n    \
-                 ProxyCommand false\n",
-            what = noun(credential),
-            preflight = self.preflight,
-        ))
+        let what = noun(credential);
+        Ok(format!("\n# {what}\nMatch host \"{hosts}\"\n{settings}"))
+    }
+
+    /// What a login needs is opened first; once for each list of hosts, however many credentials
+    /// have it. Where that is refused, nothing more is to be asked, of a person or of a server.
+    fn openings(&self, lists: &[String]) -> String {
+        let opening = |hosts: &String| {
+            format!(
+                "\nMatch host \"{hosts}\" !exec \"{}\"\n    BatchMode yes\n    ProxyCommand false\n",
+                self.preflight
+            )
+        };
+        let openings: String = lists.iter().map(opening).collect();
+        if openings.is_empty() {
+            return openings;
+        }
+        format!("\n# Opens what a login needs; where that is refused, ssh ends here.{openings}")
     }
 }
 
