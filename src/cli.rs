@@ -18,13 +18,16 @@ use person::Person;
 
 mod agent;
 mod askpass;
+mod clip;
 mod output;
 mod password;
 mod person;
+mod preflight;
 mod run;
 mod show;
 mod sign_in;
 mod ssh_agent;
+mod ssh_config;
 mod sudo;
 #[cfg(unix)]
 mod terminal;
@@ -118,6 +121,8 @@ enum Verb {
         /// The version before the newest one, for a host that a rotation has not reached
         #[arg(long)]
         previous: bool,
+        #[command(flatten)]
+        clip: clip::Args,
         /// The justification that PIM records
         #[arg(long)]
         reason: Option<String>,
@@ -125,6 +130,10 @@ enum Verb {
         #[arg(long, value_name = "SYSTEM:NUMBER")]
         ticket: Option<String>,
     },
+    /// Have there what a login will need, before ssh connects (for `Match exec` of ssh_config)
+    Preflight(preflight::Args),
+    /// Print what ssh has to know of the configured hosts, for an Include of ~/.ssh/config
+    SshConfig(ssh_config::Args),
     /// Run a command with passwords in its environment, or in files that are on no disk
     ///
     /// A variable of your environment that is a reference, pimento://VAULT/SECRET[@VERSION], is
@@ -231,8 +240,10 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
     }
     let paths = Paths::from_environment(overrides)
         .map_err(|error| Failure::new("paths", ExitCode::Failed, error.to_string(), ""))?;
-    if matches!(verb, Verb::Agent) {
-        return agent::run(&paths, output).map(Exit::from);
+    match &verb {
+        Verb::Agent => return agent::run(&paths, output).map(Exit::from),
+        Verb::SshConfig(args) => return ssh_config::print(&paths, output, args).map(Exit::from),
+        _ => {}
     }
     let runtime = runtime(tokio::runtime::Builder::new_current_thread())?;
     let verb = match verb {
@@ -286,14 +297,17 @@ async fn ask(verb: Verb, paths: &Paths, output: &Output) -> Result<ExitCode, Fai
             name,
             reveal,
             previous,
+            clip,
             reason,
             ticket,
         } => {
-            password::may_print(output, reveal)?;
+            let clip = clip.clip()?;
+            password::may_print(output, reveal || clip.is_some())?;
             let person = Person::new(reason, ticket.as_deref(), output)?;
             let wanted = password::Wanted { name, previous };
-            password::password(agent().await?, output, wanted, person).await
+            password::password(agent().await?, output, wanted, person, clip).await
         }
+        Verb::Preflight(args) => preflight::preflight(paths, output, args).await,
         Verb::Askpass { prompt } => askpass::answer(agent().await?, output, prompt).await,
         // The others need no agent and were run before.
         _ => Ok(ExitCode::Done),

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 pub use asker::{Asker, Program};
 
 mod asker;
+pub mod ssh_client;
 
 /// The process that asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -230,6 +231,20 @@ mod process {
         !matches!(poll(&mut watched, Some(&Timespec::default())), Ok(0))
     }
 
+    /// The command line of the nearest process above this one that is called `name`, or runs a
+    /// program of that name.
+    pub(super) fn nearest_above(name: &str) -> Option<Vec<Vec<u8>>> {
+        let above = ancestors(Stat::of(std::process::id())?.parent);
+        let named = |above: &&Ancestor| {
+            let executable = fs::read_link(format!("/proc/{}/exe", above.pid));
+            above.name == name || executable.is_ok_and(|file| file.ends_with(name))
+        };
+        let found = above.iter().find(named)?;
+        let bytes = fs::read(format!("/proc/{}/cmdline", found.pid)).ok()?;
+        let words = bytes.strip_suffix(&[0]).unwrap_or(&bytes);
+        Some(words.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect())
+    }
+
     fn ancestors(mut pid: u32) -> Vec<Ancestor> {
         let mut ancestors = Vec::new();
         while pid > 1 && ancestors.len() < FARTHEST_ANCESTOR {
@@ -314,6 +329,10 @@ mod process {
     use super::Requester;
 
     pub(super) fn read(_pid: u32) -> Option<Requester> {
+        None
+    }
+
+    pub(super) fn nearest_above(_name: &str) -> Option<Vec<Vec<u8>>> {
         None
     }
 }

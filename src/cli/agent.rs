@@ -41,7 +41,7 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
 }
 
 /// Ctrl-C, or a service manager's SIGTERM.
-struct Stop {
+pub(super) struct Stop {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
@@ -52,7 +52,7 @@ struct Stop {
 
 impl Stop {
     #[cfg(unix)]
-    fn listen() -> std::io::Result<Self> {
+    pub(super) fn listen() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let interrupt = signal(SignalKind::interrupt())?;
         Ok(Self {
@@ -62,7 +62,7 @@ impl Stop {
     }
 
     #[cfg(unix)]
-    async fn asked(mut self) {
+    pub(super) async fn asked(mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -70,14 +70,14 @@ impl Stop {
     }
 
     #[cfg(windows)]
-    fn listen() -> std::io::Result<Self> {
+    pub(super) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             interrupt: tokio::signal::windows::ctrl_c()?,
         })
     }
 
     #[cfg(windows)]
-    async fn asked(mut self) {
+    pub(super) async fn asked(mut self) {
         let _pressed = self.interrupt.recv().await;
     }
 }

@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use super::clip::Clip;
 use super::output::Output;
 use super::person::Person;
 use super::{Agent, Failure};
@@ -30,15 +31,19 @@ pub(super) struct Wanted {
     pub(super) previous: bool,
 }
 
-/// Reveals a password, and prints it.
+/// Reveals a password: prints it, or puts it on the clipboard.
 pub(super) async fn password(
     agent: Agent,
     output: &Output,
     wanted: Wanted,
     mut person: Person,
+    clip: Option<Clip>,
 ) -> Result<ExitCode, Failure> {
     let released = reveal(&agent, output, &wanted, &mut person).await?;
-    print(output, released)
+    match clip {
+        Some(clip) => clip.holds(output, released).await,
+        None => print(output, released),
+    }
 }
 
 /// Reveals a password.

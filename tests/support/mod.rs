@@ -19,7 +19,7 @@ pub mod terminal;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,6 +63,8 @@ pub struct Plan {
     configure: Option<Configure>,
     /// The options of `ssh-keygen` for the certificate that the host shows, if it shows one.
     certified: Option<Vec<&'static str>>,
+    /// More lines of `sshd_config`.
+    sshd: &'static str,
 }
 
 /// Changes the text of a configuration, given the world's folder.
@@ -105,6 +107,12 @@ impl Plan {
         self
     }
 
+    /// Gives the host more lines of `sshd_config`.
+    pub fn sshd(mut self, settings: &'static str) -> Self {
+        self.sshd = settings;
+        self
+    }
+
     pub async fn start(self) -> World {
         World::build(self).await
     }
@@ -137,6 +145,7 @@ impl World {
             public_key: None,
             configure: None,
             certified: None,
+            sshd: "",
         }
     }
 
@@ -160,7 +169,7 @@ impl World {
         if let Some(other) = &plan.public_key {
             keys[0] = PublicKey::from_openssh(other).unwrap();
         }
-        let sshd = Sshd::start_as(&keys, "", plan.certified.as_deref());
+        let sshd = Sshd::start_as(&keys, plan.sshd, plan.certified.as_deref());
         let config = folder.path().join("config.toml");
         let mut text = configuration(&emulator, folder.path(), &sshd, &keys, &plan.answer);
         if let Some(configure) = plan.configure {
@@ -250,6 +259,23 @@ impl World {
         ssh.args(self.sshd.ssh(&self.paths.agent_socket(), host).get_args());
         ssh.env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
         ssh
+    }
+
+    /// The command line, for this world's agent.
+    pub fn pimento(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pimento"));
+        command.envs(self.variables()).args(args);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// What tells the command line of this world's agent.
+    pub fn variables(&self) -> [(&'static str, PathBuf); 3] {
+        [
+            ("PIMENTO_CONFIG", self.paths.config.clone()),
+            ("PIMENTO_RUNTIME_DIR", self.paths.runtime.clone()),
+            ("PIMENTO_STATE_DIR", self.paths.state.clone()),
+        ]
     }
 
     /// The last refusal, as `pimento why` tells it.

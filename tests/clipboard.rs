@@ -1,0 +1,265 @@
+//! Passwords on the clipboard of a real X server, asked for by a real program.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![cfg(all(target_os = "linux", feature = "clipboard"))]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+use support::World;
+use support::home::text;
+
+/// An X server without a screen to look at; ended when dropped.
+struct Display {
+    server: Child,
+    name: String,
+}
+
+impl Display {
+    fn start() -> Self {
+        let mut server = Command::new("Xvfb")
+            .args([
+                "-displayfd",
+                "1",
+                "-nolisten",
+                "tcp",
+                "-screen",
+                "0",
+                "64x64x24",
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is needed for these tests: apt-get install xvfb");
+        let mut number = String::new();
+        // It names its display once it listens there.
+        BufReader::new(server.stdout.take().unwrap())
+            .read_line(&mut number)
+            .unwrap();
+        let name = format!(":{}", number.trim());
+        Self { server, name }
+    }
+
+    /// What is on the clipboard, in this form.
+    fn paste(&self, form: &str) -> Output {
+        let mut xclip = self.xclip(&["-o", "-t", form]);
+        xclip.output().unwrap()
+    }
+
+    /// Copies something, as the user would in another program.
+    fn copy(&self, text: &str) {
+        let mut xclip = self.xclip(&["-i"]);
+        // It goes on in the background, to serve what it has copied.
+        xclip.stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut xclip = xclip.stderr(Stdio::null()).spawn().unwrap();
+        let mut stdin = xclip.stdin.take().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+        drop(stdin);
+        assert!(xclip.wait().unwrap().success());
+    }
+
+    fn xclip(&self, args: &[&str]) -> Command {
+        let mut xclip = Command::new("xclip");
+        xclip.args(["-selection", "clipboard"]).args(args);
+        xclip.env("DISPLAY", &self.name).stdin(Stdio::null());
+        xclip
+    }
+
+    /// Puts the password of `world` on the clipboard, and waits until it says so.
+    fn clip(&self, world: &World, args: &[&str]) -> Clipping {
+        let mut command = world.pimento(&[&["password", "db01-root", "--clip"], args].concat());
+        let mut child = command
+            .env("DISPLAY", &self.name)
+            .env_remove("WAYLAND_DISPLAY")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut told = String::new();
+        for line in lines.by_ref().map_while(Result::ok) {
+            told.push_str(&line);
+            if line.contains("is on the clipboard for") {
+                break;
+            }
+        }
+        Clipping { child, lines, told }
+    }
+
+    /// What the clipboard holds is there once it has an owner.
+    fn is_owned(&self) -> bool {
+        self.paste("TARGETS").status.success()
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        let _gone = self.server.kill();
+        let _reaped = self.server.wait();
+    }
+}
+
+/// A running `--clip`.
+struct Clipping {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
+    told: String,
+}
+
+impl Clipping {
+    /// Waits for its end; gives what it has said.
+    fn ends(mut self) -> String {
+        assert!(self.child.wait().unwrap().success());
+        let mut stdout = String::new();
+        self.child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut stdout)
+            .unwrap();
+        assert_eq!(stdout, "", "something was printed");
+        let rest: Vec<String> = self.lines.map_while(Result::ok).collect();
+        self.told + &rest.join("\n")
+    }
+}
+
+fn secret(world: &World) -> String {
+    let secret = |cloud: &mut pimento::emulator::World| {
+        cloud.secret("kv-linux", "db01-root").unwrap().to_owned()
+    };
+    world.emulator.change(secret)
+}
+
+/// A world, and a display on which nothing was copied yet.
+async fn started() -> (World, Display) {
+    let world = World::start().await;
+    let display = tokio::task::spawn_blocking(Display::start).await.unwrap();
+    assert!(
+        !display.is_owned(),
+        "the clipboard is not empty to begin with"
+    );
+    (world, display)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_can_be_pasted_once() {
+    let (world, display) = started().await;
+    let clipping = display.clip(&world, &[]);
+    support::until("it is there", || display.is_owned()).await;
+    // What every program asks first is no paste.
+    let forms = text(&display.paste("TARGETS").stdout);
+    for form in [
+        "UTF8_STRING",
+        "text/plain;charset=utf-8",
+        "STRING",
+        "x-kde-passwordManagerHint",
+    ] {
+        assert!(forms.lines().any(|it| it == form), "{forms}");
+    }
+    let hint = display.paste("x-kde-passwordManagerHint");
+    assert_eq!(text(&hint.stdout), "secret");
+    let pasted = display.paste("UTF8_STRING");
+    assert_eq!(text(&pasted.stdout), secret(&world), "{pasted:?}");
+    let told = clipping.ends();
+    assert!(
+        told.contains("db01-root is on the clipboard for one paste or 45 s"),
+        "{told}"
+    );
+    assert!(told.contains("pasted"), "{told}");
+    assert!(!told.contains(&secret(&world)));
+    let again = display.paste("UTF8_STRING");
+    assert!(
+        !again.status.success() && again.stdout.is_empty(),
+        "{again:?}"
+    );
+    assert!(!display.is_owned());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_pasted_in_time_is_gone() {
+    let (world, display) = started().await;
+    let clipping = display.clip(&world, &["--for", "1s"]);
+    let told = clipping.ends();
+    assert!(told.contains("one paste or 1 s"), "{told}");
+    assert!(!told.contains("pasted"), "{told}");
+    assert!(!display.is_owned());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_user_has_copied_meanwhile_stays() {
+    let (world, display) = started().await;
+    let clipping = display.clip(&world, &[]);
+    support::until("it is there", || display.is_owned()).await;
+    display.copy("a recipe");
+    let told = clipping.ends();
+    assert!(
+        told.contains("something else is on the clipboard"),
+        "{told}"
+    );
+    assert_eq!(text(&display.paste("UTF8_STRING").stdout), "a recipe");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_takes_it_back() {
+    let (world, display) = started().await;
+    let clipping = display.clip(&world, &[]);
+    support::until("it is there", || display.is_owned()).await;
+    let pid = rustix::process::Pid::from_child(&clipping.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    clipping.ends();
+    assert!(!display.is_owned());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_x_server_that_ends_is_a_failure_and_no_paste() {
+    let (world, display) = started().await;
+    let mut clipping = display.clip(&world, &[]);
+    support::until("it is there", || display.is_owned()).await;
+    drop(display);
+    assert_eq!(clipping.child.wait().unwrap().code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_on_the_clipboard_counts_as_shown() {
+    let (world, display) = started().await;
+    display.clip(&world, &["--for", "1s"]).ends();
+    let shown = world.house.pipeline.revealed.all();
+    let shown: Vec<(&str, u32)> = shown.iter().map(|it| (&*it.credential, it.times)).collect();
+    assert_eq!(shown, [("db01-root", 1)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_display_nothing_is_opened() {
+    let world = World::start().await;
+    let clip = |display: Option<&str>, args: &[&str]| {
+        let mut command = world.pimento(&[&["password", "db01-root", "--clip"], args].concat());
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+        if let Some(display) = display {
+            command.env("DISPLAY", display);
+        }
+        command.output().unwrap()
+    };
+    // None at all, and one that nobody serves.
+    for display in [None, Some(":987654")] {
+        let refused = clip(display, &[]);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let told = text(&refused.stderr);
+        assert!(
+            told.contains("there is no clipboard to put it on"),
+            "{told}"
+        );
+        assert!(refused.stdout.is_empty());
+    }
+    for args in [
+        &["--for", "0s"][..],
+        &["--for", "-5s"],
+        &["--reveal"],
+        &["--json"],
+    ] {
+        assert_eq!(clip(None, args).status.code(), Some(2), "{args:?}");
+    }
+    assert_eq!(world.calls(), [""; 0]);
+    assert_eq!(world.events(), [""; 0]);
+}
