@@ -195,17 +195,18 @@ fn end(outcome: Result<impl Into<Exit>, Failure>, output: &Output) -> Exit {
 }
 
 /// Why a command failed: a refusal, as it crosses the socket.
-struct Failure(proto::Refusal);
+#[derive(Debug)]
+struct Failure(Box<proto::Refusal>);
 
 impl Failure {
     fn new(code: &str, exit: ExitCode, message: impl Into<String>, advice: &str) -> Self {
-        Self(proto::Refusal {
+        Self(Box::new(proto::Refusal {
             code: code.to_owned(),
             message: message.into(),
             advice: advice.to_owned(),
             exit_code: exit as u32,
             needed: None,
-        })
+        }))
     }
 
     fn failed(message: impl Into<String>) -> Self {
@@ -215,7 +216,7 @@ impl Failure {
 
 impl From<tonic::Status> for Failure {
     fn from(status: tonic::Status) -> Self {
-        Self(crate::control::convert::refusal(&status))
+        Self(Box::new(crate::control::convert::refusal(&status)))
     }
 }
 

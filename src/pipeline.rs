@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::audit::{Audit, Event};
 use crate::broker::Broker;
 use crate::catalog::{Credential, Kind};
+use crate::clock::Clock;
 use crate::cloud::{CorrelationId, StageSink};
 use crate::cores::{Cores, Weight};
 use crate::policy::{Ask, End, Grant, judge};
@@ -51,6 +52,30 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
+    /// A path that remembers nothing but which passwords were shown, as the record of before tells.
+    #[must_use]
+    pub fn new(
+        broker: Arc<Broker>,
+        audit: Arc<Audit>,
+        cores: Arc<Cores>,
+        prompter: Arc<dyn Prompter>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        let revealed = Revealed::new(Arc::clone(clock));
+        revealed.recall(audit.lines_with("\"reveal\""));
+        Self {
+            broker,
+            audit,
+            memory: Memory::new(Arc::clone(clock)),
+            cores,
+            prompter,
+            reasons: Reasons::default(),
+            revealed,
+            traces: Traces::default(),
+            wrong: Wrong::default(),
+        }
+    }
+
     /// Answers `ask` with what `using` makes of the material.
     ///
     /// # Errors

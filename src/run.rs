@@ -17,7 +17,7 @@ use crate::cores::Cores;
 use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
 use crate::listen::{Door, DoorError};
-use crate::pipeline::{Memory, Pipeline, Reasons, Revealed, Traces, Wrong};
+use crate::pipeline::Pipeline;
 use crate::prompt::{Desktop, Environment, Notifier};
 use crate::refusal::Refusal;
 use crate::{agent, control};
@@ -76,8 +76,6 @@ impl Agent {
         let audit = Audit::open(&folder, Arc::clone(&clock))
             .map_err(|error| StartError::Audit { folder, error })?;
         let audit = Arc::new(audit);
-        let revealed = Revealed::new(Arc::clone(&clock));
-        revealed.recall(audit.lines_with("\"reveal\""));
         let settings = &config.agent;
         let network = network(&config)?;
         let cloud = Cloud::connect(&network, Arc::clone(&clock), settings.approval_wait)
@@ -102,23 +100,13 @@ impl Agent {
             notifier: Notifier::new(settings.prompts.notify.clone(), own.clone()),
             clock: Arc::clone(&clock),
         };
-        let desktop = Desktop::new(&settings.prompts, own, Arc::clone(&clock));
+        let desktop = Arc::new(Desktop::new(&settings.prompts, own, Arc::clone(&clock)));
         let facts = Facts {
             agent_socket: agent.path().to_owned(),
             warnings: config.warnings().iter().map(ToString::to_string).collect(),
         };
         let house = House::new(Rooms {
-            pipeline: Pipeline {
-                broker,
-                audit,
-                memory: Memory::new(Arc::clone(&clock)),
-                cores: Arc::clone(&cores),
-                prompter: Arc::new(desktop),
-                reasons: Reasons::default(),
-                revealed,
-                traces: Traces::default(),
-                wrong: Wrong::default(),
-            },
+            pipeline: Pipeline::new(broker, audit, Arc::clone(&cores), desktop, &clock),
             identity,
             known_hosts: KnownHosts::new(config.agent.known_hosts),
             clock: Arc::clone(&clock),

@@ -75,6 +75,16 @@ fn contains(text: &[u8], part: &str) -> bool {
         .any(|window| window == part.as_bytes())
 }
 
+/// Has a password shown, as `pimento password` does.
+async fn reveals(world: &World) {
+    let password = world.house.password("db01-root").unwrap();
+    let length = |password: &pimento::secret::Password| password.expose_secret().len();
+    let (said, requester) = (Said::default(), Requester::of(Some(std::process::id())));
+    let house = &world.house;
+    let release = house.release(password, End::Reveal, said, &requester, &NoStages, length);
+    assert!(release.await.unwrap() > 30);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_any_log_record_or_file() {
     let logged = Logged::default();
@@ -89,22 +99,7 @@ async fn no_secret_is_in_any_log_record_or_file() {
     for (key, _) in support::KEYS {
         world.ssh(key).await.assert_ok();
     }
-    let password = world.house.password("db01-root").unwrap();
-    let length = |password: &pimento::secret::Password| password.expose_secret().len();
-    let requester = Requester::of(Some(std::process::id()));
-    let revealed = world
-        .house
-        .release(
-            password,
-            End::Reveal,
-            Said::default(),
-            &requester,
-            &NoStages,
-            length,
-        )
-        .await
-        .unwrap();
-    assert!(revealed > 30);
+    reveals(&world).await;
     // What goes wrong is logged as well: an answer that breaks off, a body that is no secret.
     world.after_the_window();
     let operation = || "vault.secret.get".to_owned();

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
-use support::etc::Etc;
+use support::etc::{Etc, skipped};
 use support::home::{Home, Running, text};
 use support::memory::readable;
 use support::until;
@@ -106,7 +106,7 @@ async fn root_finds_no_password_in_the_agents_memory_after_it_was_given_or_its_w
     if maps().contains("/secretmem") {
         assert!(!desk.holds_it_readably(), "held");
     } else {
-        eprintln!("SKIPPED: this kernel has no memfd_secret: root can read what is held");
+        skipped("this kernel has no memfd_secret: root can read what is held");
     }
     desk.home.run(&["close", "--all"]);
     assert!(!desk.holds_it_readably(), "closed");

@@ -47,7 +47,7 @@ impl Desk {
         let desk = Self {
             _agent: home.agent(),
             home,
-            sshd: sshd,
+            sshd,
         };
         desk.lets_itself_in();
         desk.home.sign_in();

@@ -76,10 +76,14 @@ pub(super) async fn preflight(
 fn runs_unseen() -> bool {
     use std::os::unix::fs::MetadataExt;
 
-    let null = std::fs::metadata("/dev/null").map(|null| null.rdev());
-    let is_null = |of: rustix::io::Result<rustix::fs::Stat>| matches!((of, &null), (Ok(of), Ok(null)) if u64::from(of.st_rdev) == *null);
-    is_null(rustix::fs::fstat(rustix::stdio::stdin()))
-        && is_null(rustix::fs::fstat(rustix::stdio::stdout()))
+    let device = |of: std::io::Result<std::fs::Metadata>| of.map(|of| of.rdev()).ok();
+    let of_stream = |stream: rustix::fd::BorrowedFd<'_>| {
+        let file = stream.try_clone_to_owned().map(std::fs::File::from);
+        device(file.and_then(|file| file.metadata()))
+    };
+    let null = device(std::fs::metadata("/dev/null"));
+    let is_null = |stream| null.is_some() && of_stream(stream) == null;
+    is_null(rustix::stdio::stdin()) && is_null(rustix::stdio::stdout())
 }
 
 /// Elsewhere nothing tells the two apart.

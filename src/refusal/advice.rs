@@ -7,14 +7,8 @@ impl Refusal {
     #[must_use]
     pub fn advice(&self) -> String {
         match self {
-            Self::Ambiguous { .. } => {
-                "narrow `user`, `hosts` or `uses` of these in the configuration, so that one is left"
-                    .to_owned()
-            }
-            Self::Audit(_) => {
-                "free space on, or make writable, the audit folder that `pimento status` names"
-                    .to_owned()
-            }
+            Self::Ambiguous { .. } => AMBIGUOUS.to_owned(),
+            Self::Audit(_) => AUDIT.to_owned(),
             Self::AwaitingApproval { request, .. } => format!(
                 "an approver decides in the Entra admin centre (PIM, Approve requests, {request}); \
                  then try again, the request is kept"
@@ -112,3 +106,8 @@ const fn unreachable_service(service: Service) -> &'static str {
         Service::Pim => "check the network and the proxy: `curl -I https://graph.microsoft.com`",
     }
 }
+
+const AMBIGUOUS: &str =
+    "narrow `user`, `hosts` or `uses` of these in the configuration, so that one is left";
+
+const AUDIT: &str = "free space on, or make writable, the audit folder that `pimento status` names";

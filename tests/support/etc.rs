@@ -27,7 +27,7 @@ impl Etc {
     /// where none can be had.
     pub fn new(root: &str, sudoers: &str) -> Option<Self> {
         if !rustix::process::geteuid().is_root() || !Path::new("/usr/bin/sudo").exists() {
-            eprintln!("SKIPPED: sudo is tried by root only, who can have an /etc of its own");
+            skipped("sudo is tried by root only, who can have an /etc of its own");
             return None;
         }
         let folder = tempfile::Builder::new()
@@ -193,10 +193,10 @@ impl Etc {
             PathBuf::from,
         );
         if !built.is_file() {
-            eprintln!(
-                "SKIPPED: sudo-rs is not at {}; ./check builds it",
+            skipped(&format!(
+                "sudo-rs is not at {}; ./check builds it",
                 built.display()
-            );
+            ));
             return None;
         }
         fs::create_dir_all(self.path("rs")).unwrap();
@@ -211,4 +211,10 @@ impl Etc {
         let kept = fs::read_to_string(&path).unwrap();
         fs::write(path, kept + text).unwrap();
     }
+}
+
+/// Says on the terminal that something was not tried.
+pub fn skipped(why: &str) {
+    let line = format!("SKIPPED: {why}\n");
+    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
 }

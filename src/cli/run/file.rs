@@ -144,5 +144,6 @@ fn exposed(error: rustix::io::Errno) -> Failure {
     Failure::failed(format!("the process cannot be hardened: {error}"))
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -200,7 +200,8 @@ mod tests {
                 let code = format!("%{:02X}", kept.as_bytes()[0]);
                 text.replace(&code, kept)
             });
-            prop_assert_eq!(Form::Url.of(secret.as_bytes()).as_slice(), usual.as_bytes());
+            let ours = Form::Url.of(secret.as_bytes());
+            prop_assert_eq!(ours.as_slice(), usual.as_bytes());
             prop_assert!(is_found(secret.as_bytes(), usual.as_bytes()));
         }
     }

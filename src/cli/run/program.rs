@@ -89,13 +89,13 @@ impl Absence {
                 "correct its name, or PATH",
             ),
         };
-        Failure(proto::Refusal {
+        Failure(Box::new(proto::Refusal {
             code: code.to_owned(),
             message: format!("{program} {what}{why}"),
             advice: advice.to_owned(),
             exit_code,
             needed: None,
-        })
+        }))
     }
 }
 

@@ -199,7 +199,12 @@ fn there() -> Vec<String> {
 /// What a prompt is answered with below this very process.
 fn answered(prompts: &Arc<Prompts>, prompt: &str, asker: u32) -> Result<String, &'static str> {
     match prompts.answer(&catalog(), prompt, asker, &helper()) {
-        Ok((credential, receiver)) => Ok(format!("{} for {}", credential.name, receiver.account())),
+        Ok(answer) => {
+            let account = answer.receiver.account();
+            let found = format!("{} for {account}", answer.credential.name);
+            answer.claim.given();
+            Ok(found)
+        }
         Err(Unanswered::Again(_)) => Err("again"),
         Err(Unanswered::No(refusal)) => Err(refusal.code()),
     }
