@@ -178,7 +178,17 @@ async fn restic_reads_it_as_a_password() {
         ];
         ready.run(&[&start[..], &["--password-file", "{F}"], verb].concat())
     };
-    succeeded(&restic(FILE, &["init"]));
+    let file = "RESTIC_PASSWORD_FILE=app-db";
+    succeeded(&ready.run(&[
+        "--file",
+        file,
+        "--",
+        "restic",
+        "--no-cache",
+        "-r",
+        repository,
+        "init",
+    ]));
     succeeded(&restic(FILE, &["cat", "config"]));
     let wrong = restic("F=db01-root", &["cat", "config"]);
     assert!(text(&wrong.stderr).contains("wrong password"), "{wrong:?}");
@@ -215,6 +225,19 @@ async fn gpg_reads_it_as_a_passphrase() {
     );
     assert_eq!(succeeded(&right), "text\n");
     assert!(!wrong.status.success(), "{wrong:?}");
+}
+
+/// ssh closes what it has inherited before it reads anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn ssh_reads_it_although_it_inherits_nothing() {
+    let ready = Ready::new().await;
+    let file = "F=# {pimento://linux/app-db}\nHostName reached.test";
+    let options = ["--file", file, "--", "ssh", "-G", "-F", "{F}", "anywhere"];
+    let settings = succeeded(&ready.run(&options));
+    assert!(settings.contains("hostname reached.test\n"), "{settings}");
+    let script = "exec 7<$F; ssh -G -F /proc/self/fd/7 anywhere";
+    let inherited = ready.run(&["--file", file, "--", "sh", "-c", script]);
+    assert!(!inherited.status.success(), "{inherited:?}");
 }
 
 /// Ansible looks up where a path leads before it reads it, and this one leads nowhere else.

@@ -63,7 +63,7 @@ impl Child {
         notice: Notice,
         output: &Output,
     ) -> Result<Exit, Failure> {
-        for (window, left) in ends.too_soon() {
+        for (window, left) in ends.too_soon().filter(|_| notice.0.is_some()) {
             output.hint(&format!(
                 "pimento: window {window} ends in {} s, which is too soon for --before",
                 left.as_secs()
