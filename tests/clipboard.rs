@@ -1,4 +1,5 @@
-//! Passwords on the clipboard of a real X server, asked for by a real program.
+//! Passwords on the clipboards of a real X server and a real Wayland compositor, asked for by real
+//! programs.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 #![cfg(all(target_os = "linux", feature = "clipboard"))]
 
@@ -70,22 +71,10 @@ impl Display {
     /// Puts the password of `world` on the clipboard, and waits until it says so.
     fn clip(&self, world: &World, args: &[&str]) -> Clipping {
         let mut command = world.pimento(&[&["password", "db01-root", "--clip"], args].concat());
-        let mut child = command
+        command
             .env("DISPLAY", &self.name)
-            .env_remove("WAYLAND_DISPLAY")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut told = String::new();
-        for line in lines.by_ref().map_while(Result::ok) {
-            told.push_str(&line);
-            if line.contains("is on the clipboard for") {
-                break;
-            }
-        }
-        Clipping { child, lines, told }
+            .env_remove("WAYLAND_DISPLAY");
+        Clipping::starts(command)
     }
 
     /// What the clipboard holds is there once it has an owner.
@@ -101,6 +90,78 @@ impl Drop for Display {
     }
 }
 
+/// A Wayland compositor without a screen; ended when dropped.
+struct Compositor {
+    sway: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Compositor {
+    async fn start() -> Self {
+        let folder = support::private_folder();
+        // It does not run as root.
+        let mut sway = if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+            let mut other = Command::new("setpriv");
+            other.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sway"]);
+            other
+        } else {
+            Command::new("sway")
+        };
+        sway.args(["-c", "/dev/null"]);
+        sway.env("XDG_RUNTIME_DIR", folder.path())
+            .env("WLR_BACKENDS", "headless")
+            .env("WLR_RENDERER", "pixman")
+            .env("WLR_LIBINPUT_NO_DEVICES", "1")
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let sway = sway
+            .spawn()
+            .expect("sway is needed for these tests: apt-get install sway");
+        let compositor = Self { sway, folder };
+        support::until("the compositor listens", || {
+            compositor.folder.path().join("wayland-1").exists()
+        })
+        .await;
+        compositor
+    }
+
+    fn runs(&self, command: &mut Command) {
+        command
+            .env("XDG_RUNTIME_DIR", self.folder.path())
+            .env("WAYLAND_DISPLAY", "wayland-1")
+            .env_remove("DISPLAY");
+    }
+
+    fn paste(&self, args: &[&str]) -> Output {
+        let mut paste = Command::new("wl-paste");
+        self.runs(paste.arg("-n").args(args).stdin(Stdio::null()));
+        paste.output().unwrap()
+    }
+
+    fn clip(&self, world: &World, args: &[&str]) -> Clipping {
+        let mut command = world.pimento(&[&["password", "db01-root", "--clip"], args].concat());
+        self.runs(&mut command);
+        Clipping::starts(command)
+    }
+
+    fn is_owned(&self) -> bool {
+        self.paste(&["-l"]).status.success()
+    }
+}
+
+impl Drop for Compositor {
+    fn drop(&mut self) {
+        let _gone = self.sway.kill();
+        let _reaped = self.sway.wait();
+    }
+}
+
+const NOBODY: u32 = 65534;
+
 /// A running `--clip`.
 struct Clipping {
     child: Child,
@@ -109,6 +170,21 @@ struct Clipping {
 }
 
 impl Clipping {
+    /// Waits until it says that the password is there.
+    fn starts(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut told = String::new();
+        for line in lines.by_ref().map_while(Result::ok) {
+            told.push_str(&line);
+            if line.contains("is on the clipboard for") {
+                break;
+            }
+        }
+        Self { child, lines, told }
+    }
+
     /// Waits for its end; gives what it has said.
     fn ends(mut self) -> String {
         assert!(self.child.wait().unwrap().success());
@@ -262,4 +338,22 @@ async fn without_a_display_nothing_is_opened() {
     }
     assert_eq!(world.calls(), [""; 0]);
     assert_eq!(world.events(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_wayland_a_password_can_be_pasted_once_and_for_its_time() {
+    let (world, compositor) = (World::start().await, Compositor::start().await);
+    assert!(!compositor.is_owned());
+    let clipping = compositor.clip(&world, &[]);
+    support::until("it is there", || compositor.is_owned()).await;
+    let hint = compositor.paste(&["-t", "x-kde-passwordManagerHint"]);
+    assert_eq!(text(&hint.stdout), "secret", "{hint:?}");
+    let pasted = compositor.paste(&[]);
+    assert_eq!(text(&pasted.stdout), secret(&world), "{pasted:?}");
+    let told = clipping.ends();
+    assert!(told.contains("pasted"), "{told}");
+    assert!(!compositor.is_owned());
+    let told = compositor.clip(&world, &["--for", "1s"]).ends();
+    assert!(!told.contains("pasted"), "{told}");
+    assert!(!compositor.is_owned());
 }

@@ -209,8 +209,13 @@ fn preflight(program: Option<&Path>) -> String {
 
 /// A path as a word of ssh_config(5), in which `%` and `${` would be replaced.
 fn quoted(path: &Path) -> Result<String, Failure> {
-    let text = path.to_str().filter(|text| {
-        !text.contains(['"', '\\']) && !text.contains("${") && !text.contains(char::is_control)
+    // ssh would look for a relative one elsewhere.
+    let absolute = std::path::absolute(path).unwrap_or_default();
+    let text = absolute.to_str().filter(|text| {
+        !text.is_empty()
+            && !text.contains(['"', '\\'])
+            && !text.contains("${")
+            && !text.contains(char::is_control)
     });
     let text = text.ok_or_else(|| {
         Failure::new(

@@ -57,6 +57,7 @@ fn only_what_ssh_asks_for_has_a_section() {
 fn a_path_is_quoted_or_refused() {
     let quoted = |path: &str| quoted(Path::new(path)).ok();
     assert_eq!(quoted("/a b/100%").as_deref(), Some("\"/a b/100%%\""));
+    assert!(quoted("run/agent.sock").unwrap().starts_with("\"/"));
     for path in ["/a\"b", "/a\\b", "/${HOME}/a", "/a\nb"] {
         assert_eq!(quoted(path), None, "{path:?}");
     }
