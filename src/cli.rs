@@ -17,7 +17,12 @@ use output::Output;
 use person::Person;
 
 mod agent;
+mod alias;
+mod ansible;
 mod askpass;
+mod docker;
+mod git;
+mod input;
 mod output;
 mod password;
 mod person;
@@ -107,7 +112,11 @@ enum Verb {
     /// Reveal a password: alone on stdout, followed by a line break
     Password {
         /// Its name in the configuration, or pimento://VAULT/SECRET[@VERSION]
-        name: String,
+        #[arg(required_unless_present = "account")]
+        name: Option<String>,
+        /// The one password of this account, by its `user` and `hosts`
+        #[arg(long = "for", value_name = "USER@HOST", conflicts_with = "name")]
+        account: Option<String>,
         /// Show it even on a terminal
         #[arg(long)]
         reveal: bool,
@@ -132,6 +141,22 @@ enum Verb {
         /// The prompt
         prompt: String,
     },
+    /// Be git's credential helper (git config credential.helper pimento)
+    GitCredential {
+        /// get, store or erase
+        operation: String,
+    },
+    /// Be docker's credential helper ("credHelpers": {"HOST": "pimento"})
+    DockerCredential {
+        /// What docker calls for
+        operation: docker::Operation,
+    },
+    /// Be a client script of Ansible Vault (--vault-id NAME@pimento-client)
+    AnsibleVaultClient {
+        /// The name of a password
+        #[arg(long)]
+        vault_id: String,
+    },
     /// Why the last requests were refused, and what to do
     Why {
         /// How many
@@ -154,10 +179,10 @@ enum Verb {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> Exit {
-    if askpass::is_this() {
+    if alias::is_askpass() {
         return askpass();
     }
-    let cli = Cli::parse_from(ssh_agent::arguments());
+    let cli = Cli::parse_from(alias::arguments());
     let output = Output::new(cli.json, cli.quiet);
     let outcome = run(cli, &output);
     end(outcome, &output)
@@ -261,6 +286,7 @@ async fn ask(verb: Verb, paths: &Paths, output: &Output) -> Result<ExitCode, Fai
         Verb::Lock { off } => window::lock(agent().await?, output, off).await,
         Verb::Password {
             name,
+            account,
             reveal,
             previous,
             reason,
@@ -268,8 +294,18 @@ async fn ask(verb: Verb, paths: &Paths, output: &Output) -> Result<ExitCode, Fai
         } => {
             password::may_print(output, reveal)?;
             let person = Person::new(reason, ticket.as_deref(), output)?;
+            let agent = agent().await?;
+            let name = match account {
+                Some(account) => password::of(&agent, &account).await?,
+                None => name.unwrap_or_default(),
+            };
             let wanted = password::Wanted { name, previous };
-            password::password(agent().await?, output, wanted, person).await
+            password::password(agent, output, wanted, person).await
+        }
+        Verb::GitCredential { operation } => git::run(paths, output, &operation).await,
+        Verb::DockerCredential { operation } => docker::run(paths, output, operation).await,
+        Verb::AnsibleVaultClient { vault_id } => {
+            ansible::vault_client(agent().await?, output, vault_id).await
         }
         Verb::Askpass { prompt } => askpass::answer(agent().await?, output, prompt).await,
         // The others need no agent and were run before.

@@ -73,6 +73,21 @@ impl Event {
             .with("why", refusal.to_string())
     }
 
+    /// The same before there was a credential to judge: what was asked for is the client's word.
+    #[must_use]
+    pub fn turned_away(
+        id: CorrelationId,
+        what: &str,
+        requester: &Requester,
+        refusal: &Refusal,
+    ) -> Self {
+        Self::named("refused", id)
+            .with("credential", what)
+            .with("code", refusal.code())
+            .with("why", refusal.to_string())
+            .with("requester", requester.record())
+    }
+
     /// A window is about to be asked for.
     #[must_use]
     pub fn opening(id: CorrelationId, window: &str, reason: &str) -> Self {

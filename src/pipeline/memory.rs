@@ -55,10 +55,21 @@ impl Memory {
         requester: &Requester,
         refusal: &Refusal,
     ) {
+        self.turned_away(id, credential.name.as_str(), requester, refusal);
+    }
+
+    /// The same for what is no credential of the configuration.
+    pub(super) fn turned_away(
+        &self,
+        id: CorrelationId,
+        what: &str,
+        requester: &Requester,
+        refusal: &Refusal,
+    ) {
         self.keep(Refused {
             at: self.clock.wall(),
             id: Some(id),
-            credential: credential.name.to_string(),
+            credential: what.to_owned(),
             requester: requester.describe(),
             refusal: refusal.clone(),
         });
