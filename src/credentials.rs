@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -73,13 +73,14 @@ async fn answer(connection: Connection, house: &House) {
         },
         Ok(()) = peer::hung_up(&stream) => return,
     };
-    // Whoever does not read it in time is hung up on.
-    if !matches!(
-        timeout(PATIENCE, stream.write_all(&bytes)).await,
-        Ok(Ok(()))
-    ) {
+    if !hand_over(&mut stream, &bytes).await {
         tracing::info!(unit = wanted.unit, "a service did not take its credential");
     }
+}
+
+/// Whether it was taken. Whoever does not read is hung up on.
+async fn hand_over(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> bool {
+    matches!(timeout(PATIENCE, stream.write_all(bytes)).await, Ok(Ok(())))
 }
 
 async fn password(
@@ -198,6 +199,13 @@ mod tests {
             assert_eq!(Wanted::parse(name.as_bytes()), None, "{name:?}");
         }
         assert_eq!(Wanted::parse(b"1f/unit/a.service/\xff"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_hung_up_on() {
+        let (mut ours, _theirs) = tokio::io::duplex(8);
+        assert!(hand_over(&mut ours, &[0; 8]).await);
+        assert!(!hand_over(&mut ours, &[0; 1]).await);
     }
 
     proptest! {

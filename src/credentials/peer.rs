@@ -44,3 +44,42 @@ pub(super) const fn address(_stream: &Stream) -> Option<Vec<u8>> {
 pub(super) async fn hung_up(_stream: &Stream) -> io::Result<()> {
     std::future::pending().await
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::io::Read as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::UnixStream;
+
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+    use crate::listen::Door;
+
+    #[tokio::test]
+    async fn a_client_that_sends_no_more_is_there_until_it_closes() {
+        let folder = tempfile::tempdir().unwrap();
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(folder.path(), private).unwrap();
+        let path = folder.path().join("credentials.sock");
+        let door = Door::bind(&path).unwrap();
+        let mut client = UnixStream::connect(&path).unwrap();
+        let mut stream = door.accept().await.stream;
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let Stream::UdSocket(socket) = &stream;
+        socket.inner().readable().await.unwrap();
+        tokio::select! {
+            biased;
+            _ = hung_up(&stream) => panic!("it is still there"),
+            () = std::future::ready(()) => {}
+        }
+        // What was watched can be written to.
+        stream.write_all(b"x").await.unwrap();
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        drop(client);
+        hung_up(&stream).await.unwrap();
+        assert_eq!(address(&stream), None);
+    }
+}
