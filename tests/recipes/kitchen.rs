@@ -10,6 +10,10 @@ use crate::support::home::{Home, Running, text};
 /// What the vault has under whatever name a recipe uses.
 pub const SECRET: &str = "s3cret \"$(pass)' = ü";
 
+/// What every home has, and the page of Ansible as well.
+const USUAL: &str = "[password.db01-root]\nvault = \"linux\"\nsecret = \"db01-root\"\n\
+    user = \"root\"\nhosts = [\"db01.contoso.com\"]\n";
+
 pub struct Kitchen {
     pub home: Home,
     pub page: Page,
@@ -25,10 +29,12 @@ impl Kitchen {
             home.emulator
                 .change(|cloud| cloud.put_secret("kv-linux", name, value));
         }
-        let usual = fs::read_to_string(home.path("config.toml")).unwrap();
-        // The page of Ansible has a section that every home has.
-        let usual = usual.replace("[password.db01-root]", "[password.unused]");
-        home.write_config(&format!("{}\n{usual}", page.block("config", replaced)));
+        let mut text = fs::read_to_string(home.path("config.toml")).unwrap();
+        let added = page.block("config", replaced);
+        if added.contains(USUAL) {
+            text = text.replace(USUAL, "");
+        }
+        home.write_config(&format!("{added}\n{text}"));
         fs::create_dir_all(home.path(".local/bin")).unwrap();
         let agent = Some(home.agent());
         home.sign_in();

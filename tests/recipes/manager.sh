@@ -33,6 +33,7 @@ mounts)
     ;;
 manager)
     # Once more, with the group at its root.
+    umount /sys/fs/cgroup
     mount -t cgroup2 none /sys/fs/cgroup
     /usr/lib/systemd/systemd --user --unit=basic.target &
     until [ -S "$XDG_RUNTIME_DIR/systemd/private" ]; do
