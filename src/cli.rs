@@ -7,18 +7,23 @@
 use std::path::PathBuf;
 use std::process::ExitCode as Exit;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::Parser;
 
 use crate::config::{Overrides, Paths};
 use crate::control::proto;
 use crate::refusal::ExitCode;
 
 use output::Output;
-use person::Person;
+use verb::Verb;
 
 mod agent;
+mod alias;
+mod ansible;
 mod askpass;
 mod clip;
+mod docker;
+mod git;
+mod input;
 mod output;
 mod password;
 mod person;
@@ -31,6 +36,7 @@ mod ssh_config;
 mod sudo;
 #[cfg(unix)]
 mod terminal;
+mod verb;
 mod window;
 
 pub use askpass::main as askpass;
@@ -58,129 +64,21 @@ struct Cli {
     verb: Option<Verb>,
 }
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Run the agent in the foreground
-    Agent,
-    /// Hold keys that are added, with the command line of OpenSSH's ssh-agent
-    SshAgent(ssh_agent::Args),
-    /// Who is signed in, which windows are open, what is held (the default)
-    Status {
-        /// Show it again whenever something changes
-        #[arg(long)]
-        watch: bool,
-    },
-    /// Sign in to a tenant
-    Login {
-        /// The tenant; may be left out if there is one only
-        tenant: Option<String>,
-        /// In the browser
-        #[arg(long, conflicts_with = "device_code")]
-        browser: bool,
-        /// With a code that is typed on another device
-        #[arg(long)]
-        device_code: bool,
-    },
-    /// Forget a sign-in, and wipe what was opened with it
-    Logout {
-        /// The tenant; may be left out if there is one only
-        tenant: Option<String>,
-    },
-    /// Open a window now, before it is needed
-    Open {
-        /// The window
-        window: String,
-        /// The justification that PIM records
-        #[arg(long)]
-        reason: Option<String>,
-        /// The ticket that PIM records
-        #[arg(long, value_name = "SYSTEM:NUMBER")]
-        ticket: Option<String>,
-        /// For how long, such as 30m
-        #[arg(long, value_name = "SPAN")]
-        duration: Option<jiff::SignedDuration>,
-    },
-    /// Wipe a window here, and end it at PIM
-    Close {
-        /// The window
-        #[arg(required_unless_present = "all")]
-        window: Option<String>,
-        /// Every window
-        #[arg(long, conflicts_with = "window")]
-        all: bool,
-    },
-    /// The configured keys and passwords; asks nobody
-    Keys,
-    /// Reveal a password: alone on stdout, followed by a line break
-    Password {
-        /// Its name in the configuration, or pimento://VAULT/SECRET[@VERSION]
-        name: String,
-        /// Show it even on a terminal
-        #[arg(long)]
-        reveal: bool,
-        /// The version before the newest one, for a host that a rotation has not reached
-        #[arg(long)]
-        previous: bool,
-        #[command(flatten)]
-        clip: clip::Args,
-        /// The justification that PIM records
-        #[arg(long)]
-        reason: Option<String>,
-        /// The ticket that PIM records
-        #[arg(long, value_name = "SYSTEM:NUMBER")]
-        ticket: Option<String>,
-    },
-    /// Have there what a login will need, before ssh connects (for `Match exec` of ssh_config)
-    Preflight(preflight::Args),
-    /// Print what ssh has to know of the configured hosts, for an Include of ~/.ssh/config
-    SshConfig(ssh_config::Args),
-    /// Run a command with passwords in its environment, or in files that are on no disk
-    ///
-    /// A variable of your environment that is a reference, pimento://VAULT/SECRET[@VERSION], is
-    /// replaced by the password.
-    Run(run::Args),
-    /// Run a command by sudo, here or on another host, with a password of a vault
-    Sudo(sudo::Args),
-    /// Wipe everything and refuse until unlocked
-    Lock {
-        /// Unlock
-        #[arg(long)]
-        off: bool,
-    },
-    /// Answer a prompt of sudo or ssh (what SUDO_ASKPASS and SSH_ASKPASS run)
-    Askpass {
-        /// The prompt
-        prompt: String,
-    },
-    /// Why the last requests were refused, and what to do
-    Why {
-        /// How many
-        #[arg(long, default_value_t = 1)]
-        last: u32,
-    },
-    /// Print a completion script for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// See pimento work, without Azure and without root
-    #[cfg(feature = "emulator")]
-    Demo(crate::demo::Args),
-    /// Run an emulator of Entra, PIM and Key Vault (docs/emulator.md)
-    #[cfg(feature = "emulator")]
-    Emulator(crate::emulator::Args),
-}
-
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> Exit {
-    if askpass::is_this() {
+    if alias::is_askpass() {
         return askpass();
     }
-    let cli = Cli::parse_from(ssh_agent::arguments());
+    let cli = Cli::parse_from(alias::arguments());
     let output = Output::new(cli.json, cli.quiet);
-    let outcome = run(cli, &output);
-    end(outcome, &output)
+    let overrides = Overrides {
+        config: cli.config,
+        runtime: cli.runtime_dir,
+        state: cli.state_dir,
+    };
+    let verb = cli.verb.unwrap_or_default();
+    end(verb.run(overrides, &output), &output)
 }
 
 /// Tells a failure, and gives the exit code.
@@ -220,101 +118,6 @@ impl From<tonic::Status> for Failure {
     }
 }
 
-fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
-    let overrides = Overrides {
-        config: cli.config,
-        runtime: cli.runtime_dir,
-        state: cli.state_dir,
-    };
-    let verb = cli.verb.unwrap_or(Verb::Status { watch: false });
-    match verb {
-        Verb::Completions { shell } => {
-            output.completions(shell, &mut Cli::command());
-            return Ok(ExitCode::Done.into());
-        }
-        Verb::SshAgent(args) => return ssh_agent::run(args).map(Exit::from),
-        #[cfg(feature = "emulator")]
-        Verb::Emulator(args) => return emulator(args).map(Exit::from),
-        #[cfg(feature = "emulator")]
-        Verb::Demo(args) => return demo(args, output).map(Exit::from),
-        _ => {}
-    }
-    let paths = Paths::from_environment(overrides)
-        .map_err(|error| Failure::new("paths", ExitCode::Failed, error.to_string(), ""))?;
-    match &verb {
-        Verb::Agent => return agent::run(&paths, output).map(Exit::from),
-        Verb::SshConfig(args) => return ssh_config::print(&paths, output, args).map(Exit::from),
-        _ => {}
-    }
-    let runtime = runtime(tokio::runtime::Builder::new_current_thread())?;
-    let verb = match verb {
-        Verb::Run(args) => return runtime.block_on(run::run(args, &paths, output)),
-        Verb::Sudo(args) => {
-            let sudo = async { sudo::run(args, connect(&paths).await?, output).await };
-            let ended = runtime.block_on(sudo);
-            // A read of standard input that nobody needs any more would be waited for.
-            runtime.shutdown_background();
-            return ended;
-        }
-        verb => verb,
-    };
-    let code = runtime.block_on(ask(verb, &paths, output))?;
-    Ok(code.into())
-}
-
-/// The verbs that ask a running agent.
-async fn ask(verb: Verb, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
-    let agent = || connect(paths);
-    match verb {
-        Verb::Status { watch } => show::status(agent().await?, output, watch).await,
-        Verb::Keys => show::keys(agent().await?, output).await,
-        Verb::Why { last } => show::why(agent().await?, output, last).await,
-        Verb::Login {
-            tenant,
-            browser,
-            device_code,
-        } => {
-            let method = sign_in::method(browser, device_code);
-            sign_in::login(agent().await?, output, tenant.unwrap_or_default(), method).await
-        }
-        Verb::Logout { tenant } => {
-            sign_in::logout(agent().await?, output, tenant.unwrap_or_default()).await
-        }
-        Verb::Open {
-            window,
-            reason,
-            ticket,
-            duration,
-        } => {
-            let request = window::request(window, duration)?;
-            let person = Person::new(reason, ticket.as_deref(), output)?;
-            window::open(agent().await?, output, request, person).await
-        }
-        Verb::Close { window, .. } => {
-            window::close(agent().await?, output, window.unwrap_or_default()).await
-        }
-        Verb::Lock { off } => window::lock(agent().await?, output, off).await,
-        Verb::Password {
-            name,
-            reveal,
-            previous,
-            clip,
-            reason,
-            ticket,
-        } => {
-            let clip = clip.clip()?;
-            password::may_print(output, reveal || clip.is_some())?;
-            let person = Person::new(reason, ticket.as_deref(), output)?;
-            let wanted = password::Wanted { name, previous };
-            password::password(agent().await?, output, wanted, person, clip).await
-        }
-        Verb::Preflight(args) => preflight::preflight(paths, output, args).await,
-        Verb::Askpass { prompt } => askpass::answer(agent().await?, output, prompt).await,
-        // The others need no agent and were run before.
-        _ => Ok(ExitCode::Done),
-    }
-}
-
 type Agent = proto::control_client::ControlClient<tonic::transport::Channel>;
 
 async fn connect(paths: &Paths) -> Result<Agent, Failure> {
@@ -334,24 +137,4 @@ fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runti
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(error.to_string()))
-}
-
-#[cfg(feature = "emulator")]
-fn emulator(args: crate::emulator::Args) -> Result<ExitCode, Failure> {
-    output::logs();
-    let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
-    runtime
-        .block_on(crate::emulator::run(args))
-        .map_err(Failure::failed)?;
-    Ok(ExitCode::Done)
-}
-
-#[cfg(feature = "emulator")]
-fn demo(args: crate::demo::Args, output: &Output) -> Result<ExitCode, Failure> {
-    output::logs();
-    let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
-    runtime
-        .block_on(crate::demo::run(args, output.is_json()))
-        .map_err(Failure::failed)?;
-    Ok(ExitCode::Done)
 }

@@ -1,7 +1,8 @@
 //! pimento puts just-in-time access in front of the credentials that single sign-on cannot reach.
 //!
 //! A request for a private key or a root password comes in at one of two doors, the SSH agent
-//! socket ([`agent`]) or the control API ([`control`]). Both hand an ask to [`pipeline`], which
+//! socket ([`agent`]) or the control API ([`control`]); services of systemd have one of their own
+//! ([`credentials`]). All hand an ask to [`pipeline`], which
 //! judges it ([`policy`]), opens the window it needs ([`broker`], through Entra PIM and Key Vault
 //! in [`cloud`]), records it ([`audit`]) and only then lets the material be used, inside
 //! [`window`], for as long as the window lasts.
@@ -12,6 +13,7 @@ pub mod requester;
 pub mod agent;
 pub mod control;
 
+pub mod credentials;
 pub mod house;
 pub mod pipeline;
 

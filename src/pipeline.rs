@@ -114,12 +114,14 @@ impl Pipeline {
         self.told(id, &credential, requester, ready.map(drop))
     }
 
-    /// Records and remembers that a door has refused `what`, before there was anything to judge.
-    pub fn turned_away(&self, what: &str, requester: &Requester, refusal: &Refusal) {
+    /// Records and remembers a no to whoever asked for `what` before anything could be judged.
+    pub fn turn_away(&self, what: &str, requester: &Requester, refusal: &Refusal) {
         let id = CorrelationId::new();
         self.memory.turned_away(id, what, requester, refusal);
-        let event = Event::turned_away(id, what, requester, refusal);
-        let _refused_all_the_same = self.audit.record(event);
+        // Nothing has left, so a refusal stands even if it cannot be recorded.
+        let _refused_all_the_same = self
+            .audit
+            .record(Event::turned_away(id, what, requester, refusal));
     }
 
     /// Judges, asks whoever has to agree, and opens.

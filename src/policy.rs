@@ -195,6 +195,17 @@ fn right_place(
     if receiver.fits(credential, password) {
         return Ok(());
     }
+    if receiver.to == PasswordUse::Systemd {
+        let (unit, name) = (receiver.account(), &credential.name);
+        return Err(Refusal::Policy {
+            credential: name.to_string(),
+            rule: format!("its `units` do not include {unit}"),
+            advice: format!(
+                "to allow it, add {unit:?} to `units` of [password.{name}] in {}",
+                credential.source.display()
+            ),
+        });
+    }
     Err(Refusal::NoMatch {
         kind: "password",
         name: receiver.account(),

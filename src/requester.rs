@@ -14,6 +14,7 @@ pub use asker::{Asker, Program};
 
 mod asker;
 pub mod ssh_client;
+mod unit;
 
 /// The process that asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +78,14 @@ impl Caller {
             }
             found
         })
+    }
+
+    /// Whether the kernel counts it to this unit of systemd.
+    #[must_use]
+    pub fn is_of(&self, unit: &str) -> bool {
+        let holds = self.pid.is_some_and(|pid| unit::holds(unit, pid));
+        // Had it ended, the answer could be about another process with its id.
+        holds && self.is_held() && !self.has_ended()
     }
 
     #[cfg(target_os = "linux")]

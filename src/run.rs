@@ -1,4 +1,4 @@
-//! Composition: from a configuration to two open doors, and back.
+//! Composition: from a configuration to open doors, and back.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::audit::Audit;
 use crate::broker::{Broker, Limits};
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Network};
-use crate::config::{Config, Paths};
+use crate::config::{AgentSettings, Config, Paths};
 use crate::cores::Cores;
 use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
@@ -20,7 +20,7 @@ use crate::listen::{Door, DoorError};
 use crate::pipeline::Pipeline;
 use crate::prompt::{Desktop, Environment, Notifier};
 use crate::refusal::Refusal;
-use crate::{agent, control};
+use crate::{agent, control, credentials};
 
 /// An agent that listens and does not serve yet.
 pub struct Agent {
@@ -31,6 +31,8 @@ pub struct Agent {
     aftermath: Aftermath,
     agent: Door,
     control: Door,
+    /// Where services of systemd get their credentials, if any is configured.
+    credentials: Option<Door>,
 }
 
 /// Why an agent cannot start.
@@ -64,7 +66,7 @@ pub enum StartError {
 }
 
 impl Agent {
-    /// Opens both doors for `config`.
+    /// Opens the doors for `config`.
     ///
     /// # Errors
     /// If another agent is listening, or nothing could be recorded.
@@ -72,6 +74,9 @@ impl Agent {
         // Before anything else is touched, so that a second start harms nothing.
         let agent = Door::bind(&paths.agent_socket())?;
         let control = Door::bind(&paths.control_socket())?;
+        let credentials = credentials::are_configured(&config.catalog)
+            .then(|| Door::bind(&paths.credentials_socket()))
+            .transpose()?;
         let folder = config.audit.clone();
         let audit = Audit::open(&folder, Arc::clone(&clock))
             .map_err(|error| StartError::Audit { folder, error })?;
@@ -95,11 +100,7 @@ impl Agent {
         let keyring = Arc::new(Keyring::new(Arc::clone(&clock), None));
         let lock = Arc::new(Lock::new(Arc::clone(&clock)));
         let own: Environment = std::env::vars_os().collect();
-        let aftermath = Aftermath {
-            at_end: settings.at_end,
-            notifier: Notifier::new(settings.prompts.notify.clone(), own.clone()),
-            clock: Arc::clone(&clock),
-        };
+        let aftermath = aftermath(settings, own.clone(), &clock);
         let desktop = Arc::new(Desktop::new(&settings.prompts, own, Arc::clone(&clock)));
         let facts = Facts {
             agent_socket: agent.path().to_owned(),
@@ -127,10 +128,11 @@ impl Agent {
             aftermath,
             agent,
             control,
+            credentials,
         })
     }
 
-    /// Serves both doors until `shutdown`; then wipes everything.
+    /// Serves all doors until `shutdown`; then wipes everything.
     ///
     /// # Errors
     /// If the control door's transport fails as a whole.
@@ -141,8 +143,9 @@ impl Agent {
             aftermath,
             agent,
             control,
+            credentials,
         } = self;
-        let mut sessions = JoinSet::new();
+        let (mut sessions, mut services) = (JoinSet::new(), JoinSet::new());
         let (stop, stopped) = watch::channel(false);
         let sweeper = Arc::clone(&house.pipeline.broker);
         let syncer = Arc::clone(&house.pipeline.audit);
@@ -150,6 +153,7 @@ impl Agent {
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
             () = agent::serve_all(&service, &agent, &mut sessions) => Ok(()),
+            () = credentials::serve_all(&house, credentials.as_ref(), &mut services) => Ok(()),
             () = sweeper.sweep() => Ok(()),
             () = service.keyring.sweep() => Ok(()),
             () = aftermath.follow(&house.pipeline) => Ok(()),
@@ -158,6 +162,7 @@ impl Agent {
         };
         let _nobody_listens = stop.send(true).is_err();
         sessions.shutdown().await;
+        services.shutdown().await;
         service.keyring.remove_all();
         house.pipeline.broker.stop().await;
         house
@@ -166,6 +171,14 @@ impl Agent {
             .sync()
             .map_err(|error| RunError(error.to_string()))?;
         outcome
+    }
+}
+
+fn aftermath(settings: &AgentSettings, own: Environment, clock: &Arc<dyn Clock>) -> Aftermath {
+    Aftermath {
+        at_end: settings.at_end,
+        notifier: Notifier::new(settings.prompts.notify.clone(), own),
+        clock: Arc::clone(clock),
     }
 }
 

@@ -256,7 +256,7 @@ async fn a_password_can_be_pasted_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_pasted_in_time_is_gone() {
     let (world, display) = started().await;
-    let clipping = display.clip(&world, &["--for", "1s"]);
+    let clipping = display.clip(&world, &["--clear-after", "1s"]);
     let told = clipping.ends();
     assert!(told.contains("one paste or 1 s"), "{told}");
     assert!(!told.contains("pasted"), "{told}");
@@ -300,7 +300,7 @@ async fn an_x_server_that_ends_is_a_failure_and_no_paste() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_on_the_clipboard_counts_as_shown() {
     let (world, display) = started().await;
-    display.clip(&world, &["--for", "1s"]).ends();
+    display.clip(&world, &["--clear-after", "1s"]).ends();
     let shown = world.house.pipeline.revealed.all();
     let shown: Vec<(&str, u32)> = shown.iter().map(|it| (&*it.credential, it.times)).collect();
     assert_eq!(shown, [("db01-root", 1)]);
@@ -329,8 +329,8 @@ async fn without_a_display_nothing_is_opened() {
         assert!(refused.stdout.is_empty());
     }
     for args in [
-        &["--for", "0s"][..],
-        &["--for", "-5s"],
+        &["--clear-after", "0s"][..],
+        &["--clear-after", "-5s"],
         &["--reveal"],
         &["--json"],
     ] {
@@ -353,7 +353,7 @@ async fn on_wayland_a_password_can_be_pasted_once_and_for_its_time() {
     let told = clipping.ends();
     assert!(told.contains("pasted"), "{told}");
     assert!(!compositor.is_owned());
-    let told = compositor.clip(&world, &["--for", "1s"]).ends();
+    let told = compositor.clip(&world, &["--clear-after", "1s"]).ends();
     assert!(!told.contains("pasted"), "{told}");
     assert!(!compositor.is_owned());
 }

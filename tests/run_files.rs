@@ -12,6 +12,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use base64::Engine as _;
@@ -339,7 +340,7 @@ async fn the_users_own_programs_can_read_a_file_and_other_users_cannot() {
         as_user(OWNER, &own)
     };
     let agent = pimento(&["agent"]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut agent = Running(agent);
+    let mut agent = Running(agent, Arc::default());
     let mut lines = BufReader::new(agent.0.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains("is listening")));
     home.sign_in();

@@ -14,16 +14,6 @@ use crate::refusal::ExitCode;
 #[cfg(unix)]
 use crate::requester::{Asker, Program, Requester};
 
-/// Whether this process was started under the helper's name.
-pub(super) fn is_this() -> bool {
-    let name = std::env::args_os().next();
-    let name = name
-        .as_ref()
-        .map(std::path::Path::new)
-        .and_then(|path| path.file_stem());
-    name.is_some_and(|name| name == "pimento-askpass")
-}
-
 /// Runs the helper with the prompt as its only argument.
 #[must_use]
 pub fn main() -> Exit {

@@ -39,8 +39,8 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["json", "reveal"])]
     clip: bool,
     /// How long it can be pasted [default: 45s]
-    #[arg(long = "for", value_name = "SPAN", requires = "clip")]
-    span: Option<SignedDuration>,
+    #[arg(long, value_name = "SPAN", requires = "clip")]
+    clear_after: Option<SignedDuration>,
 }
 
 /// Why a password is no longer on the clipboard.
@@ -48,13 +48,13 @@ pub(super) struct Args {
 enum Over {
     /// It was pasted.
     #[cfg_attr(
-        any(target_os = "macos", windows),
+        any(not(feature = "clipboard"), target_os = "macos", windows),
         expect(dead_code, reason = "cannot be told")
     )]
     Pasted,
     /// The user has copied something else.
     #[cfg_attr(
-        any(target_os = "macos", windows),
+        any(not(feature = "clipboard"), target_os = "macos", windows),
         expect(dead_code, reason = "cannot be told")
     )]
     Replaced,
@@ -72,13 +72,13 @@ impl Args {
         if !self.clip {
             return Ok(None);
         }
-        let span = self.span.map_or(Ok(USUAL), Duration::try_from);
+        let span = self.clear_after.map_or(Ok(USUAL), Duration::try_from);
         let span = span.ok().filter(|span| !span.is_zero()).ok_or_else(|| {
             Failure::new(
                 "usage",
                 ExitCode::Usage,
-                "--for is not a span of time",
-                "for example --for 45s",
+                "--clear-after is not a span of time",
+                "for example --clear-after 45s",
             )
         })?;
         let clipboard = system::Clipboard::open().map_err(no_clipboard)?;

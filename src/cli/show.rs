@@ -203,6 +203,7 @@ fn key_json(credential: &Credential) -> Value {
         "fingerprint": given(&credential.fingerprint),
         "hosts": credential.hosts,
         "user": given(&credential.user),
+        "uses": credential.uses,
     })
 }
 

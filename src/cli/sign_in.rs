@@ -9,22 +9,31 @@ use crate::control::proto::login_request::Method;
 use crate::control::proto::{LoginRequest, LogoutRequest};
 use crate::refusal::ExitCode;
 
-pub(super) const fn method(browser: bool, device_code: bool) -> Method {
-    match (browser, device_code) {
-        (true, _) => Method::Browser,
-        (_, true) => Method::DeviceCode,
-        _ => Method::Unspecified,
-    }
+/// Where to sign in, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The tenant; may be left out if there is one only
+    tenant: Option<String>,
+    /// In the browser
+    #[arg(long, conflicts_with = "device_code")]
+    browser: bool,
+    /// With a code that is typed on another device
+    #[arg(long)]
+    device_code: bool,
 }
 
 pub(super) async fn login(
     mut agent: Agent,
     output: &Output,
-    tenant: String,
-    method: Method,
+    args: Args,
 ) -> Result<ExitCode, Failure> {
+    let method = match (args.browser, args.device_code) {
+        (true, _) => Method::Browser,
+        (_, true) => Method::DeviceCode,
+        _ => Method::Unspecified,
+    };
     let request = LoginRequest {
-        tenant,
+        tenant: args.tenant.unwrap_or_default(),
         method: method.into(),
     };
     let mut events = agent.login(request).await?.into_inner();

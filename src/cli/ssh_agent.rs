@@ -3,8 +3,8 @@
 //! Holds the keys that clients add and nothing else: no vault, no record, no control socket. What
 //! it prints is for `eval`, so it is what ssh-agent(1) prints, to the letter.
 
-use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -73,16 +73,6 @@ enum AgentOption {
     /// About keys that are never held.
     Ignored,
     Upstream(PathBuf),
-}
-
-/// The arguments of this process; for a program that is called `ssh-agent`, those of the verb.
-pub(super) fn arguments() -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    let called = arguments.first().map(PathBuf::from);
-    if called.as_deref().and_then(Path::file_name) == Some(OsStr::new("ssh-agent")) {
-        arguments.insert(1, "ssh-agent".into());
-    }
-    arguments
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {

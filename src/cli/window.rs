@@ -5,41 +5,36 @@ use serde_json::json;
 
 use super::output::Output;
 use super::person::Person;
-use super::{Agent, Failure, show};
+use super::{Agent, Failure, connect, show};
+use crate::config::Paths;
 use crate::control::proto::open_event::Event;
 use crate::control::proto::{CloseRequest, LockRequest, OpenEvent, OpenRequest, Window};
 use crate::refusal::ExitCode;
 
-pub(super) fn request(
+/// What to open.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The window
     window: String,
+    /// The justification that PIM records
+    #[arg(long)]
+    reason: Option<String>,
+    /// The ticket that PIM records
+    #[arg(long, value_name = "SYSTEM:NUMBER")]
+    ticket: Option<String>,
+    /// For how long, such as 30m
+    #[arg(long, value_name = "SPAN")]
     duration: Option<SignedDuration>,
-) -> Result<OpenRequest, Failure> {
-    let usage = |text: &str, advice: &str| Failure::new("usage", ExitCode::Usage, text, advice);
-    let seconds = match duration {
-        None => 0,
-        Some(duration) => u64::try_from(duration.as_secs())
-            .ok()
-            .filter(|seconds| *seconds > 0)
-            .ok_or_else(|| {
-                usage(
-                    "the duration is not a span of time",
-                    "for example --duration 30m",
-                )
-            })?,
-    };
-    Ok(OpenRequest {
-        window,
-        seconds,
-        said: None,
-    })
 }
 
-pub(super) async fn open(
-    agent: Agent,
-    output: &Output,
-    request: OpenRequest,
-    mut person: Person,
-) -> Result<ExitCode, Failure> {
+pub(super) async fn open(args: Args, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
+    let request = OpenRequest {
+        window: args.window,
+        seconds: seconds(args.duration)?,
+        said: None,
+    };
+    let mut person = Person::new(args.reason, args.ticket.as_deref(), output)?;
+    let agent = connect(paths).await?;
     let call = |said| async {
         let said = Some(said);
         let request = OpenRequest {
@@ -53,6 +48,23 @@ pub(super) async fn open(
     let window = window.ok_or_else(|| Failure::failed("the agent ended without an answer"))?;
     output.result(&show::window_line(&window), &show::window_json(&window));
     Ok(ExitCode::Done)
+}
+
+/// How long to ask for; 0: as configured.
+fn seconds(duration: Option<SignedDuration>) -> Result<u64, Failure> {
+    let usage = |text: &str, advice: &str| Failure::new("usage", ExitCode::Usage, text, advice);
+    match duration {
+        None => Ok(0),
+        Some(duration) => u64::try_from(duration.as_secs())
+            .ok()
+            .filter(|seconds| *seconds > 0)
+            .ok_or_else(|| {
+                usage(
+                    "the duration is not a span of time",
+                    "for example --duration 30m",
+                )
+            }),
+    }
 }
 
 /// Shows the progress; `None` if nothing had to be opened.

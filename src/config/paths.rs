@@ -110,6 +110,12 @@ impl Paths {
         self.runtime.join("control.sock")
     }
 
+    /// The socket for services of systemd.
+    #[must_use]
+    pub fn credentials_socket(&self) -> PathBuf {
+        self.runtime.join("credentials.sock")
+    }
+
     /// The folder of the audit record, unless the configuration names another.
     #[must_use]
     pub fn audit(&self) -> PathBuf {

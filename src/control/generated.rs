@@ -158,6 +158,9 @@ pub struct Credential {
     pub hosts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, tag = "8")]
     pub user: ::prost::alloc::string::String,
+    /// Where a password may go, as its `uses` say; empty for a key.
+    #[prost(string, repeated, tag = "9")]
+    pub uses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WhyRequest {

@@ -64,7 +64,7 @@ impl Session {
                 (credential.name.to_string(), refusal)
             }
         };
-        pipeline.turned_away(&what, requester, &refusal);
+        pipeline.turn_away(&what, requester, &refusal);
         refusal
     }
 }

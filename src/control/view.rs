@@ -72,6 +72,8 @@ pub(super) fn credential(credential: &Credential) -> proto::Credential {
         Kind::Password(password) => {
             "password".clone_into(&mut shown.kind);
             shown.user = password.user.clone().unwrap_or_default();
+            let words = password.uses.iter().map(|to| to.word().to_owned());
+            shown.uses = words.collect();
         }
     }
     shown

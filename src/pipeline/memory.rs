@@ -58,6 +58,7 @@ impl Memory {
         self.turned_away(id, credential.name.as_str(), requester, refusal);
     }
 
+    /// The same for what is no credential of the configuration.
     pub(super) fn turned_away(
         &self,
         id: CorrelationId,

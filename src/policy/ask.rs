@@ -67,9 +67,12 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// `USER@HOST`, as far as it is known.
+    /// `USER@HOST`, as far as it is known; the unit, where that is what gets it.
     #[must_use]
     pub fn account(&self) -> String {
+        if self.to == PasswordUse::Systemd {
+            return self.command.join(" ");
+        }
         match &self.user {
             Some(user) => format!("{user}@{}", self.host),
             None => self.host.clone(),
