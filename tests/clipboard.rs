@@ -1,6 +1,6 @@
 //! Passwords on the clipboards of a real X server and a real Wayland compositor, asked for by real
 //! programs.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 #![cfg(all(target_os = "linux", feature = "clipboard"))]
 
 mod support;

@@ -1,6 +1,11 @@
 //! Reasons and tickets that PIM wants: asked for on the terminal, else by a program, else refused
 //! with the option that gives them.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 #![cfg(target_os = "linux")]
 
 mod support;

@@ -12,12 +12,13 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
+
 use std::thread::JoinHandle;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use support::home::{Home, Running, text};
+use support::etc::{self, Etc};
+use support::home::{Home, text};
 use support::ready::{AWKWARD, Ready};
 
 const FILE: &str = "F=pimento://linux/app-db";
@@ -295,56 +296,15 @@ async fn a_file_is_exact_and_a_text_is_a_line() {
     assert_eq!(text(&other.stdout), "{} {G} {F F}\n");
 }
 
-/// `command` as that user.
-fn as_user(user: u32, command: &Command) -> Command {
-    let mut other = Command::new("setpriv");
-    other
-        .args([format!("--reuid={user}"), format!("--regid={user}")])
-        .arg("--clear-groups")
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env_clear();
-    for (name, value) in command.get_envs() {
-        other.env(name, value.unwrap());
-    }
-    other
-}
-
 /// Root reads any file, so this is about two users who are not.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_users_own_programs_can_read_a_file_and_other_users_cannot() {
-    const OWNER: u32 = 65_533;
-    const STRANGER: u32 = 65_532;
-    if !rustix::process::geteuid().is_root() {
-        println!("SKIPPED: only root can become two other users");
+    let Some(etc) = Etc::new("root's own", "") else {
         return;
-    }
-    let home = Home::new().await;
-    let program = home.path("pimento");
-    fs::copy(env!("CARGO_BIN_EXE_pimento"), &program).unwrap();
-    for path in [
-        home.folder.path(),
-        &program,
-        &home.path("config.toml"),
-        &home.path("ca.pem"),
-    ] {
-        std::os::unix::fs::chown(path, Some(OWNER), Some(OWNER)).unwrap();
-    }
-    let pimento = |args: &[&str]| {
-        let usual = home.pimento(args);
-        let mut own = Command::new(&program);
-        own.args(usual.get_args());
-        for (name, value) in usual.get_envs() {
-            own.env(name, value.unwrap());
-        }
-        as_user(OWNER, &own)
     };
-    let agent = pimento(&["agent"]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut agent = Running(agent, Arc::default());
-    let mut lines = BufReader::new(agent.0.stderr.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap().contains("is listening")));
+    let home = Home::new().await.in_etc(etc);
+    let _agent = home.agent();
     home.sign_in();
-
     let script = "import subprocess; print(F, flush=True); input(); subprocess.run(['cat', F])";
     let script = format!("F = '{{F}}'; {script}");
     let options = [
@@ -357,7 +317,7 @@ async fn the_users_own_programs_can_read_a_file_and_other_users_cannot() {
         "-c",
         &script,
     ];
-    let mut run = pimento(&options);
+    let mut run = home.pimento(&options);
     let mut run = run
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -366,15 +326,17 @@ async fn the_users_own_programs_can_read_a_file_and_other_users_cannot() {
     let mut stdout = BufReader::new(run.stdout.take().unwrap());
     let mut path = String::new();
     stdout.read_line(&mut path).unwrap();
-    let cat = |user| {
-        let mut cat = Command::new("cat");
-        as_user(user, cat.arg(path.trim())).output().unwrap()
+    let cat = |user: u32| {
+        let mut cat = Command::new("setpriv");
+        cat.args([format!("--reuid={user}"), format!("--regid={user}")]);
+        cat.args(["--clear-groups", "cat", path.trim()]);
+        cat.output().unwrap()
     };
     let canary = home
         .emulator
         .change(|cloud| cloud.secret("kv-linux", "db01-root").unwrap().to_owned());
-    assert_eq!(text(&cat(OWNER).stdout), canary);
-    let refused = cat(STRANGER);
+    assert_eq!(text(&cat(etc::ID).stdout), canary);
+    let refused = cat(etc::OTHER_ID);
     assert!(
         text(&refused.stderr).contains("Permission denied"),
         "{refused:?}"
@@ -385,5 +347,5 @@ async fn the_users_own_programs_can_read_a_file_and_other_users_cannot() {
     stdout.read_to_string(&mut read).unwrap();
     assert_eq!(read, canary);
     assert!(run.wait().unwrap().success());
-    assert!(!cat(OWNER).status.success());
+    assert!(!cat(etc::ID).status.success());
 }

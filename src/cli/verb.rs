@@ -4,7 +4,7 @@ use std::process::ExitCode as Exit;
 
 use clap::{CommandFactory, Subcommand};
 
-use super::output::{self, Output};
+use super::output::Output;
 use super::{
     Cli, Failure, agent, ansible, askpass, connect, docker, git, password, preflight, run, runtime,
     show, sign_in, ssh_agent, ssh_config, sudo, window,
@@ -181,7 +181,7 @@ impl Verb {
 
 #[cfg(feature = "emulator")]
 fn emulator(args: crate::emulator::Args) -> Result<ExitCode, Failure> {
-    output::logs();
+    super::output::logs();
     let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
     runtime
         .block_on(crate::emulator::run(args))
@@ -191,7 +191,7 @@ fn emulator(args: crate::emulator::Args) -> Result<ExitCode, Failure> {
 
 #[cfg(feature = "emulator")]
 fn demo(args: crate::demo::Args, output: &Output) -> Result<ExitCode, Failure> {
-    output::logs();
+    super::output::logs();
     let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
     runtime
         .block_on(crate::demo::run(args, output.is_json()))

@@ -277,7 +277,7 @@ fn a_service_gets_a_password_by_the_name_of_its_unit_only() {
     let end = || given(PasswordUse::Systemd, None, "localhost");
     assert_eq!(code(for_unit("backup.service"), end()), Ok(()));
     assert_eq!(code(for_unit("back*.service"), end()), Ok(()));
-    assert_eq!(code(for_unit("other.service"), end()), Err("no_match"));
+    assert_eq!(code(for_unit("other.service"), end()), Err("policy"));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pimento::catalog::{
-    AccessId, Credential, Kind, Name, PasswordSpec, Reason, SecretName, SignInMethod, Tenant,
-    Ticket, VaultSpec, WindowSpec,
+    AccessId, Credential, Kind, Name, PasswordSpec, PasswordUse, Reason, SecretName, SignInMethod,
+    Tenant, Ticket, VaultSpec, Version, WindowSpec,
 };
 use pimento::clock::{Clock, Moment, SystemClock};
 use pimento::cloud::{
@@ -137,7 +137,13 @@ impl<'a> Client<'a> {
             vault: Arc::new(vault),
             secret: SecretName::parse(secret).unwrap(),
             hosts: Vec::new(),
-            kind: Kind::Password(PasswordSpec { user: None }),
+            kind: Kind::Password(PasswordSpec {
+                user: None,
+                uses: vec![PasswordUse::Reveal],
+                units: Vec::new(),
+                confirm: false,
+            }),
+            version: Version::Newest,
             source: "config.toml".into(),
         };
         let id = CorrelationId::new();

@@ -12,11 +12,11 @@ use super::sshd::run;
 
 /// The user of the copy, and their id.
 pub const NAME: &str = "mia";
-const ID: u32 = 42001;
+pub const ID: u32 = 42001;
 
 /// Another account.
 pub const OTHER: &str = "deploy";
-const OTHER_ID: u32 = 42002;
+pub const OTHER_ID: u32 = 42002;
 
 pub struct Etc {
     folder: tempfile::TempDir,
