@@ -60,7 +60,7 @@ fn postgres(mut client: TcpStream) -> String {
     assert_eq!(kind(&mut client), b'Q');
     message(&mut client);
     client
-        .write_all(b"C\0\0\0\x0cLISTEN\0\0Z\0\0\0\x05I")
+        .write_all(b"C\0\0\0\x0bLISTEN\0Z\0\0\0\x05I")
         .unwrap();
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).unwrap();
@@ -255,7 +255,9 @@ async fn ansible_refuses_it() {
         "--vault-password-file",
         "{F}",
     ];
-    let refused = ready.run(&[&arguments[..], &[vault.to_str().unwrap()]].concat());
+    let mut refused = ready.command(&[&arguments[..], &[vault.to_str().unwrap()]].concat());
+    // Without it, Ansible would refuse for another reason.
+    let refused = refused.env("LC_ALL", "C.UTF-8").output().unwrap();
     assert!(!refused.status.success(), "{refused:?}");
     assert!(
         text(&refused.stderr).contains("was not found"),
@@ -320,7 +322,10 @@ async fn the_users_own_programs_can_read_a_file_and_other_users_cannot() {
     }
     let home = Home::new().await;
     let program = home.path("pimento");
-    fs::copy(env!("CARGO_BIN_EXE_pimento"), &program).unwrap();
+    // Not by this process, of which another test's program could inherit the file being written.
+    let mut copy = Command::new("cp");
+    let copy = copy.arg(env!("CARGO_BIN_EXE_pimento")).arg(&program);
+    assert!(copy.status().unwrap().success());
     for path in [
         home.folder.path(),
         &program,
