@@ -62,7 +62,7 @@ fn postgres(mut client: TcpStream) -> String {
     assert_eq!(kind(&mut client), b'Q');
     message(&mut client);
     client
-        .write_all(b"C\0\0\0\x0cLISTEN\0\0Z\0\0\0\x05I")
+        .write_all(b"C\0\0\0\x0bLISTEN\0Z\0\0\0\x05I")
         .unwrap();
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).unwrap();
@@ -257,7 +257,9 @@ async fn ansible_refuses_it() {
         "--vault-password-file",
         "{F}",
     ];
-    let refused = ready.run(&[&arguments[..], &[vault.to_str().unwrap()]].concat());
+    let mut refused = ready.command(&[&arguments[..], &[vault.to_str().unwrap()]].concat());
+    // Without it, Ansible would refuse for another reason.
+    let refused = refused.env("LC_ALL", "C.UTF-8").output().unwrap();
     assert!(!refused.status.success(), "{refused:?}");
     assert!(
         text(&refused.stderr).contains("was not found"),

@@ -254,7 +254,7 @@ async fn a_program_that_only_looks_like_sudo_gets_nothing() {
     };
     // Python under the name of sudo: it has its name, and not its rights.
     let fake = desk.etc().path("bin/sudo");
-    std::fs::copy("/bin/bash", &fake).unwrap();
+    support::sshd::run(Command::new("cp").arg("/bin/bash").arg(&fake));
     let script = "\"$SUDO_ASKPASS\" '[sudo] password for root: '; true";
     let mut command = desk.home.command(&fake);
     command.args(["-c", script]);

@@ -48,7 +48,8 @@ impl Etc {
         }
         for name in ["pimento", "pimento-askpass"] {
             let built = Path::new(env!("CARGO_BIN_EXE_pimento")).with_file_name(name);
-            fs::copy(built, etc.path("bin").join(name)).unwrap();
+            // Not by this process, of which another test's program could inherit the open file.
+            run(Command::new("cp").arg(built).arg(etc.path("bin")));
         }
         etc.own(&etc.path("home"), 0o700);
         etc.append("passwd", &etc.accounts());
@@ -201,7 +202,7 @@ impl Etc {
         }
         fs::create_dir_all(self.path("rs")).unwrap();
         let sudo = self.path("rs/sudo");
-        fs::copy(built, &sudo).unwrap();
+        run(Command::new("cp").arg(built).arg(&sudo));
         fs::set_permissions(&sudo, PermissionsExt::from_mode(0o4755)).unwrap();
         Some(sudo)
     }

@@ -105,6 +105,9 @@ impl Masker {
 
     /// Gives the first `ready` bytes.
     fn show(&mut self, ready: usize) -> Zeroizing<Vec<u8>> {
+        if ready == 0 {
+            return Zeroizing::default();
+        }
         let mut shown = Zeroizing::new(Vec::with_capacity(ready + MASK.len()));
         let mut at = 0;
         let runs = self.forms.cover(&self.held, self.covered);
