@@ -137,6 +137,9 @@ async fn a_refusal_ends_ssh_with_its_reason_and_nothing_is_asked() {
     assert!(!was_asked(&world));
     // ssh did not get as far as asking for a signature.
     assert_eq!(world.recorded("asked"), 1);
+    // Whatever had been asked would have been noted.
+    let noted = Command::new(world.folder().join("asked.sh")).status();
+    assert!(noted.unwrap().success() && was_asked(&world));
 }
 
 #[tokio::test(flavor = "multi_thread")]
