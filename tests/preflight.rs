@@ -49,8 +49,12 @@ fn config(world: &World, preflight: bool) -> PathBuf {
     file
 }
 
-/// `ssh` by that configuration, with an askpass that notes that it was asked.
 fn ssh(world: &World, config: &PathBuf, args: &[&str]) -> Command {
+    client("ssh", world, config, args)
+}
+
+/// `ssh` or a kin by that configuration, with an askpass that notes that it was asked.
+fn client(program: &str, world: &World, config: &PathBuf, args: &[&str]) -> Command {
     let askpass = world.folder().join("asked.sh");
     if !askpass.exists() {
         // Written by a process of its own: another thread's fork may hold it open for writing.
@@ -62,7 +66,7 @@ fn ssh(world: &World, config: &PathBuf, args: &[&str]) -> Command {
             .status();
         assert!(written.unwrap().success());
     }
-    let mut ssh = Command::new("ssh");
+    let mut ssh = Command::new(program);
     ssh.arg("-F").arg(config).args(args);
     ssh.envs(world.variables())
         .env_remove("SSH_AUTH_SOCK")
@@ -133,6 +137,9 @@ async fn a_refusal_ends_ssh_with_its_reason_and_nothing_is_asked() {
     assert!(!was_asked(&world));
     // ssh did not get as far as asking for a signature.
     assert_eq!(world.recorded("asked"), 1);
+    // Whatever had been asked would have been noted.
+    let noted = Command::new(world.folder().join("asked.sh")).status();
+    assert!(noted.unwrap().success() && was_asked(&world));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,7 +186,7 @@ async fn an_ssh_that_only_reads_its_configuration_or_talks_to_another_opens_noth
             let shown = text(&read.stdout);
             assert!(!shown.contains("proxycommand false"), "{args:?}: {shown}");
             assert!(
-                !text(&read.stderr).contains("pimento"),
+                !text(&read.stderr).contains("pimento: "),
                 "{args:?}: {read:?}"
             );
         }
@@ -211,30 +218,13 @@ async fn a_completion_that_has_ssh_read_its_configuration_opens_nothing() {
 async fn a_program_that_starts_ssh_is_no_different() {
     let world = World::start().await;
     let file = config(&world, true);
-    fs::write(world.folder().join("from"), "hello").unwrap();
-    let to = format!("host.test:{}", world.folder().join("to").display());
-    let mut scp = ssh(&world, &file, &[]);
-    scp = {
-        let mut command = Command::new("scp");
-        for (name, value) in scp.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-        command
-            .arg("-F")
-            .arg(&file)
-            .arg(world.folder().join("from"))
-            .arg(to);
-        command
-    };
-    let copied = ends(scp).await;
+    let (from, to) = (world.folder().join("from"), world.folder().join("to"));
+    fs::write(&from, "hello").unwrap();
+    let to_host = format!("host.test:{}", to.display());
+    let args = ["-O", from.to_str().unwrap(), &to_host];
+    let copied = ends(client("scp", &world, &file, &args)).await;
     assert!(copied.status.success(), "{copied:?}");
-    assert_eq!(
-        fs::read_to_string(world.folder().join("to")).unwrap(),
-        "hello"
-    );
+    assert_eq!(fs::read_to_string(to).unwrap(), "hello");
     let events = world.events();
     assert_eq!(events.first().unwrap(), "asked");
     let prepared = world.records().iter().any(|it| it["end"] == "prepare");
