@@ -138,3 +138,15 @@ fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runti
         .build()
         .map_err(|error| Failure::failed(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn no_two_options_of_a_verb_have_one_name() {
+        Cli::command().debug_assert();
+    }
+}

@@ -34,6 +34,7 @@ mod x11;
 
 /// Whether the clipboard is wanted, and for how long.
 #[derive(Clone, Copy, Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// Put it on the clipboard instead, for one paste
     #[arg(long, conflicts_with_all = ["json", "reveal"])]
