@@ -83,17 +83,29 @@ pub(super) async fn answer(
     output: &Output,
     prompt: String,
 ) -> Result<ExitCode, Failure> {
+    let mut person = Person::silent(output);
+    let released = answered(&agent, output, &prompt, asker(), &mut person).await?;
+    password::print(output, released)
+}
+
+/// The password that the prompt of `asker` asks for.
+pub(super) async fn answered(
+    agent: &Agent,
+    output: &Output,
+    prompt: &str,
+    asker: u32,
+    person: &mut Person,
+) -> Result<password::Released, Failure> {
     let call = |said| async {
         let request = AskpassRequest {
-            prompt: prompt.clone(),
-            asker: asker(),
+            prompt: prompt.to_owned(),
+            asker,
             said: Some(said),
         };
         let events = agent.clone().askpass(request).await?.into_inner();
         password::released(output, events).await
     };
-    let released = Person::silent(output).makes(output, call).await?;
-    password::print(output, released)
+    person.makes(output, call).await
 }
 
 /// The program that started this helper; the agent checks it.

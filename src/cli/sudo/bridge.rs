@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use super::super::output::Output;
 use super::super::person::Person;
-use super::super::{Agent, Failure, password};
+use super::super::{Agent, Failure, askpass};
 use super::host::Host;
 use super::{Args, not_started, shim};
-use crate::control::proto::{AskpassRequest, ExpectReply};
+use crate::control::proto::ExpectReply;
 
 /// Logs in, and answers one `sudo -A` there; the exit code of the session is ours.
 pub(super) async fn run(
@@ -82,16 +82,8 @@ async fn answer(
     output: &Output,
     person: &mut Person,
 ) -> Result<(), Failure> {
-    let call = |said| async {
-        let request = AskpassRequest {
-            prompt: asked.prompt.clone(),
-            asker: std::process::id(),
-            said: Some(said),
-        };
-        let events = agent.clone().askpass(request).await?.into_inner();
-        password::released(output, events).await
-    };
-    let released = person.makes(output, call).await?;
+    let own = std::process::id();
+    let released = askpass::answered(agent, output, &asked.prompt, own, person).await?;
     let gone = |_| Failure::failed("sudo on the host no longer waits for the password");
     let stream = &mut asked.stream;
     stream.write_all(&released.password).await.map_err(gone)?;

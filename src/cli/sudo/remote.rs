@@ -14,11 +14,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::super::output::Output;
 use super::super::person::Person;
-use super::super::{Agent, Failure, password, terminal};
+use super::super::{Agent, Failure, askpass, password, terminal};
 use super::host::{Host, quoted};
 use super::sentinel::{Part, Sentinel};
 use super::{Args, not_started};
-use crate::control::proto::{AskpassRequest, ExpectReply};
+use crate::control::proto::ExpectReply;
 
 /// Runs the command there; its exit code is ours.
 pub(super) async fn run(
@@ -39,16 +39,7 @@ pub(super) async fn run(
     let mut sentinel = Sentinel::new(&announced.begins, &announced.ends);
     session
         .watched(&mut sentinel, args, async |prompt: String| {
-            let call = |said| async {
-                let request = AskpassRequest {
-                    prompt: prompt.clone(),
-                    asker: std::process::id(),
-                    said: Some(said),
-                };
-                let events = agent.clone().askpass(request).await?.into_inner();
-                password::released(output, events).await
-            };
-            person.makes(output, call).await
+            askpass::answered(&agent, output, &prompt, std::process::id(), &mut person).await
         })
         .await
 }
