@@ -8,8 +8,14 @@ use std::path::Path;
 
 /// The arguments of this process; under one of these names, those of its verb.
 pub(super) fn arguments() -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    if let Some(verb) = arguments.first().and_then(|called| verb(called.as_ref())) {
+    with_verb(std::env::args_os().collect())
+}
+
+/// A program that is no link but a copy under such a name starts itself again by it, with the verb:
+/// put there twice, it would start itself for ever.
+fn with_verb(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let verb = arguments.first().and_then(|called| verb(called.as_ref()));
+    if let Some(verb) = verb.filter(|verb| arguments.get(1).is_none_or(|first| first != verb)) {
         arguments.insert(1, verb.into());
     }
     arguments
@@ -55,6 +61,19 @@ mod tests {
         assert_eq!(docker, Some("docker-credential"));
         assert_eq!(verb("./pimento-client.exe"), Some("ansible-vault-client"));
         assert_eq!(verb("/usr/bin/ssh-agent"), Some("ssh-agent"));
+    }
+
+    #[test]
+    fn the_verb_is_put_there_once() {
+        let with = |arguments: &[&str]| with_verb(arguments.iter().map(OsString::from).collect());
+        assert_eq!(
+            with(&["/x/ssh-agent", "-s"]),
+            ["/x/ssh-agent", "ssh-agent", "-s"]
+        );
+        assert_eq!(with(&["ssh-agent"]), ["ssh-agent", "ssh-agent"]);
+        let again = ["/x/ssh-agent", "ssh-agent", "--detached"];
+        assert_eq!(with(&again), again);
+        assert_eq!(with(&["pimento", "status"]), ["pimento", "status"]);
     }
 
     #[test]
