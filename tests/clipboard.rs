@@ -19,8 +19,11 @@ struct Display {
 
 impl Display {
     fn start() -> Self {
+        // Without -noreset it begins anew whenever its last client leaves, and takes those that
+        // have just come with it.
         let mut server = Command::new("Xvfb")
             .args([
+                "-noreset",
                 "-displayfd",
                 "1",
                 "-nolisten",
@@ -182,6 +185,7 @@ impl Clipping {
                 break;
             }
         }
+        assert!(told.contains("is on the clipboard for"), "{told}");
         Self { child, lines, told }
     }
 
