@@ -1,9 +1,12 @@
-//! Refusals across the socket: as a gRPC status, with the refusal itself in its details.
+//! What crosses the socket: refusals as gRPC statuses with the refusal in their details, and what a
+//! person said.
 
 use prost::Message;
 use tonic::{Code, Status};
 
 use super::proto;
+use crate::catalog::Ticket;
+use crate::policy::Said;
 use crate::refusal::{ExitCode, Refusal};
 
 /// The refusal as a message.
@@ -70,6 +73,25 @@ pub fn refusal(status: &Status) -> proto::Refusal {
             needed: None,
         },
     }
+}
+
+/// What a person said, without what they left empty.
+pub(super) fn said(said: Option<proto::Said>) -> Said {
+    let said = said.unwrap_or_default();
+    let ticket = given(said.ticket_number).map(|number| Ticket {
+        number,
+        system: said.ticket_system,
+    });
+    Said {
+        reason: given(said.reason),
+        ticket,
+        client_asks: said.client_asks,
+    }
+}
+
+/// What was not left empty.
+pub(super) fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.trim().is_empty())
 }
 
 const fn grpc_code(exit: ExitCode) -> Code {

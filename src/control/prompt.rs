@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::catalog::{Catalog, Credential, PasswordSpec, PasswordUse};
-use crate::policy::Receiver;
+use crate::house::House;
+use crate::policy::{Receiver, host_matches};
 use crate::refusal::Refusal;
 use crate::requester::{self, Asker, Program, Requester};
 
@@ -271,6 +272,22 @@ pub(super) fn fitting(catalog: &Catalog, receiver: &Receiver) -> Result<Arc<Cred
             found: several.iter().map(|(it, _)| it.name.to_string()).collect(),
         }),
     }
+}
+
+/// Refuses if a password for sudo on the host of these names seems wrong.
+pub(super) fn hopeful(house: &House, hosts: &[String]) -> Result<(), Refusal> {
+    let pipeline = &house.pipeline;
+    let there = |credential: &Credential| {
+        let mut hosts = hosts.iter();
+        hosts.any(|host| host_matches(&credential.hosts, host))
+    };
+    for (credential, password) in house.catalog.passwords() {
+        if password.uses.contains(&PasswordUse::Sudo) && there(credential) {
+            let version = pipeline.broker.version(credential);
+            pipeline.wrong.check(credential, version.as_deref())?;
+        }
+    }
+    Ok(())
 }
 
 /// Who gets what `wanted` asks for, if `asker` is the program that asks so.

@@ -6,10 +6,9 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Response, Status};
 
-use super::convert::status;
+use super::convert::{said, status};
 use super::prompt::Claim;
 use super::proto::{self, lookup_request, open_event, password_event};
-use super::session::said;
 use super::sink::Sink;
 use super::view;
 use crate::catalog::{Credential, Kind, PasswordUse, Use};

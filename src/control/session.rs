@@ -5,17 +5,17 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use tonic::{Request, Response, Status};
 
-use super::convert::{message, status};
+use super::convert::{given, message, said, status};
 use super::prompt::{self, Answer, Prompts, Unanswered};
 use super::proto::control_server::Control;
 use super::proto::{self, login_event, login_request, open_event};
 use super::release::{self, Events, Release, streamed};
 use super::view;
 use crate::broker::Wish;
-use crate::catalog::{Credential, PasswordUse, SignInMethod, Ticket, Version, WindowSpec};
+use crate::catalog::{SignInMethod, Version, WindowSpec};
 use crate::cloud::CorrelationId;
 use crate::house::House;
-use crate::policy::{End, Receiver, Said, host_matches};
+use crate::policy::{End, Receiver};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 
@@ -35,22 +35,6 @@ impl Session {
 }
 
 impl Session {
-    /// Refuses if a password for sudo on the host of these names seems wrong.
-    fn hopeful(&self, hosts: &[String]) -> Result<(), Refusal> {
-        let pipeline = &self.house.pipeline;
-        let there = |credential: &Credential| {
-            let mut hosts = hosts.iter();
-            hosts.any(|host| host_matches(&credential.hosts, host))
-        };
-        for (credential, password) in self.house.catalog.passwords() {
-            if password.uses.contains(&PasswordUse::Sudo) && there(credential) {
-                let version = pipeline.broker.version(credential);
-                pipeline.wrong.check(credential, version.as_deref())?;
-            }
-        }
-        Ok(())
-    }
-
     /// Remembers why a prompt is not answered, and what that says of a password.
     fn unanswered(&self, no: Unanswered, requester: &Requester) -> Refusal {
         let pipeline = &self.house.pipeline;
@@ -322,7 +306,7 @@ impl Control for Session {
         let requester = requester(&request)?;
         let request = request.into_inner();
         // On another host even a prompt that stays without an answer counts as a wrong one.
-        self.hopeful(&request.hosts).map_err(|no| status(&no))?;
+        prompt::hopeful(&self.house, &request.hosts).map_err(|no| status(&no))?;
         let announced = self
             .prompts
             .announce(&requester, request.hosts, request.command)
@@ -411,22 +395,4 @@ fn wish(window: &WindowSpec, request: proto::OpenRequest) -> Wish {
         duration,
         id: CorrelationId::new(),
     }
-}
-
-/// What a person said, without what they left empty.
-pub(super) fn said(said: Option<proto::Said>) -> Said {
-    let said = said.unwrap_or_default();
-    let ticket = given(said.ticket_number).map(|number| Ticket {
-        number,
-        system: said.ticket_system,
-    });
-    Said {
-        reason: given(said.reason),
-        ticket,
-        client_asks: said.client_asks,
-    }
-}
-
-fn given(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.trim().is_empty())
 }

@@ -50,9 +50,9 @@ const MEANINGS: [(&str, &str); 38] = [
     ),
     (
         "pim-400-policy-validation-failed-justification",
-        "PimPolicy",
+        "ReasonNeeded",
     ),
-    ("pim-400-policy-validation-failed-ticketing", "PimPolicy"),
+    ("pim-400-policy-validation-failed-ticketing", "ReasonNeeded"),
     ("pim-400-role-assignment-does-not-exist", "NotEligible"),
     ("pim-400-subject-not-found", "NotEligible"),
     ("pim-400-pending-role-assignment-request", "Cloud"),

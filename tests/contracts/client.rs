@@ -229,7 +229,10 @@ async fn what_the_emulator_refuses_the_client_names() {
     let wire = Wire::start(&folder).await;
     let client = Client::signed_in(&wire).await;
     let refused = client.activate('3', None).await.unwrap_err();
-    assert!(matches!(refused, Refusal::PimPolicy { .. }), "{refused:?}");
+    assert!(
+        matches!(refused, Refusal::ReasonNeeded { .. }),
+        "{refused:?}"
+    );
     let refused = client.activate('6', None).await.unwrap_err();
     assert!(matches!(refused, Refusal::StepUp { .. }), "{refused:?}");
     let refused = client.activate('5', None).await.unwrap_err();
