@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::audit::{Audit, Event};
 use crate::catalog::{Credential, Name, WindowSpec};
 use crate::clock::{Clock, Moment};
-use crate::cloud::{Cloud, CorrelationId, Stage, StageSink};
+use crate::cloud::{Cloud, CorrelationId, Demands, Stage, StageSink};
 use crate::policy::Grant;
 use crate::refusal::Refusal;
 use crate::secret::{Material, Oddity};
@@ -184,6 +184,16 @@ impl Broker {
         let now = self.clock.now();
         let until = self.windows().until(credential, now);
         until.map_or(Duration::ZERO, |until| now.until(until))
+    }
+
+    /// What the policy of `window` asks of those who open it; nothing, if that cannot be read: PIM
+    /// itself still refuses what lacks.
+    pub async fn demands(&self, window: &Arc<WindowSpec>, id: CorrelationId) -> Demands {
+        let demands = self.cloud.pim.demands(window, id).await;
+        demands.unwrap_or_else(|refusal| {
+            tracing::info!(%refusal, window = %window.name, "the policy cannot be read");
+            Demands::default()
+        })
     }
 
     /// Wipes `window` here and ends it at PIM.

@@ -269,9 +269,25 @@ pub trait StageSink: Send + Sync {
     fn reached(&self, stage: Stage);
 }
 
+/// What the policy of a window asks of those who activate it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// The longest activation, if that is known.
+    pub longest: Option<SignedDuration>,
+    /// Whether a ticket is wanted.
+    pub ticket: bool,
+}
+
 /// Opens and closes windows.
 #[async_trait]
 pub trait Pim: Send + Sync {
+    /// What the policy of `window` asks for, before anything is asked of PIM.
+    async fn demands(
+        &self,
+        window: &Arc<WindowSpec>,
+        id: CorrelationId,
+    ) -> Result<Demands, Refusal>;
+
     /// Activates, and waits until PIM reports the membership as active, approval included.
     ///
     /// Adopts an activation or pending request that already exists instead of making a second.

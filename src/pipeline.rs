@@ -136,7 +136,7 @@ impl Pipeline {
         let grant = judge(ask)?;
         self.confirmed(id, &grant, requester).await?;
         // Held until the window is open, so that whoever comes meanwhile shares it.
-        let (grant, _reason) = self.reasoned(grant, requester).await?;
+        let (grant, _reason) = self.reasoned(id, grant, requester).await?;
         match self.broker.ready(&grant, id, stages).await {
             // What PIM's policy wants is known only now.
             Err(Refusal::ReasonNeeded { what, .. }) => {

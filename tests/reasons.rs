@@ -84,6 +84,7 @@ async fn a_ticket_that_the_policy_wants_is_asked_for_after_the_reason() {
         sent.filter(|it| it.operation == "graph.assignmentScheduleRequests.create")
             .count()
     });
+    // `open` asks PIM, which says what it lacks.
     assert_eq!(requests, 2, "once without the ticket, once with it");
 }
 
@@ -136,4 +137,21 @@ async fn a_duration_beyond_the_policy_is_capped_to_it() {
     let window: Value = serde_json::from_slice(&opened.stdout).unwrap();
     let left = window["seconds_left"].as_u64().unwrap();
     assert!((1700..=1800).contains(&left), "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_policy_wants_is_read_before_anything_is_asked_of_pim() {
+    let desk = Desk::new(|scenario| scenario.groups[0].policy.ticketing = true).await;
+    let mut shown = desk.terminal(&["password", "db01-root", "--reveal"]);
+    shown.shows("Reason for linux-root: ");
+    shown.types("INC-7\n");
+    shown.shows("Ticket for linux-root (SYSTEM:NUMBER): ");
+    shown.types("ServiceNow:CHG0042\n");
+    let (told, text) = shown.ends();
+    assert!(told, "{text}");
+    let create = "graph.assignmentScheduleRequests.create";
+    let made = desk.home.emulator.count(create);
+    assert_eq!(made, 1, "PIM has refused nothing");
+    let policy = "graph.roleManagementPolicyAssignments";
+    assert_eq!(desk.home.emulator.count(policy), 1, "it is read once");
 }

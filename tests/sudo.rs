@@ -394,3 +394,91 @@ async fn a_password_that_is_confirmed_goes_to_sudo_after_a_yes_to_its_command() 
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_awkward_password_is_given_exactly_or_refused_with_the_reason() {
+    let Some(desk) = Desk::new("Defaults rootpw, timestamp_timeout=0").await else {
+        return;
+    };
+    let put = |password: &str| {
+        desk.home
+            .emulator
+            .change(|cloud| cloud.put_secret("kv-linux", "db01-root", password));
+        desk.home.run(&["lock"]);
+        desk.home.run(&["lock", "--off"]);
+    };
+    let longest = "p".repeat(511);
+    for (password, odd) in [
+        (longest.as_str(), None),
+        (" both ends ", Some("a space at its beginning or end")),
+        ("tab\there", Some("a control character")),
+        ("gr\u{fc}\u{df}e \u{1f511}", None),
+    ] {
+        put(password);
+        desk.etc().set_password("root", password);
+        let output = desk.sudo(&["id", "-u"]).output().unwrap();
+        assert_eq!(printed(&output), "0", "{password:?}");
+        let told = text(&output.stderr);
+        assert_eq!(
+            told.contains("password root-here: it"),
+            odd.is_some(),
+            "{told}"
+        );
+        assert!(told.contains(odd.unwrap_or_default()), "{told}");
+    }
+    for (password, why) in [
+        ("p".repeat(512), "longer than the 511 bytes"),
+        ("two\nlines".to_owned(), "a line break or a NUL inside"),
+        (
+            "carriage\rreturn".to_owned(),
+            "a line break or a NUL inside",
+        ),
+    ] {
+        put(&password);
+        let told = refused(&desk.sudo(&["id"]).output().unwrap());
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ansible_becomes_root_by_a_password_file_that_asks_pimento() {
+    let Some(desk) = Desk::new("Defaults rootpw").await else {
+        return;
+    };
+    let script = desk.etc().path("bin/become");
+    let body = format!(
+        "#!/bin/sh\nexec {} password root-here\n",
+        desk.etc().path("bin/pimento").display()
+    );
+    let write = "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", write, "sh"]).arg(body).arg(&script);
+    assert!(shell.status().unwrap().success());
+    let ansible = |script: &std::path::Path| {
+        let mut ansible = desk.home.command("ansible");
+        ansible.args(["localhost", "-i", "localhost,", "-c", "local", "--become"]);
+        ansible.arg("--become-password-file").arg(script);
+        ansible.args(["-m", "command", "-a", "id -u"]);
+        ansible.env("ANSIBLE_LOCAL_TEMP", desk.home.path("ansible"));
+        ansible.env("ANSIBLE_REMOTE_TEMP", desk.home.path("ansible"));
+        ansible.stdout(Stdio::piped()).stderr(Stdio::piped());
+        ansible.output().unwrap()
+    };
+    let output = ansible(&script);
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("rc=0 >>\n0"),
+        "{shown}{}",
+        text(&output.stderr)
+    );
+    assert_eq!((desk.activations(), desk.reads()), (1, 1));
+    // A password that was not to be had stops Ansible before it asks sudo for anything.
+    desk.home.run(&["lock"]);
+    let output = ansible(&script);
+    assert!(!output.status.success());
+    assert!(
+        text(&output.stderr).contains("pimento is locked"),
+        "{}",
+        text(&output.stderr)
+    );
+}

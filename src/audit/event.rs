@@ -82,7 +82,7 @@ impl Event {
         refusal: &Refusal,
     ) -> Self {
         Self::named("refused", id)
-            .with("what", what)
+            .with("credential", what)
             .with("code", refusal.code())
             .with("why", refusal.to_string())
             .with("requester", requester.record())

@@ -12,7 +12,7 @@ use crate::catalog::testing::password;
 use crate::catalog::{SignInMethod, Tenant};
 use crate::clock::manual::ManualClock;
 use crate::cloud::{
-    AccessToken, Account, Activated, Activation, FetchedSecret, Freshness, Identity, Pim,
+    AccessToken, Account, Activated, Activation, Demands, FetchedSecret, Freshness, Identity, Pim,
     ReadError, Resource, SignInGuide, Vault,
 };
 use crate::policy::{Ask, End, Said, judge};
@@ -31,6 +31,10 @@ struct Fake {
 
 #[async_trait]
 impl Pim for Fake {
+    async fn demands(&self, _: &Arc<WindowSpec>, _: CorrelationId) -> Result<Demands, Refusal> {
+        Ok(Demands::default())
+    }
+
     async fn activate(&self, _: &Activation, stages: &dyn StageSink) -> Result<Activated, Refusal> {
         self.activations.fetch_add(1, Ordering::SeqCst);
         if let Some(approval) = &self.approval {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::entra::Entra;
 use super::error_body::ErrorBody;
 use super::http::{Answer, Http};
-use super::{Activated, Activation, CorrelationId, Identity, Pim, Stage, StageSink};
+use super::{Activated, Activation, CorrelationId, Demands, Identity, Pim, Stage, StageSink};
 use crate::catalog::WindowSpec;
 use crate::refusal::{Refusal, Service};
 
@@ -44,6 +44,14 @@ struct Case<'a> {
 
 #[async_trait]
 impl Pim for GroupPim {
+    async fn demands(
+        &self,
+        window: &Arc<WindowSpec>,
+        id: CorrelationId,
+    ) -> Result<Demands, Refusal> {
+        self.case(window, id)?.demands().await
+    }
+
     async fn activate(
         &self,
         activation: &Activation,
@@ -139,8 +147,9 @@ impl Case<'_> {
             Err(Refusal::PimPolicy { rules, window }) if rules.contains("ExpirationRule") => {
                 // Only now is the policy read: in the common case that would be a trip for nothing.
                 let longest = self
-                    .longest()
+                    .demands()
                     .await?
+                    .longest
                     .filter(|longest| *longest < activation.duration);
                 let longest = longest.ok_or(Refusal::PimPolicy { rules, window })?;
                 let answer = self.post(&self.body(activation, longest)).await?;
@@ -330,8 +339,8 @@ impl Case<'_> {
         Ok((found, answer))
     }
 
-    /// The longest activation that the policy allows.
-    async fn longest(&self) -> Result<Option<SignedDuration>, Refusal> {
+    /// What the policy asks of those who activate.
+    async fn demands(&self) -> Result<Demands, Refusal> {
         let filter = format!(
             "scopeId eq '{}' and scopeType eq 'Group' and roleDefinitionId eq '{}'",
             self.window.group, self.window.access
@@ -342,7 +351,7 @@ impl Case<'_> {
         ];
         let url = self.url("v1.0/policies/roleManagementPolicyAssignments", &query);
         let answer = self.send(Method::GET, url, None).await?;
-        Ok(instance::maximum_duration(&answer.json()))
+        Ok(instance::demands(&answer.json()))
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::OnceCell;
 
 use super::Pipeline;
-use crate::catalog::{Name, Ticket};
+use crate::catalog::{Name, Reason, Ticket};
+use crate::cloud::CorrelationId;
 use crate::policy::Grant;
 use crate::prompt::{Matter, Prompter, Question, Subject};
 use crate::refusal::{Needed, Refusal};
@@ -16,6 +17,8 @@ use crate::requester::Requester;
 #[derive(Default)]
 pub struct Reasons {
     of: Mutex<HashMap<(Name, Needed), Weak<Shared>>>,
+    /// Whether the policy of a window wants a ticket: it seldom changes, and PIM has the last word.
+    tickets: Mutex<HashMap<Name, bool>>,
     /// The last reason by host; by window where no host is known.
     last: Mutex<HashMap<String, String>>,
 }
@@ -23,8 +26,16 @@ pub struct Reasons {
 /// An answer for everybody who holds this; if whoever asks goes away, the next one asks.
 type Shared = OnceCell<Result<String, Refusal>>;
 
-/// Keeps an answer for those who come while it is used.
-pub(super) struct Held(#[expect(dead_code, reason = "it is held, not read")] Option<Arc<Shared>>);
+/// Keeps answers for those who come while they are used.
+#[derive(Default)]
+pub(super) struct Held(Vec<Arc<Shared>>);
+
+impl Held {
+    fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+}
 
 impl Reasons {
     fn shared(&self, window: &Name, what: Needed) -> Arc<Shared> {
@@ -58,6 +69,10 @@ impl Reasons {
         }
     }
 
+    fn tickets(&self) -> MutexGuard<'_, HashMap<Name, bool>> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn remembered(&self) -> MutexGuard<'_, HashMap<String, String>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,12 +82,39 @@ impl Pipeline {
     /// Asks for the reason of an opening that needs one, and has none.
     pub(super) async fn reasoned(
         &self,
+        id: CorrelationId,
         grant: Grant,
         requester: &Requester,
     ) -> Result<(Grant, Held), Refusal> {
         if !self.broker.would_open(&grant) {
-            return Ok((grant, Held(None)));
+            return Ok((grant, Held::default()));
         }
+        let ask = grant.credential().vault.window.reason == Reason::Ask;
+        if ask && grant.ticket().is_none() && self.wants_ticket(&grant, id).await {
+            // Both are asked for before PIM is, which would refuse the one without the other.
+            let (grant, held) = self.reason_asked(grant, requester).await?;
+            let (grant, ticket) = self.asked(Needed::Ticket, grant, requester).await?;
+            return Ok((grant, held.and(ticket)));
+        }
+        self.reason_asked(grant, requester).await
+    }
+
+    /// Whether the policy of the grant's window wants a ticket.
+    async fn wants_ticket(&self, grant: &Grant, id: CorrelationId) -> bool {
+        let window = &grant.credential().vault.window;
+        if let Some(known) = self.reasons.tickets().get(&window.name) {
+            return *known;
+        }
+        let wanted = self.broker.demands(window, id).await.ticket;
+        self.reasons.tickets().insert(window.name.clone(), wanted);
+        wanted
+    }
+
+    async fn reason_asked(
+        &self,
+        grant: Grant,
+        requester: &Requester,
+    ) -> Result<(Grant, Held), Refusal> {
         if grant.reason().is_none() {
             return self.asked(Needed::Reason, grant, requester).await;
         }
@@ -81,7 +123,7 @@ impl Pipeline {
             self.reasons
                 .remember(grant.host().as_deref(), window, reason);
         }
-        Ok((grant, Held(None)))
+        Ok((grant, Held::default()))
     }
 
     /// Asks a person for `what`; or lets the client ask, if that is what it wants.
@@ -121,7 +163,7 @@ impl Pipeline {
         let shared = self.reasons.shared(&window, what);
         let answer = shared.get_or_init(|| ask(&*self.prompter, &question, requester, &needed));
         let text = answer.await.clone()?;
-        let held = Held(Some(shared));
+        let held = Held(vec![shared]);
         match (what, last) {
             (Needed::Ticket, _) => {
                 let ticket = Ticket::parse(&text).ok_or(needed)?;

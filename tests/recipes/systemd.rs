@@ -112,7 +112,9 @@ async fn services_get_their_password_from_systemd_and_others_do_not_start() {
         assert_eq!(printed(&kitchen, unit), "", "{unit}");
     }
     let released = kitchen.recorded("released");
-    let units: Vec<&serde_json::Value> = released.iter().map(|it| &it["command"][0]).collect();
+    let mut units: Vec<&serde_json::Value> = released.iter().map(|it| &it["command"][0]).collect();
+    // Where it cannot keep them in a mount of their own, systemd asks for them once more.
+    units.dedup();
     assert_eq!(units, ["nightly-backup.service", "raw@1.service"]);
     assert_eq!(released[0]["to"], "systemd");
     let why = text(&kitchen.home.run(&["why", "--last", "2"]).stdout);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::catalog::WindowSpec;
 use crate::clock::Moment;
-use crate::cloud::Activated;
+use crate::cloud::{Activated, Demands};
 
 /// An assignment that is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,13 +75,29 @@ pub(super) fn find(list: &Value, window: &WindowSpec, request: Option<&str>) -> 
     })
 }
 
-/// `maximumDuration` of the rule for those who activate.
-pub(super) fn maximum_duration(list: &Value) -> Option<SignedDuration> {
+/// What a policy asks of those who activate.
+pub(super) fn demands(list: &Value) -> Demands {
+    let enabled = rule(list, "Enablement_EndUser_Assignment")
+        .and_then(|rule| rule.get("enabledRules")?.as_array());
+    Demands {
+        longest: maximum_duration(list),
+        ticket: enabled.is_some_and(|enabled| enabled.iter().any(|it| it == "Ticketing")),
+    }
+}
+
+/// The rule of that id.
+fn rule<'a>(list: &'a Value, id: &str) -> Option<&'a Value> {
     let rules = list.pointer("/value/0/policy/rules")?.as_array()?;
-    let rule = rules.iter().find(|rule| {
-        rule.get("id").and_then(Value::as_str) == Some("Expiration_EndUser_Assignment")
-    })?;
-    let text = rule.get("maximumDuration")?.as_str()?;
+    rules
+        .iter()
+        .find(|rule| rule.get("id").and_then(Value::as_str) == Some(id))
+}
+
+/// `maximumDuration` of the rule for those who activate.
+fn maximum_duration(list: &Value) -> Option<SignedDuration> {
+    let text = rule(list, "Expiration_EndUser_Assignment")?
+        .get("maximumDuration")?
+        .as_str()?;
     // `P1D` has a calendar unit, which a duration in seconds does not take.
     text.parse()
         .ok()
