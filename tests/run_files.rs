@@ -244,28 +244,26 @@ async fn ssh_reads_it_although_it_inherits_nothing() {
 
 /// Ansible looks up where a path leads before it reads it, and this one leads nowhere else.
 #[tokio::test(flavor = "multi_thread")]
-async fn ansible_refuses_it() {
+async fn ansible_vault_takes_it() {
     let ready = Ready::new().await;
     let vault = ready.home.path("vault.yml");
     fs::write(&vault, "a: b\n").unwrap();
-    let arguments = [
-        "--file",
-        FILE,
-        "--",
-        "ansible-vault",
-        "encrypt",
-        "--vault-password-file",
-        "{F}",
-    ];
-    let mut refused = ready.command(&[&arguments[..], &[vault.to_str().unwrap()]].concat());
-    // Without it, Ansible would refuse for another reason.
-    let refused = refused.env("LC_ALL", "C.UTF-8").output().unwrap();
-    assert!(!refused.status.success(), "{refused:?}");
-    assert!(
-        text(&refused.stderr).contains("was not found"),
-        "{refused:?}"
-    );
-    assert_eq!(fs::read_to_string(&vault).unwrap(), "a: b\n");
+    let ansible = |verb: &str, file: &str| {
+        let command = ["--", "ansible-vault", verb, "--vault-password-file", "{F}"];
+        let options = [&["--file", file], &command[..], &[vault.to_str().unwrap()]].concat();
+        // Without a language it ends before it comes to the file.
+        ready
+            .command(&options)
+            .env("LC_ALL", "C.UTF-8")
+            .output()
+            .unwrap()
+    };
+    succeeded(&ansible("encrypt", FILE));
+    let hidden = fs::read_to_string(&vault).unwrap();
+    assert!(hidden.starts_with("$ANSIBLE_VAULT"), "{hidden}");
+    assert_eq!(succeeded(&ansible("view", FILE)).trim(), "a: b");
+    let other = ansible("view", "F=db01-root");
+    assert!(!other.status.success(), "{other:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,12 +58,12 @@ impl Etc {
             "shadow",
             &format!("{NAME}:*:19000:0:99999:7:::\n{OTHER}:*:19000:0:99999:7:::\n"),
         );
-        etc.set_password("root", root);
         etc.sudoers(sudoers);
         // What is missing cannot be covered.
         for folder in ["/run/sudo", "/run/sudo-rs"] {
             fs::create_dir_all(folder).unwrap();
         }
+        etc.set_password("root", root);
         Some(etc)
     }
 
@@ -141,24 +141,16 @@ impl Etc {
     }
 
     pub fn set_password(&self, user: &str, password: &str) {
-        let mut hash = Command::new("openssl");
-        hash.args(["passwd", "-6", "-stdin"]).stdin(Stdio::piped());
-        let mut hash = hash.stdout(Stdio::piped()).spawn().unwrap();
-        let mut stdin = hash.stdin.take().unwrap();
-        std::io::Write::write_all(&mut stdin, password.as_bytes()).unwrap();
+        let mut chpasswd = self.root_command("chpasswd");
+        chpasswd
+            .args(["--crypt-method", "SHA512"])
+            .stdin(Stdio::piped());
+        let mut chpasswd = chpasswd.spawn().unwrap();
+        let line = format!("{user}:{password}\n");
+        let mut stdin = chpasswd.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, line.as_bytes()).unwrap();
         drop(stdin);
-        let hash = hash.wait_with_output().unwrap();
-        let hash = String::from_utf8(hash.stdout).unwrap();
-        let shadow = fs::read_to_string(self.path("etc/shadow")).unwrap();
-        let line = |line: &str| match line.split_once(':') {
-            Some((name, rest)) if name == user => {
-                let (_, rest) = rest.split_once(':').unwrap();
-                format!("{name}:{}:{rest}\n", hash.trim())
-            }
-            _ => format!("{line}\n"),
-        };
-        let shadow: String = shadow.lines().map(line).collect();
-        fs::write(self.path("etc/shadow"), shadow).unwrap();
+        assert!(chpasswd.wait().unwrap().success());
     }
 
     /// `program` as the user, with the copy in place of `/etc`.
