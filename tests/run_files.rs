@@ -242,28 +242,50 @@ async fn ssh_reads_it_although_it_inherits_nothing() {
     assert!(!inherited.status.success(), "{inherited:?}");
 }
 
-/// Ansible looks up where a path leads before it reads it, and this one leads nowhere else.
 #[tokio::test(flavor = "multi_thread")]
-async fn ansible_vault_takes_it() {
+async fn ansible_takes_it_for_a_vault_and_for_no_login() {
     let ready = Ready::new().await;
     let vault = ready.home.path("vault.yml");
     fs::write(&vault, "a: b\n").unwrap();
-    let ansible = |verb: &str, file: &str| {
-        let command = ["--", "ansible-vault", verb, "--vault-password-file", "{F}"];
-        let options = [&["--file", file], &command[..], &[vault.to_str().unwrap()]].concat();
-        // Without a language it ends before it comes to the file.
-        ready
-            .command(&options)
-            .env("LC_ALL", "C.UTF-8")
-            .output()
-            .unwrap()
+    let ansible = |arguments: &[&str]| {
+        let mut command = ready.command(&[&["--file", FILE, "--"], arguments].concat());
+        // Without it, Ansible would refuse for another reason.
+        command.env("LC_ALL", "C.UTF-8").output().unwrap()
     };
-    succeeded(&ansible("encrypt", FILE));
-    let hidden = fs::read_to_string(&vault).unwrap();
-    assert!(hidden.starts_with("$ANSIBLE_VAULT"), "{hidden}");
-    assert_eq!(succeeded(&ansible("view", FILE)).trim(), "a: b");
-    let other = ansible("view", "F=db01-root");
-    assert!(!other.status.success(), "{other:?}");
+    for (verb, option, file) in [
+        ("encrypt", "--vault-password-file", "{F}"),
+        ("decrypt", "--vault-id", "x@{F}"),
+    ] {
+        succeeded(&ansible(&[
+            "ansible-vault",
+            verb,
+            option,
+            file,
+            vault.to_str().unwrap(),
+        ]));
+        let encrypted = fs::read_to_string(&vault)
+            .unwrap()
+            .starts_with("$ANSIBLE_VAULT;");
+        assert_eq!(encrypted, verb == "encrypt");
+    }
+    for option in ["--become-password-file", "--connection-password-file"] {
+        let host = [
+            "ansible",
+            "-i",
+            "localhost,",
+            "-c",
+            "local",
+            "-m",
+            "ping",
+            "all",
+        ];
+        let refused = ansible(&[&host[..], &[option, "{F}"]].concat());
+        assert!(!refused.status.success(), "{refused:?}");
+        assert!(
+            text(&refused.stderr).contains("/memfd:pimento (deleted) was not found"),
+            "{refused:?}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
