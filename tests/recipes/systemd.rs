@@ -113,7 +113,7 @@ async fn services_get_their_password_from_systemd_and_others_do_not_start() {
     }
     let released = kitchen.recorded("released");
     let mut units: Vec<&serde_json::Value> = released.iter().map(|it| &it["command"][0]).collect();
-    // Where it cannot keep them in a mount of their own, systemd asks for them once more.
+    // It may ask again for each process of a start (`ExecStartPre=`).
     units.dedup();
     assert_eq!(units, ["nightly-backup.service", "raw@1.service"]);
     assert_eq!(released[0]["to"], "systemd");
