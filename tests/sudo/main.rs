@@ -2,127 +2,19 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 #![cfg(target_os = "linux")]
 
+#[path = "../support/mod.rs"]
 mod support;
 
+mod desk;
+mod sudo_rs;
+
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use support::etc::{Etc, OTHER};
-use support::home::{Home, Running, text};
+use desk::{Desk, printed, refused};
+use support::etc::OTHER;
+use support::home::text;
 use support::until;
-
-/// The user's machine: an agent that is signed in, and sudo.
-struct Desk {
-    home: Home,
-    _agent: Running,
-}
-
-impl Desk {
-    /// With root's password in the vault, and these lines of sudoers.
-    async fn new(sudoers: &str) -> Option<Self> {
-        Self::with(sudoers, |config| config).await
-    }
-
-    /// The same, with a person who gives this answer to every question.
-    async fn asking(
-        sudoers: &str,
-        answer: &str,
-        change: impl FnOnce(String) -> String,
-    ) -> Option<Self> {
-        let home = Home::new().await;
-        let askpass = home.path("asks");
-        let script = "printf '#!/bin/sh\nprintf %%s \"$1\" > %s/question; echo %s\n' \"$1\" \"$2\" > \"$3\" && \
-                      chmod 700 \"$3\"";
-        let mut write = Command::new("sh");
-        write.args(["-c", script, "sh"]).arg(home.folder.path());
-        assert!(write.arg(answer).arg(&askpass).status().unwrap().success());
-        let agent = format!("[agent]\naskpass = {askpass:?}\n");
-        let asks = |text: String| change(text).replace("[agent]\n", &agent);
-        Self::in_home(home, sudoers, asks, &[("SSH_ASKPASS_REQUIRE", "force")]).await
-    }
-
-    async fn with(sudoers: &str, change: impl FnOnce(String) -> String) -> Option<Self> {
-        Self::in_home(Home::new().await, sudoers, change, &[]).await
-    }
-
-    async fn in_home(
-        home: Home,
-        sudoers: &str,
-        change: impl FnOnce(String) -> String,
-        environment: &[(&str, &str)],
-    ) -> Option<Self> {
-        let root = home.emulator.change(|cloud| {
-            cloud.put_secret("kv-linux", "deploy-here", "deploy's own");
-            cloud.secret("kv-linux", "db01-root").unwrap().to_owned()
-        });
-        let etc = Etc::new(&root, sudoers)?;
-        etc.set_password(OTHER, "deploy's own");
-        let here = "[password.root-here]\nvault = \"linux\"\nsecret = \"db01-root\"\nuser = \"root\"\n\
-                    hosts = [\"localhost\"]\n\
-                    [password.deploy-here]\nvault = \"linux\"\nsecret = \"deploy-here\"\n\
-                    user = \"deploy\"\nhosts = [\"localhost\"]\n[key.web]";
-        let home = home.configured(|config| change(config.replace("[key.web]", here)));
-        let home = home.in_etc(etc);
-        let agent = home.agent_with(environment);
-        home.sign_in();
-        home.emulator.change(pimento::emulator::World::reset_counts);
-        Some(Self {
-            home,
-            _agent: agent,
-        })
-    }
-
-    fn etc(&self) -> &Etc {
-        self.home.etc.as_ref().unwrap()
-    }
-
-    /// `sudo -A` with these arguments.
-    fn sudo(&self, args: &[&str]) -> Command {
-        self.run_by("sudo", args)
-    }
-
-    fn run_by(&self, sudo: &str, args: &[&str]) -> Command {
-        let mut sudo = self.home.command(sudo);
-        sudo.arg("-A").args(args);
-        sudo.env("SUDO_ASKPASS", self.etc().askpass());
-        // A terminal of the test's must not be asked.
-        let mut command = sudo;
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    fn activations(&self) -> u64 {
-        self.home
-            .emulator
-            .count("graph.assignmentScheduleRequests.create")
-    }
-
-    fn reads(&self) -> u64 {
-        self.home.emulator.count("vault.secret.get")
-    }
-
-    fn why(&self) -> String {
-        text(&self.home.run(&["why"]).stdout)
-    }
-
-    fn audit(&self) -> String {
-        std::fs::read_to_string(self.home.path("state/audit/audit.jsonl")).unwrap()
-    }
-}
-
-/// What a command printed, if it succeeded.
-#[track_caller]
-fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    text(&output.stdout).trim().to_owned()
-}
-
-#[track_caller]
-fn refused(output: &Output) -> String {
-    assert!(!output.status.success(), "{}", text(&output.stdout));
-    assert_eq!(text(&output.stdout), "");
-    text(&output.stderr)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sudo_becomes_root_with_one_activation_and_one_read() {
@@ -316,56 +208,6 @@ async fn sudo_forgets_with_the_window_where_that_is_configured() {
             assert!(remembers(&desk));
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sudo_rs_gets_the_password_of_the_account_that_its_prompt_names() {
-    let Some(desk) = Desk::new("Defaults rootpw").await else {
-        return;
-    };
-    let Some(sudo) = desk.etc().sudo_rs() else {
-        return;
-    };
-    let sudo = sudo.to_str().unwrap();
-    // Its own prompt names nobody, and nothing is configured for that.
-    let told = refused(&desk.run_by(sudo, &["id", "-u"]).output().unwrap());
-    assert!(
-        told.contains("there is no password named \"localhost\""),
-        "{told}"
-    );
-    let mut named = desk.run_by(sudo, &["id", "-u"]);
-    let named = named.env("SUDO_PROMPT", "[sudo] password for %p: ");
-    assert_eq!(printed(&named.output().unwrap()), "0");
-    desk.etc().sudoers("Defaults targetpw");
-    let mut target = desk.run_by(sudo, &["-u", OTHER, "id", "-un"]);
-    let target = target.env("SUDO_PROMPT", "[sudo] password for %p: ");
-    assert_eq!(printed(&target.output().unwrap()), OTHER);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sudo_rs_gets_by_its_own_prompt_the_one_password_that_is_meant_for_it() {
-    let uses = "[password.root-here]\nuses = [\"sudo-rs\"]\n";
-    let change = |text: String| text.replace("[password.root-here]\n", uses);
-    let Some(desk) = Desk::with("Defaults rootpw", change).await else {
-        return;
-    };
-    desk.etc().with_faillock();
-    let Some(sudo) = desk.etc().sudo_rs() else {
-        return;
-    };
-    let sudo = sudo.to_str().unwrap();
-    assert_eq!(
-        printed(&desk.run_by(sudo, &["id", "-u"]).output().unwrap()),
-        "0"
-    );
-    // sudo's own prompt is another use.
-    let told = refused(&desk.sudo(&["id", "-u"]).output().unwrap());
-    assert!(told.contains("its `uses` do not include sudo"), "{told}");
-    desk.etc().set_password("root", "something else");
-    let mut wrong = desk.run_by(sudo, &["-k", "id"]);
-    let told = refused(&wrong.output().unwrap());
-    assert!(told.contains("it seems wrong"), "{told}");
-    assert_eq!(desk.etc().failures("root"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
