@@ -155,3 +155,47 @@ async fn what_the_policy_wants_is_read_before_anything_is_asked_of_pim() {
     let policy = "graph.roleManagementPolicyAssignments";
     assert_eq!(desk.home.emulator.count(policy), 1, "it is read once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_terminal_reason_and_ticket_are_asked_for_by_askpass() {
+    let mut scenario = Scenario::example().unwrap();
+    scenario.groups[0].policy.ticketing = true;
+    let home = Home::in_scenario(scenario).await;
+    let askpass = home.path("asks");
+    let script = "printf '#!/bin/sh\ncase \"$1\" in *ticket*) echo S:1;; *) echo INC-9;; esac\n' \
+                  > \"$1\" && chmod 700 \"$1\"";
+    let mut write = std::process::Command::new("sh");
+    assert!(
+        write
+            .args(["-c", script, "sh"])
+            .arg(&askpass)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let reason = "reason = \"{program} to {user}@{host}\"";
+    let agent = format!("[agent]\naskpass = {askpass:?}\n");
+    let home = home.configured(|text| {
+        text.replace(reason, "reason = \"ask\"")
+            .replace("[agent]\n", &agent)
+    });
+    let _agent = home.agent_with(&[("SSH_ASKPASS_REQUIRE", "force")]);
+    home.sign_in();
+    // Nobody is at a terminal of a session of its own.
+    let shown = home
+        .pimento(&["--json", "password", "db01-root"])
+        .output()
+        .unwrap();
+    assert!(shown.status.success(), "{}", text(&shown.stderr));
+    let asked = home.emulator.change(|cloud| {
+        let mut seen = cloud.seen().iter().rev();
+        let create = "graph.assignmentScheduleRequests.create";
+        seen.find(|it| it.operation == create)
+            .unwrap()
+            .body
+            .clone()
+            .unwrap()
+    });
+    assert_eq!(asked["justification"], "INC-9");
+    assert_eq!(asked["ticketInfo"]["ticketNumber"], "1");
+}

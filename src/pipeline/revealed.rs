@@ -116,3 +116,67 @@ impl Revealed {
 fn plain(name: &str) -> &str {
     name.split_once('@').map_or(name, |(name, _)| name)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::testing::password;
+    use crate::clock::manual::ManualClock;
+
+    fn revealed() -> Revealed {
+        Revealed::new(Arc::new(ManualClock::new()))
+    }
+
+    fn line(event: &str, id: &str, end: &str, at: &str) -> Value {
+        json!({
+            "event": event, "id": id, "end": end, "time": at, "credential": "db@previous",
+            "version": "v1", "requester": {"program": "pimento"},
+        })
+    }
+
+    #[test]
+    fn a_record_of_before_tells_what_was_shown_how_often_and_to_whom() {
+        let revealed = revealed();
+        let lines = [
+            line("asked", "1", "reveal", "2026-01-01T00:00:00Z"),
+            line("released", "1", "reveal", "2026-01-01T00:00:01Z"),
+            line("asked", "2", "reveal", "2026-01-02T00:00:00Z"),
+            line("released", "2", "reveal", "2026-01-02T00:00:01Z"),
+        ];
+        revealed.recall(lines.into_iter());
+        let all = revealed.all();
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].credential.as_str(), all[0].times), ("db", 2));
+        assert_eq!(
+            (all[0].requester.as_str(), all[0].id.as_str()),
+            ("pimento", "2")
+        );
+        assert_eq!(all[0].at, "2026-01-02T00:00:01Z".parse().unwrap());
+    }
+
+    #[test]
+    fn what_was_used_or_refused_was_not_shown() {
+        let revealed = revealed();
+        let lines = [
+            line("released", "1", "give", "2026-01-01T00:00:01Z"),
+            line("asked", "2", "reveal", "2026-01-01T00:00:00Z"),
+            line("refused", "2", "reveal", "2026-01-01T00:00:01Z"),
+        ];
+        revealed.recall(lines.into_iter());
+        assert_eq!(revealed.all(), []);
+    }
+
+    #[test]
+    fn another_version_is_another_secret_and_the_newest_comes_first() {
+        let revealed = revealed();
+        let (id, asker) = (CorrelationId::new(), Requester::default());
+        for version in ["v1", "v2", "v2"] {
+            revealed.note(id, &password("db"), version.to_owned(), &asker);
+        }
+        let times: Vec<u32> = revealed.all().iter().map(|it| it.times).collect();
+        assert_eq!(times.len(), 2);
+        assert_eq!(times.iter().sum::<u32>(), 3);
+    }
+}

@@ -78,4 +78,49 @@ mod tests {
         let inner = shlex::split(words[2].rsplit_once("SUDO_PROMPT=p ").unwrap().1).unwrap();
         assert_eq!(inner, ["printf", "%s", "a b'c"]);
     }
+
+    /// Runs the script where `tool` is all that it can use, and answers it.
+    #[cfg(target_os = "linux")]
+    fn asks_by(tool: &std::path::Path) -> (String, String) {
+        use std::io::{BufRead, BufReader, Write};
+        use std::os::unix::fs::symlink;
+        use std::os::unix::net::UnixListener;
+        use std::process::Command;
+
+        let folder = tempfile::tempdir().unwrap();
+        symlink(tool, folder.path().join(tool.file_name().unwrap())).unwrap();
+        let socket = folder.path().join("socket");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = String::new();
+            BufReader::new(&stream).read_line(&mut asked).unwrap();
+            stream.write_all(b"the $ecret \n").unwrap();
+            asked
+        });
+        let mut sh = Command::new("/bin/sh");
+        sh.args(["-c", &script(socket.to_str().unwrap()), "askpass"]);
+        let output = sh
+            .arg("a prompt: ")
+            .env("PATH", folder.path())
+            .output()
+            .unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        (answering.join().unwrap(), printed)
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn each_tool_that_the_script_may_find_carries_prompt_and_answer() {
+        let mut tried = 0;
+        for tool in ["python3", "perl", "socat", "nc"] {
+            let path = std::path::Path::new("/usr/bin").join(tool);
+            if path.exists() {
+                let expected = ("a prompt: \n".to_owned(), "the $ecret \n".to_owned());
+                assert_eq!(asks_by(&path), expected, "{tool}");
+                tried += 1;
+            }
+        }
+        assert!(tried > 0, "none of them is here");
+    }
 }
