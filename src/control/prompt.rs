@@ -119,7 +119,8 @@ impl Prompts {
         helper: &Requester,
     ) -> Result<Answer, Unanswered> {
         let announced = self.announced.claim(nonce, helper).map_err(unclaimed)?;
-        let claim = Claim::new(self, Claimed::Nonce(nonce.to_owned()));
+        // One that was answered stays so, whatever account this ask names.
+        let claim = (!announced.again).then(|| Claim::new(self, Claimed::Nonce(nonce.to_owned())));
         // The names of one host: as it was typed, and as ssh resolves it.
         let mut receivers = announced.hosts.iter().map(|host| Receiver {
             to: PasswordUse::Sudo,
@@ -135,10 +136,9 @@ impl Prompts {
             (None, Some(first)) => (fitting(catalog, &first)?, first),
             (None, None) => return Err(unclaimed(No::NotAnnounced).into()),
         };
-        if announced.again {
-            claim.given();
+        let Some(claim) = claim else {
             return Err(Unanswered::Again(credential));
-        }
+        };
         Ok(Answer {
             credential,
             receiver,
@@ -191,7 +191,7 @@ impl Claim {
         }
     }
 
-    /// The answer was given, or will never be.
+    /// The answer was given.
     pub(super) fn given(mut self) {
         self.of = None;
     }
@@ -294,8 +294,9 @@ pub(super) fn hopeful(house: &House, hosts: &[String]) -> Result<(), Refusal> {
 fn receiver(wanted: Wanted<'_>, asker: &Asker) -> Result<Receiver, Refusal> {
     let (program, to, user, host) = match wanted {
         Wanted::Ssh { by, user, host } => (Program::Ssh, by, Some(user), host),
-        Wanted::Sudo { user } => (Program::Sudo, PasswordUse::Sudo, Some(user), LOCALHOST),
-        Wanted::Announced { user, .. } => (Program::Sudo, PasswordUse::Sudo, Some(user), LOCALHOST),
+        Wanted::Announced { user, .. } | Wanted::Sudo { user } => {
+            (Program::Sudo, PasswordUse::Sudo, Some(user), LOCALHOST)
+        }
         Wanted::SudoRs => (Program::Sudo, PasswordUse::SudoRs, None, LOCALHOST),
     };
     if asker.program != Some(program) {

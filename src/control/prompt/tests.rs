@@ -191,6 +191,19 @@ fn an_ask_that_came_to_nothing_is_no_answer() {
     assert!(ask().is_none());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_ask_for_another_account_does_not_free_an_announced_prompt_for_a_second_answer() {
+    let prompts = Arc::new(Prompts::default());
+    let me = Requester::of(Some(std::process::id()));
+    let announced = prompts.announce(&me, there(), Vec::new()).ok().unwrap();
+    let root = announced.prompt.replace("%p", "root");
+    let stranger = announced.prompt.replace("%p", "stranger");
+    assert!(answered(&prompts, &root, 0).is_ok());
+    assert_eq!(answered(&prompts, &stranger, 0), Err("no_match"));
+    assert_eq!(answered(&prompts, &root, 0), Err("again"));
+}
+
 /// A host by the name that was typed, and the one that ssh knows it by.
 fn there() -> Vec<String> {
     vec!["db".to_owned(), "db01.contoso.com".to_owned()]
