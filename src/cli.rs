@@ -92,6 +92,17 @@ fn end(outcome: Result<impl Into<Exit>, Failure>, output: &Output) -> Exit {
     }
 }
 
+/// The exit code of a shell for a command that has ended.
+fn shell_code(status: std::process::ExitStatus) -> Exit {
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|it| 128 + it);
+    #[cfg(not(unix))]
+    let signal = None;
+    let code = status.code().or(signal);
+    let code: Option<u8> = code.and_then(|code| u8::try_from(code).ok());
+    Exit::from(code.unwrap_or(1))
+}
+
 /// Why a command failed: a refusal, as it crosses the socket.
 #[derive(Debug)]
 struct Failure(Box<proto::Refusal>);

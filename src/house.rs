@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use crate::agent::{self, Bound, Keyring, Lock, SignAsk, Upstream};
 use crate::audit::Event;
-use crate::catalog::{Catalog, Credential, Kind, Reference, Tenant, WindowSpec, nearest};
+use crate::catalog::{Catalog, Credential, Kind, Name, Reference, Tenant, WindowSpec, nearest};
 use crate::clock::Clock;
 use crate::cloud::{CorrelationId, Identity, Stage, StageSink};
 use crate::known_hosts::KnownHosts;
@@ -121,10 +121,18 @@ impl House {
             ))
         });
         let memory = locked::report().warning();
-        let odd = self.pipeline.broker.oddities().into_iter();
-        let odd = odd.map(|(name, odd)| format!("password {name}: {odd}"));
-        let now = upstream.into_iter().chain(memory).chain(odd);
+        let now = upstream.into_iter().chain(memory);
+        let now = now.chain(self.oddities(|_| true));
         self.facts.warnings.iter().cloned().chain(now).collect()
+    }
+
+    /// What is odd about the passwords that are held and `wanted`.
+    #[must_use]
+    pub fn oddities(&self, wanted: impl Fn(&Name) -> bool) -> Vec<String> {
+        let held = self.pipeline.broker.oddities().into_iter();
+        let odd = held.filter(|(name, _)| wanted(name));
+        odd.map(|(name, odd)| format!("password {name}: {odd}"))
+            .collect()
     }
 
     /// The window of that name.

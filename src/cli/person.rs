@@ -26,19 +26,12 @@ impl Person {
         output: &Output,
     ) -> Result<Self, Failure> {
         let ticket = ticket.map(|text| Ticket::parse(text).ok_or_else(no_ticket));
-        let ticket = ticket.transpose()?;
-        let terminal = (!output.is_json()).then(terminal).flatten();
-        let (ticket_system, ticket_number) =
-            ticket.map(|it| (it.system, it.number)).unwrap_or_default();
-        Ok(Self {
-            said: Said {
-                reason: reason.unwrap_or_default(),
-                ticket_system,
-                ticket_number,
-                client_asks: terminal.is_some(),
-            },
-            terminal,
-        })
+        let mut person = Self::silent(output);
+        person.said.reason = reason.unwrap_or_default();
+        if let Some(ticket) = ticket.transpose()? {
+            (person.said.ticket_system, person.said.ticket_number) = (ticket.system, ticket.number);
+        }
+        Ok(person)
     }
 
     /// One who has said nothing.

@@ -84,16 +84,9 @@ impl Release {
             window: window.to_string(),
             seconds_left: broker.usable_for(&credential).as_secs(),
             ends: ends.unwrap_or_default(),
-            warnings: warnings(house, &credential),
+            warnings: house.oddities(|name| *name == credential.name),
         })
     }
-}
-
-fn warnings(house: &House, credential: &Credential) -> Vec<String> {
-    let odd = house.pipeline.broker.oddities().into_iter();
-    let odd = odd.filter(|(name, _)| *name == credential.name);
-    odd.map(|(name, odd)| format!("password {name}: {odd}"))
-        .collect()
 }
 
 /// What a person at the helper's terminal should know: which password goes where, to do what.

@@ -1,13 +1,13 @@
 //! The command while it runs: what reaches it, and how it ends.
 
-use std::process::{ExitCode as Exit, ExitStatus};
+use std::process::ExitCode as Exit;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::process::{Child as Process, Command};
 
-use super::super::Failure;
 use super::super::output::Output;
+use super::super::{Failure, shell_code};
 use super::ends::{Change, Ends};
 use super::file::Files;
 use super::mask::Forms;
@@ -81,7 +81,7 @@ impl Child {
         })?;
         self.files = Files::default();
         self.drain(output).await;
-        Ok(Exit::from(code(status)))
+        Ok(shell_code(status))
     }
 
     /// Passes on what the command still would get without us.
@@ -162,16 +162,6 @@ impl Child {
             () = hint => {}
         }
     }
-}
-
-/// The exit code of a shell for it.
-fn code(status: ExitStatus) -> u8 {
-    #[cfg(unix)]
-    let signal = std::os::unix::process::ExitStatusExt::signal(&status).map(|it| 128 + it);
-    #[cfg(not(unix))]
-    let signal = None;
-    let code = status.code().or(signal);
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
 /// How long output may outlast its command before the person is told why nothing happens.

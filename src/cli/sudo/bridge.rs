@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::super::output::Output;
 use super::super::person::Person;
-use super::super::{Agent, Failure, askpass};
+use super::super::{Agent, Failure, askpass, shell_code};
 use super::host::Host;
 use super::{Args, not_started, shim};
 use crate::control::proto::ExpectReply;
@@ -67,7 +67,7 @@ pub(super) async fn run(
         () = answered => return Err(Failure::failed("the bridge was lost")),
     };
     let ended = status.map_err(|error| Failure::failed(format!("ssh was lost: {error}")))?;
-    Ok(Exit::from(super::remote::code(ended)))
+    Ok(shell_code(ended))
 }
 
 /// Somebody on the other side has asked.

@@ -4,8 +4,7 @@
 //! that terminal, and what a person types passes through here as well.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode as Exit, ExitStatus, Stdio};
+use std::process::{ExitCode as Exit, Stdio};
 
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -14,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::super::output::Output;
 use super::super::person::Person;
-use super::super::{Agent, Failure, askpass, password, terminal};
+use super::super::{Agent, Failure, askpass, password, shell_code, terminal};
 use super::host::{Host, quoted};
 use super::sentinel::{Part, Sentinel};
 use super::{Args, not_started};
@@ -153,7 +152,7 @@ impl Session {
         let status = self.ssh.wait().await;
         drop(keys);
         let ended = status.map_err(|error| Failure::failed(format!("ssh was lost: {error}")))?;
-        Ok(Exit::from(code(ended)))
+        Ok(shell_code(ended))
     }
 
     async fn show(&mut self, text: &[u8]) -> Result<(), Failure> {
@@ -218,12 +217,6 @@ fn own(stream: BorrowedFd<'_>) -> std::io::Result<File> {
 
 fn resized() -> Result<Signal, Failure> {
     signal(SignalKind::window_change()).map_err(|error| Failure::failed(error.to_string()))
-}
-
-/// The exit code of a shell for it.
-pub(super) fn code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|it| 128 + it));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
 /// An account that no system has: the prompt of this one says that the command begins.
