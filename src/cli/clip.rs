@@ -59,6 +59,12 @@ enum Over {
         expect(dead_code, reason = "cannot be told")
     )]
     Replaced,
+    /// One of the two: Wayland's library tells them as one.
+    #[cfg_attr(
+        any(not(feature = "clipboard"), target_os = "macos", windows),
+        expect(dead_code, reason = "cannot be told")
+    )]
+    PastedOrReplaced,
 }
 
 /// A clipboard to put a password on.
@@ -116,6 +122,9 @@ impl Clip {
         output.hint(match over {
             Some(Over::Pasted) => "pimento: pasted; it is not on the clipboard any more",
             Some(Over::Replaced) => "pimento: something else is on the clipboard",
+            Some(Over::PastedOrReplaced) => {
+                "pimento: it was pasted, or something else was copied; it is not on the clipboard any more"
+            }
             None => "pimento: it is not on the clipboard any more",
         });
         Ok(ExitCode::Done)

@@ -14,6 +14,10 @@ pub(super) fn reachable() -> Result<(), String> {
 
 /// Serves one paste, not counting who asks for the hint to those who keep a history. When this
 /// process ends, so does what it offers, and nothing else.
+///
+/// The offer is withdrawn right after the paste. `wl-paste` gives up ("No selection") if it learns
+/// of that before it has begun to read, which happens on a busy machine; programs with a window
+/// read what they were sent.
 pub(super) async fn offer(secret: &[u8]) -> Result<Over, String> {
     let mut options = Options::new();
     options
@@ -28,5 +32,5 @@ pub(super) async fn offer(secret: &[u8]) -> Result<Over, String> {
     // A thread of its own: the runtime would wait for one of its own at the end.
     std::thread::spawn(move || sender.send(served.serve().map_err(|error| error.to_string())));
     over.await.map_err(|error| error.to_string())??;
-    Ok(Over::Pasted)
+    Ok(Over::PastedOrReplaced)
 }
