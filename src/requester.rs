@@ -160,8 +160,11 @@ impl Requester {
         if let Some(pid) = self.pid {
             line.push_str(&format!(" (process {pid})"));
         }
-        for ancestor in self.ancestors.iter().take(2) {
-            line.push_str(&format!(" from {}", ancestor.name));
+        let mut above: Vec<&str> = self.ancestors.iter().map(|it| it.name.as_str()).collect();
+        // A shell in a shell says nothing more.
+        above.dedup();
+        for name in above.into_iter().take(2) {
+            line.push_str(&format!(" from {name}"));
         }
         line
     }

@@ -71,7 +71,11 @@ fn status_text(reply: &StatusReply) -> String {
     lines.extend(reply.revealed.iter().map(|it| {
         format!(
             "shown   {}  version {}, {} times, last at {} to {}",
-            it.credential, it.version, it.times, it.at, it.requester
+            it.credential,
+            it.version,
+            it.times,
+            time(&it.at),
+            it.requester
         )
     }));
     if reply.added_keys > 0 {
@@ -98,11 +102,20 @@ pub(super) fn window_line(window: &Window) -> String {
             "{}  open, {} left (until {})",
             window.name,
             span(window.seconds_left),
-            window.ends
+            time(&window.ends)
         ),
         State::Opening => format!("{}  opening: {}", window.name, window.stage),
         State::Closed | State::Unspecified => format!("{}  closed", window.name),
     }
+}
+
+/// A time of the API as the person's own clock shows it.
+fn time(text: &str) -> String {
+    let Ok(time) = text.parse::<jiff::Timestamp>() else {
+        return text.to_owned();
+    };
+    let here = time.to_zoned_datetime(jiff::tz::TimeZone::system());
+    here.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 fn span(seconds: u64) -> String {
@@ -229,4 +242,15 @@ pub(super) async fn why(mut agent: Agent, output: &Output, last: u32) -> Result<
     }
     output.result(&lines.join("\n"), &json!(values));
     Ok(ExitCode::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_to_the_second_and_what_is_none_as_it_is() {
+        assert_eq!(time("2026-01-02T03:04:05.678901234Z").len(), 19);
+        assert_eq!(time("soon"), "soon");
+    }
 }
