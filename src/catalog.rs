@@ -3,20 +3,20 @@
 //! The configuration makes these values once; everything below the doors holds an
 //! `Arc<Credential>` and never looks up a name again. Nothing here is secret.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 use ssh_key::PublicKey;
 use url::Url;
-use uuid::Uuid;
 
 pub use names::{Name, NameProblem, SecretName, VersionId, nearest};
 pub use reference::{Reference, ReferenceProblem};
+pub use target::{AccessId, Role, Scope, Target};
 
 mod names;
 mod reference;
+mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -37,6 +37,8 @@ pub struct Tenant {
     pub authority: Url,
     /// Microsoft Graph, `https://graph.microsoft.com` by default.
     pub graph: Url,
+    /// Azure Resource Manager, `https://management.azure.com` by default.
+    pub arm: Url,
 }
 
 /// How the user signs in to a tenant.
@@ -59,34 +61,14 @@ pub struct WindowSpec {
     pub name: Name,
     /// Where it is opened.
     pub tenant: Arc<Tenant>,
-    /// The PIM group.
-    pub group: Uuid,
-    /// As what the user joins the group.
-    pub access: AccessId,
+    /// What PIM gives the user for that time.
+    pub target: Target,
     /// How long to ask for; PIM's policy may allow less.
     pub duration: SignedDuration,
     /// What to tell PIM as justification.
     pub reason: Reason,
     /// Ticket number and system, where the policy asks for them.
     pub ticket: Option<Ticket>,
-}
-
-/// As what one joins a PIM group (`accessId` of Microsoft Graph).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccessId {
-    /// A member.
-    Member,
-    /// An owner.
-    Owner,
-}
-
-impl fmt::Display for AccessId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Member => "member",
-            Self::Owner => "owner",
-        })
-    }
 }
 
 /// The justification of an activation.

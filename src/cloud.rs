@@ -51,7 +51,7 @@ impl Cloud {
     ) -> Result<Self, Refusal> {
         let http = Arc::new(http::Http::new(network, clock)?);
         let entra = Arc::new(entra::Entra::new(Arc::clone(&http)));
-        let pim = pim::GroupPim {
+        let pim = pim::Privileges {
             http: Arc::clone(&http),
             entra: Arc::clone(&entra),
             approval,
@@ -96,6 +96,8 @@ pub enum Resource {
     Graph,
     /// Key Vault.
     Vault,
+    /// Azure Resource Manager.
+    Arm,
 }
 
 /// Whether a token from the cache will do.
@@ -228,14 +230,14 @@ pub enum Stage {
         /// PIM's request id.
         request: String,
     },
-    /// PIM is writing the membership.
+    /// PIM is writing the assignment.
     Provisioning,
-    /// PIM reports the membership as active.
+    /// PIM reports the assignment as active.
     Active {
         /// Its end, for display.
         ends: Timestamp,
     },
-    /// The vault does not see the membership yet.
+    /// The vault does not see the assignment yet.
     WaitingForVault {
         /// How many reads it has refused.
         attempts: u32,
@@ -250,12 +252,12 @@ impl std::fmt::Display for Stage {
             Self::Starting => f.write_str("starting"),
             Self::Requested => f.write_str("PIM: requested"),
             Self::AwaitingApproval { .. } => f.write_str("PIM: waiting for approval"),
-            Self::Provisioning => f.write_str("PIM: writing the membership"),
+            Self::Provisioning => f.write_str("PIM: writing the assignment"),
             Self::Active { .. } => f.write_str("PIM: active"),
             Self::WaitingForVault { attempts } => {
                 write!(
                     f,
-                    "waiting for Key Vault to see the membership (asked {attempts} times)"
+                    "waiting for Key Vault to see it (asked {attempts} times)"
                 )
             }
             Self::Ready => f.write_str("ready"),

@@ -30,6 +30,7 @@ mod settings;
 mod span;
 #[cfg(test)]
 mod tests;
+mod window;
 
 /// Everything that is configured. A value of this type has no dangling name and no doubtful field.
 #[derive(Debug)]
@@ -152,7 +153,7 @@ fn read(entries: &Entries<'_>, paths: &Paths, findings: &mut Findings) -> Config
         access::tenant(entry, &danger, findings)
     });
     let windows = named(entries.of(Noun::Window), |entry| {
-        access::window(entry, entries, &tenants, findings)
+        window::window(entry, entries, &tenants, findings)
     });
     let vaults = named(entries.of(Noun::Vault), |entry| {
         access::vault(entry, entries, &windows, &danger, findings)

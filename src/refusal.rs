@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::catalog::Target;
+
 pub use control::ExitCode;
 
 mod advice;
@@ -272,8 +274,21 @@ pub enum Service {
     Entra,
     /// Azure Key Vault.
     KeyVault,
-    /// Privileged Identity Management, through Microsoft Graph.
+    /// Privileged Identity Management of groups, through Microsoft Graph.
     Pim,
+    /// Privileged Identity Management of Azure roles, through Azure Resource Manager.
+    PimAzure,
+}
+
+impl Service {
+    /// The service that opens and closes windows of that kind.
+    #[must_use]
+    pub const fn of(target: &Target) -> Self {
+        match target {
+            Target::Group { .. } => Self::Pim,
+            Target::AzureRole { .. } => Self::PimAzure,
+        }
+    }
 }
 
 impl std::fmt::Display for Service {
@@ -282,6 +297,7 @@ impl std::fmt::Display for Service {
             Self::Entra => "Microsoft Entra",
             Self::KeyVault => "Key Vault",
             Self::Pim => "PIM (Microsoft Graph)",
+            Self::PimAzure => "PIM (Azure Resource Manager)",
         })
     }
 }

@@ -64,12 +64,15 @@ pub(crate) fn vault(window: &str) -> Arc<VaultSpec> {
         login_hint: None,
         authority: Url::parse("https://login.microsoftonline.com").unwrap(),
         graph: Url::parse("https://graph.microsoft.com").unwrap(),
+        arm: Url::parse("https://management.azure.com").unwrap(),
     });
     let window = Arc::new(WindowSpec {
         name: Name::parse(window).unwrap(),
         tenant,
-        group: Uuid::from_u128(7),
-        access: AccessId::Member,
+        target: Target::Group {
+            group: Uuid::from_u128(7),
+            access: AccessId::Member,
+        },
         duration: SignedDuration::from_hours(1),
         reason: Reason::Template("{program} to {user}@{host} with {credential}".to_owned()),
         ticket: None,

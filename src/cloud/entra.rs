@@ -5,7 +5,7 @@
 //! here: a refresh token on disk, a vault token that outlives its window in a cache, or a token
 //! request that does not announce `cp1` (PIM ignores step-ups of clients that do not).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -33,6 +33,8 @@ pub(super) struct Entra {
     tenants: Mutex<HashMap<Name, Arc<SignedIn>>>,
     /// Claims that a service asked for, until the next sign-in satisfies them.
     wanted: Mutex<HashMap<Name, String>>,
+    /// Tenants that were left on purpose: another program's sign-in is not taken up again there.
+    left: Mutex<HashSet<Name>>,
 }
 
 /// One sign-in.
@@ -41,8 +43,8 @@ struct SignedIn {
     /// The latest refresh token; `None` where another program keeps the sign-in. Held across the
     /// redeeming on purpose: it rotates, so redeeming it twice at once would be a race.
     refresh: AsyncMutex<Option<SecretString>>,
-    /// Graph's token. A vault's is kept by its window alone.
-    graph: Mutex<Option<Arc<AccessToken>>>,
+    /// The tokens to speak to PIM with. A vault's is kept by its window alone.
+    kept: Mutex<HashMap<Resource, Arc<AccessToken>>>,
 }
 
 impl Entra {
@@ -51,6 +53,7 @@ impl Entra {
             http,
             tenants: Mutex::default(),
             wanted: Mutex::default(),
+            left: Mutex::default(),
         }
     }
 
@@ -97,11 +100,56 @@ impl Entra {
         let signed_in = SignedIn {
             account: account.clone(),
             refresh: AsyncMutex::new(tokens.refresh),
-            graph: Mutex::new(Some(Arc::new(tokens.access))),
+            kept: Mutex::new(HashMap::from([(Resource::Graph, Arc::new(tokens.access))])),
         };
-        self.tenants()
-            .insert(tenant.name.clone(), Arc::new(signed_in));
+        self.admit(tenant, Arc::new(signed_in));
         Ok(account)
+    }
+
+    fn admit(&self, tenant: &Tenant, signed_in: Arc<SignedIn>) {
+        self.tenants().insert(tenant.name.clone(), signed_in);
+        self.left().remove(&tenant.name);
+    }
+
+    /// Who acts in `tenant`.
+    pub(super) async fn who(&self, tenant: &Tenant) -> Result<Account, Refusal> {
+        let signed_in = self.acting(tenant).await?;
+        Ok(signed_in.account.clone())
+    }
+
+    /// The sign-in to `tenant`: the one there is, or another program's, which needs no person.
+    async fn acting(&self, tenant: &Tenant) -> Result<Arc<SignedIn>, Refusal> {
+        if let Some(signed_in) = self.signed_in(tenant) {
+            return Ok(signed_in);
+        }
+        if !ambient::serves(tenant.sign_in) {
+            return Err(ended(
+                tenant,
+                "nobody has signed in since the agent started",
+            ));
+        }
+        if self.left().contains(&tenant.name) {
+            return Err(ended(tenant, "you signed out of it"));
+        }
+        self.adopt(tenant).await
+    }
+
+    /// Takes over the sign-in that another program keeps.
+    async fn adopt(&self, tenant: &Tenant) -> Result<Arc<SignedIn>, Refusal> {
+        let access = ambient::token(tenant, Resource::Arm, &self.http.clock).await?;
+        let account = claims::of_access_token(access.secret.expose_secret())
+            .ok_or_else(|| ended(tenant, "the token does not say who you are"))?;
+        let signed_in = Arc::new(SignedIn {
+            account,
+            refresh: AsyncMutex::new(None),
+            kept: Mutex::new(HashMap::from([(Resource::Arm, Arc::new(access))])),
+        });
+        self.admit(tenant, Arc::clone(&signed_in));
+        Ok(signed_in)
+    }
+
+    fn left(&self) -> MutexGuard<'_, HashSet<Name>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn redeem(
@@ -111,17 +159,14 @@ impl Entra {
         resource: Resource,
         id: CorrelationId,
     ) -> Result<Arc<AccessToken>, Refusal> {
-        if matches!(
-            tenant.sign_in,
-            SignInMethod::AzureCli | SignInMethod::ManagedIdentity
-        ) {
-            return ambient::token(tenant, resource, &self.http.clock)
-                .await
-                .map(Arc::new);
-        }
         let mut refresh = signed_in.refresh.lock().await;
         // Somebody who waited for the lock may find that what they wanted has just been made.
-        if let (Resource::Graph, Some(token)) = (resource, self.cached(signed_in)) {
+        if let Some(token) = self.cached(signed_in, resource) {
+            return Ok(token);
+        }
+        if ambient::serves(tenant.sign_in) {
+            let token = Arc::new(ambient::token(tenant, resource, &self.http.clock).await?);
+            signed_in.keep(resource, &token);
             return Ok(token);
         }
         let Some(current) = refresh.as_ref() else {
@@ -135,21 +180,26 @@ impl Entra {
             *refresh = Some(next);
         }
         let token = Arc::new(tokens.access);
-        if resource == Resource::Graph {
-            *signed_in.graph() = Some(Arc::clone(&token));
-        }
+        signed_in.keep(resource, &token);
         Ok(token)
     }
 
-    fn cached(&self, signed_in: &SignedIn) -> Option<Arc<AccessToken>> {
-        let token = signed_in.graph().clone()?;
+    fn cached(&self, signed_in: &SignedIn, resource: Resource) -> Option<Arc<AccessToken>> {
+        let token = signed_in.kept().get(&resource).cloned()?;
         (self.http.clock.now().after(SPARE) < token.expires).then_some(token)
     }
 }
 
 impl SignedIn {
-    fn graph(&self) -> MutexGuard<'_, Option<Arc<AccessToken>>> {
-        self.graph.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Keeps what PIM is spoken to with.
+    fn keep(&self, resource: Resource, token: &Arc<AccessToken>) {
+        if resource != Resource::Vault {
+            self.kept().insert(resource, Arc::clone(token));
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<Resource, Arc<AccessToken>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -174,22 +224,14 @@ impl Identity for Entra {
                 self.enter(tenant, tokens, None)
             }
             SignInMethod::AzureCli | SignInMethod::ManagedIdentity => {
-                let access = ambient::token(tenant, Resource::Graph, &self.http.clock).await?;
-                let account = claims::of_access_token(access.secret.expose_secret())
-                    .ok_or_else(|| ended(tenant, "the token does not say who you are"))?;
-                let signed_in = SignedIn {
-                    account: account.clone(),
-                    refresh: AsyncMutex::new(None),
-                    graph: Mutex::new(Some(Arc::new(access))),
-                };
-                self.tenants()
-                    .insert(tenant.name.clone(), Arc::new(signed_in));
-                Ok(account)
+                let signed_in = self.adopt(tenant).await?;
+                Ok(signed_in.account.clone())
             }
         }
     }
 
     async fn sign_out(&self, tenant: &Tenant) -> bool {
+        self.left().insert(tenant.name.clone());
         self.tenants().remove(&tenant.name).is_some()
     }
 
@@ -205,17 +247,11 @@ impl Identity for Entra {
         freshness: Freshness,
         id: CorrelationId,
     ) -> Result<Arc<AccessToken>, Refusal> {
-        let signed_in = self
-            .signed_in(tenant)
-            .ok_or_else(|| ended(tenant, "nobody has signed in since the agent started"))?;
-        match (resource, freshness) {
-            (Resource::Graph, Freshness::Cached) => {
-                if let Some(token) = self.cached(&signed_in) {
-                    return Ok(token);
-                }
-            }
-            (Resource::Graph, Freshness::New) => *signed_in.graph() = None,
-            (Resource::Vault, _) => {}
+        let signed_in = self.acting(tenant).await?;
+        if freshness == Freshness::New {
+            signed_in.kept().remove(&resource);
+        } else if let Some(token) = self.cached(&signed_in, resource) {
+            return Ok(token);
         }
         let token = self.redeem(tenant, &signed_in, resource, id).await;
         if let Err(Refusal::SignIn { .. }) = &token {

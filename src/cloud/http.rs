@@ -121,7 +121,7 @@ impl Http {
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
         let failed = |error: reqwest::Error| unreachable(call.service, &error);
         let client = match call.service {
-            Service::Pim => &self.kept,
+            Service::Pim | Service::PimAzure => &self.kept,
             Service::Entra | Service::KeyVault => &self.once,
         };
         let mut request = client

@@ -1,8 +1,7 @@
-//! `[tenant.NAME]`, `[window.NAME]` and `[vault.NAME]`: the way to a vault.
+//! `[tenant.NAME]` and `[vault.NAME]`: the hosts that tokens go to.
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use url::{Host, Url};
 use uuid::Uuid;
 
@@ -10,10 +9,7 @@ use super::entries::{Entries, Entry, Noun};
 use super::problem::Findings;
 use super::section::{Section, Text, one_of};
 use super::settings::Danger;
-use super::span::{Limits, span};
-use crate::catalog::{
-    AccessId, Name, Reason, SignInMethod, Tenant, Ticket, VaultSpec, WindowSpec, nearest,
-};
+use crate::catalog::{Name, SignInMethod, Tenant, VaultSpec, WindowSpec};
 
 /// Reads one tenant.
 pub(super) fn tenant(
@@ -41,6 +37,7 @@ pub(super) fn tenant(
         LOGIN_HOSTS,
     );
     let graph = host("graph", "https://graph.microsoft.com", GRAPH_HOSTS);
+    let arm = host("arm", "https://management.azure.com", ARM_HOSTS);
     let hint = section.text("login_hint", findings);
     Some(Tenant {
         name: entry.name.clone(),
@@ -50,42 +47,7 @@ pub(super) fn tenant(
         login_hint: hint.map(|hint| hint.text.to_owned()),
         authority: authority?,
         graph: graph?,
-    })
-}
-
-/// Reads one window.
-pub(super) fn window(
-    entry: &Entry<'_>,
-    entries: &Entries<'_>,
-    tenants: &[(Name, Arc<Tenant>)],
-    findings: &mut Findings,
-) -> Option<WindowSpec> {
-    let section = &entry.section;
-    if let Some(field) = section.field("role").or_else(|| section.field("scope")) {
-        let what = "windows of an Azure role are not supported yet";
-        findings.wrong(field.place, what, "use a PIM group: group = \"GUID\"");
-        return None;
-    }
-    section.allow(&WINDOW, findings);
-    let tenant = section
-        .needed("tenant", "write tenant = \"NAME\"", findings)
-        .and_then(|text| Some((text, entries.find(Noun::Tenant, text, tenants, findings)?)));
-    if let Some((text, tenant)) = tenant {
-        can_activate(text, tenant.sign_in, findings);
-    }
-    let group = group(section, findings);
-    let access = section.word("access", &ACCESS, AccessId::Member, findings);
-    let duration = duration(section, findings);
-    let reason = reason(section, findings);
-    let ticket = ticket(section, findings);
-    Some(WindowSpec {
-        name: entry.name.clone(),
-        tenant: Arc::clone(tenant?.1),
-        group: group?,
-        access: access?,
-        duration: duration?,
-        reason,
-        ticket,
+        arm: arm?,
     })
 }
 
@@ -170,41 +132,7 @@ fn client_id(
     guid(text, "client_id", findings).map(|id| id.to_string())
 }
 
-/// Only a person signed in to an application of their own can activate a PIM group: the Azure
-/// CLI's application is not granted the permission (AADSTS65002), and an identity is no person.
-fn can_activate(text: Text<'_>, sign_in: SignInMethod, findings: &mut Findings) {
-    let why = match sign_in {
-        SignInMethod::Browser | SignInMethod::DeviceCode => return,
-        SignInMethod::AzureCli => {
-            "the Azure CLI's sign-in cannot open a PIM group: Microsoft does not let its \
-             application have that permission (AADSTS65002)"
-        }
-        SignInMethod::ManagedIdentity => {
-            "a managed identity cannot open a PIM group for itself: only a person can"
-        }
-    };
-    findings.wrong(
-        text.place,
-        why,
-        format!(
-            "register an application of your own (docs/azure-setup.md), then set client_id and \
-             sign_in = \"browser\" in [tenant.{}]",
-            text.text
-        ),
-    );
-}
-
-fn group(section: &Section<'_>, findings: &mut Findings) -> Option<Uuid> {
-    let text = section.needed(
-        "group",
-        "write group = \"GUID\", the object id of the PIM group \
-         (`az ad group show --group NAME --query id`)",
-        findings,
-    )?;
-    guid(text, "group", findings)
-}
-
-fn guid(text: Text<'_>, name: &str, findings: &mut Findings) -> Option<Uuid> {
+pub(super) fn guid(text: Text<'_>, name: &str, findings: &mut Findings) -> Option<Uuid> {
     // The long form only: `Uuid` would also take URNs and braces.
     let id = (text.text.len() == 36).then(|| Uuid::parse_str(text.text).ok());
     let id = id.flatten();
@@ -216,64 +144,6 @@ fn guid(text: Text<'_>, name: &str, findings: &mut Findings) -> Option<Uuid> {
         );
     }
     id
-}
-
-fn duration(section: &Section<'_>, findings: &mut Findings) -> Option<SignedDuration> {
-    let Some(text) = section.text("duration", findings) else {
-        return Some(SignedDuration::from_hours(1));
-    };
-    let span = span(text, "duration", Limits::new(1, 24 * 3600), findings)?;
-    if span < SignedDuration::from_mins(5) {
-        findings.odd(
-            text.place,
-            format!("duration = {:?} is less than PIM accepts", text.text),
-            "PIM refuses activations of less than 5 minutes",
-        );
-    }
-    Some(span)
-}
-
-fn reason(section: &Section<'_>, findings: &mut Findings) -> Reason {
-    let Some(text) = section.text("reason", findings) else {
-        return Reason::Template("{credential} for {program}".to_owned());
-    };
-    if text.text == "ask" {
-        return Reason::Ask;
-    }
-    for word in placeholders(text.text) {
-        if !PLACEHOLDERS.contains(&word) {
-            let remedy = match nearest(word, PLACEHOLDERS.into_iter()) {
-                Some(name) => format!("did you mean {{{name}}}?"),
-                None => "there are {program}, {user}, {host} and {credential}".to_owned(),
-            };
-            let what = format!("the reason has an unknown placeholder {{{word}}}");
-            findings.wrong(text.place, what, remedy);
-        }
-    }
-    if text.text.trim().is_empty() {
-        let remedy = "write what PIM should record, or reason = \"ask\"";
-        findings.wrong(text.place, "the reason is empty", remedy);
-    }
-    Reason::Template(text.text.to_owned())
-}
-
-fn placeholders(template: &str) -> impl Iterator<Item = &str> {
-    let after_braces = template.split('{').skip(1);
-    after_braces.filter_map(|rest| rest.split_once('}').map(|(word, _)| word))
-}
-
-fn ticket(section: &Section<'_>, findings: &mut Findings) -> Option<Ticket> {
-    let ticket = section
-        .field("ticket")?
-        .section(format!("ticket of {}", section.what), findings)?;
-    ticket.allow(&["number", "system"], findings);
-    let remedy = "write ticket = { number = \"…\", system = \"…\" }";
-    let number = ticket.needed("number", remedy, findings);
-    let system = ticket.needed("system", remedy, findings);
-    Some(Ticket {
-        number: number?.text.to_owned(),
-        system: system?.text.to_owned(),
-    })
 }
 
 /// An address that is nothing but a host, on one of `hosts`: a bearer token goes there.
@@ -321,9 +191,12 @@ fn is_bare(url: &Url) -> bool {
     url.scheme() == "https" && no_login && no_tail && url.path() == "/"
 }
 
-const ACCESS: [(&str, AccessId); 2] = [("member", AccessId::Member), ("owner", AccessId::Owner)];
-
 /// Public cloud, US government, China.
+const ARM_HOSTS: &[&str] = &[
+    "management.azure.com",
+    "management.usgovcloudapi.net",
+    "management.chinacloudapi.cn",
+];
 const GRAPH_HOSTS: &[&str] = &[
     "graph.microsoft.com",
     "graph.microsoft.us",
@@ -341,8 +214,6 @@ const VAULT_HOSTS: &[&str] = &[
     ".vault.azure.cn",
 ];
 
-const PLACEHOLDERS: [&str; 4] = ["credential", "host", "program", "user"];
-
 const SIGN_IN: [(&str, SignInMethod); 4] = [
     ("azure-cli", SignInMethod::AzureCli),
     ("browser", SignInMethod::Browser),
@@ -350,7 +221,8 @@ const SIGN_IN: [(&str, SignInMethod); 4] = [
     ("managed-identity", SignInMethod::ManagedIdentity),
 ];
 
-const TENANT: [&str; 6] = [
+const TENANT: [&str; 7] = [
+    "arm",
     "authority",
     "client_id",
     "graph",
@@ -358,5 +230,3 @@ const TENANT: [&str; 6] = [
     "login_hint",
     "sign_in",
 ];
-
-const WINDOW: [&str; 6] = ["access", "duration", "group", "reason", "tenant", "ticket"];

@@ -12,6 +12,7 @@ use crate::catalog::{Kind, Permission, Reason, SignInMethod, Use};
 mod files;
 mod hosts;
 mod prompts;
+mod targets;
 
 const OTHER_KEY: &str = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHwf2HMM5TRXvo2SQJjsNkiDD5KqiiNjrGVv3UUh+mMT5RHxiRtOnlqvjhQtBq0VpmpCV/PwUdhOig4vkbqAcEc=";
 
@@ -211,7 +212,6 @@ fn what_is_not_supported_yet_says_so() {
     for (from, to) in [
         ("client_id", "sign_in = \"workload-identity\"\nclient_id"),
         ("client_id", "sign_in = \"client-certificate\"\nclient_id"),
-        ("group = ", "role = \"Reader\"\ngroup = "),
         ("secret = \"web-root-ssh\"", "key = \"web\""),
         ("secret = \"web-root-ssh\"", "certificate = { ca = \"x\" }"),
     ] {

@@ -41,8 +41,8 @@ impl Refusal {
             Self::Material { remedy, .. } | Self::Unasked { remedy, .. } => remedy.clone(),
             Self::NoMatch { kind, .. } => no_match(kind),
             Self::NotEligible { window } => format!(
-                "an administrator makes you eligible for the group of window {window} \
-                 (Entra admin centre, PIM, Groups, Assignments)"
+                "an administrator makes you eligible for what window {window} names \
+                 (Entra admin centre, PIM, Groups or Azure resources, Assignments)"
             ),
             Self::NotInTime { window, .. } => {
                 format!("the opening goes on: try again, or watch it with `pimento open {window}`")
@@ -91,7 +91,7 @@ fn pim_policy(window: &str, rules: &str) -> String {
     } else if rules.contains("Expiration") {
         format!("set a shorter `duration` for window {window} in the configuration")
     } else {
-        format!("an owner of the group of window {window} can change its PIM settings")
+        format!("an owner of the group or resource of window {window} can change its PIM settings")
     }
 }
 
@@ -104,6 +104,9 @@ const fn unreachable_service(service: Service) -> &'static str {
             "check the network, and whether the vault's private endpoint resolves from here"
         }
         Service::Pim => "check the network and the proxy: `curl -I https://graph.microsoft.com`",
+        Service::PimAzure => {
+            "check the network and the proxy: `curl -I https://management.azure.com`"
+        }
     }
 }
 

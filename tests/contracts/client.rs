@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pimento::catalog::{
     AccessId, Credential, Kind, Name, PasswordSpec, PasswordUse, Reason, SecretName, SignInMethod,
-    Tenant, Ticket, VaultSpec, Version, WindowSpec,
+    Target, Tenant, Ticket, VaultSpec, Version, WindowSpec,
 };
 use pimento::clock::{Clock, Moment, SystemClock};
 use pimento::cloud::{
@@ -86,6 +86,7 @@ impl<'a> Client<'a> {
             login_hint: None,
             authority: at("login.microsoftonline.com"),
             graph: at("graph.microsoft.com"),
+            arm: at("management.azure.com"),
         });
         let minute = Duration::from_secs(60);
         let cloud = Cloud::connect(&network, Arc::new(Impatient::default()), minute).unwrap();
@@ -106,8 +107,10 @@ impl<'a> Client<'a> {
         Arc::new(WindowSpec {
             name: Name::parse("linux-root").unwrap(),
             tenant: Arc::clone(&self.tenant),
-            group: group_id(group).parse().unwrap(),
-            access: AccessId::Member,
+            target: Target::Group {
+                group: group_id(group).parse().unwrap(),
+                access: AccessId::Member,
+            },
             duration: "1h".parse().unwrap(),
             reason: Reason::Ask,
             ticket: None,

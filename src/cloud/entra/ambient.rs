@@ -12,6 +12,14 @@ use crate::clock::Clock;
 use crate::cloud::{AccessToken, Resource};
 use crate::refusal::Refusal;
 
+/// Whether another program keeps the sign-ins of that method.
+pub(super) const fn serves(method: SignInMethod) -> bool {
+    matches!(
+        method,
+        SignInMethod::AzureCli | SignInMethod::ManagedIdentity
+    )
+}
+
 pub(super) async fn token(
     tenant: &Tenant,
     resource: Resource,
@@ -39,6 +47,7 @@ pub(super) async fn token(
     };
     let scope = match resource {
         Resource::Graph => format!("{}.default", tenant.graph),
+        Resource::Arm => format!("{}.default", tenant.arm),
         Resource::Vault => "https://vault.azure.net/.default".to_owned(),
     };
     let token = credential

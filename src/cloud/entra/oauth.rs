@@ -27,6 +27,7 @@ pub(super) struct OAuth {
     pub(super) client: EntraClient,
     pub(super) tenant: Arc<str>,
     pub(super) graph: Url,
+    arm: Url,
     http: Arc<Http>,
     id: CorrelationId,
     /// Where an administrator consents.
@@ -90,11 +91,12 @@ impl OAuth {
             "{}{}/adminconsent?client_id={client_id}",
             tenant.authority, tenant.id
         );
-        let (tenant, graph) = (name.as_str().into(), tenant.graph.clone());
+        let (graph, arm) = (tenant.graph.clone(), tenant.arm.clone());
         Ok(Self {
             client,
-            tenant,
+            tenant: name.as_str().into(),
             graph,
+            arm,
             http,
             id,
             consent,
@@ -179,6 +181,7 @@ impl OAuth {
                 .map(|name| format!("{graph}/{name}"))
                 .collect(),
             Resource::Vault => vec!["https://vault.azure.net/user_impersonation".to_owned()],
+            Resource::Arm => vec![format!("{}user_impersonation", self.arm)],
         };
         let common = ["openid", "profile", "offline_access"].map(str::to_owned);
         scopes.into_iter().chain(common).map(Scope::new).collect()

@@ -1,4 +1,4 @@
-//! Requests to Graph on behalf of one case: which are repeated, and when.
+//! Requests to PIM on behalf of one case: which are repeated, and when.
 
 use std::time::Duration;
 
@@ -7,33 +7,25 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Case, refused};
+use crate::catalog::Target;
 use crate::cloud::error_body::ErrorBody;
 use crate::cloud::http::{Answer, Call};
 use crate::cloud::{Freshness, Identity as _, Resource};
 use crate::refusal::{Refusal, Service};
 
 impl Case<'_> {
-    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, Refusal> {
-        let url = self.url(
-            &format!("v1.0/identityGovernance/privilegedAccess/group/{path}"),
-            query,
-        );
+    /// Reads; as often as need be.
+    pub(super) async fn get(&self, url: Url) -> Result<Answer, Refusal> {
         let mut pause = Duration::from_secs(1);
         for _ in 0..3 {
             match self.send(Method::GET, url.clone(), None).await {
                 Ok(answer) if answer.is_success() => return Ok(answer),
                 Ok(answer) if matches!(answer.status, 429 | 500..=599) => {
                     let wait = answer.wait.unwrap_or(pause).min(LONGEST_WAIT);
-                    self.pim.http.clock.sleep(wait).await;
+                    self.http.clock.sleep(wait).await;
                 }
-                Ok(answer) => {
-                    return Err(refused::refuse(
-                        self.window,
-                        &ErrorBody::of(&answer),
-                        &answer,
-                    ));
-                }
-                Err(Refusal::Unreachable { .. }) => self.pim.http.clock.sleep(pause).await,
+                Ok(answer) => return Err(self.refuse(&answer)),
+                Err(Refusal::Unreachable { .. }) => self.http.clock.sleep(pause).await,
                 Err(refusal) => return Err(refusal),
             }
             pause *= 2;
@@ -42,19 +34,18 @@ impl Case<'_> {
         if answer.is_success() {
             return Ok(answer);
         }
-        Err(refused::refuse(
-            self.window,
-            &ErrorBody::of(&answer),
-            &answer,
-        ))
+        Err(self.refuse(&answer))
     }
 
-    /// Posts `body`; again only where the service says that it did not take it.
-    pub(super) async fn post(&self, body: &Value) -> Result<Answer, Refusal> {
-        let path = "v1.0/identityGovernance/privilegedAccess/group/assignmentScheduleRequests";
-        let url = self.url(path, &[]);
+    /// Sends `body`; again only where the service says that it did not take it.
+    pub(super) async fn submit(
+        &self,
+        method: Method,
+        url: Url,
+        body: &Value,
+    ) -> Result<Answer, Refusal> {
         for _ in 0..2 {
-            let answer = self.send(Method::POST, url.clone(), Some(body)).await?;
+            let answer = self.send(method.clone(), url.clone(), Some(body)).await?;
             if !matches!(answer.status, 429 | 503) {
                 return Ok(answer);
             }
@@ -62,9 +53,9 @@ impl Case<'_> {
             if wait > LONGEST_WAIT {
                 return Ok(answer);
             }
-            self.pim.http.clock.sleep(wait).await;
+            self.http.clock.sleep(wait).await;
         }
-        self.send(Method::POST, url, Some(body)).await
+        self.send(method, url, Some(body)).await
     }
 
     pub(super) async fn send(
@@ -73,21 +64,25 @@ impl Case<'_> {
         url: Url,
         body: Option<&Value>,
     ) -> Result<Answer, Refusal> {
-        let entra = &self.pim.entra;
+        let (resource, id) = match self.window.target {
+            Target::Group { .. } => (Resource::Graph, "client-request-id"),
+            Target::AzureRole { .. } => (Resource::Arm, "x-ms-client-request-id"),
+        };
         let mut freshness = Freshness::Cached;
         loop {
-            let token = entra
-                .token(&self.window.tenant, Resource::Graph, freshness, self.id)
+            let token = self
+                .entra
+                .token(&self.window.tenant, resource, freshness, self.id)
                 .await?;
             let call = Call {
-                service: Service::Pim,
+                service: Service::of(&self.window.target),
                 method: method.clone(),
                 url: url.clone(),
                 token: &token,
-                id: ("client-request-id", self.id.to_string()),
+                id: (id, self.id.to_string()),
                 body,
             };
-            let answer = self.pim.http.send(&call).await?;
+            let answer = self.http.send(&call).await?;
             // An old token, perhaps revoked: a new one may do, unless claims are asked for.
             let again = answer.status == 401
                 && freshness == Freshness::Cached
@@ -99,13 +94,24 @@ impl Case<'_> {
         }
     }
 
-    pub(super) fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
-        let mut url = self.window.tenant.graph.clone();
-        url.set_path(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+    /// The refusal for an error answer; what it asks of the next sign-in is remembered.
+    pub(super) fn refuse(&self, answer: &Answer) -> Refusal {
+        let refusal = refused::refuse(self.window, &ErrorBody::of(answer), answer);
+        if let Refusal::StepUp { claims, .. } = &refusal {
+            self.entra.wants(&self.window.tenant, claims);
         }
-        url
+        refusal
+    }
+
+    /// What the answer to a deactivation means.
+    pub(super) fn deactivated(&self, answer: &Answer) -> Result<(), Refusal> {
+        match ErrorBody::of(answer).code.as_str() {
+            _ if answer.is_success() => Ok(()),
+            // Ended already: what was wanted.
+            "RoleAssignmentDoesNotExist" => Ok(()),
+            "ActiveDurationTooShort" => Err(refused::too_short(self.window)),
+            _ => Err(self.refuse(answer)),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::refusal::{Needed, Refusal, Service};
 
 /// The typed refusal for an error answer.
 pub(super) fn refuse(window: &WindowSpec, error: &ErrorBody, answer: &Answer) -> Refusal {
-    let tenant = &window.tenant;
+    let (tenant, service) = (&window.tenant, Service::of(&window.target));
     let name = window.name.to_string();
     if let Some(claims) = &error.claims {
         return Refusal::StepUp {
@@ -60,9 +60,9 @@ pub(super) fn refuse(window: &WindowSpec, error: &ErrorBody, answer: &Answer) ->
         }
         "InvalidAuthenticationToken" => Refusal::SignIn {
             tenant: tenant.name.to_string(),
-            why: "Graph no longer accepts the sign-in".to_owned(),
+            why: format!("{service} no longer accepts the sign-in"),
         },
-        _ => error.refuse(Service::Pim, answer),
+        _ => error.refuse(service, answer),
     }
 }
 

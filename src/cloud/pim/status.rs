@@ -33,6 +33,11 @@ impl Class {
     }
 }
 
+/// Whether a request of that status may still come into force.
+pub(super) fn waits(status: &str) -> bool {
+    !matches!(Class::of(status), Class::Ended | Class::Active)
+}
+
 /// How long to wait before poll number `polls`.
 pub(super) fn pause(class: Class, polls: u32) -> Duration {
     let seconds = match (class, polls) {

@@ -1,0 +1,151 @@
+//! What PIM's lists say of one window: whether it is open, and until when.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::catalog::WindowSpec;
+use crate::clock::Moment;
+use crate::cloud::Activated;
+
+/// An assignment that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// When it ends; `None` for a standing assignment.
+    pub(super) ends: Option<Timestamp>,
+}
+
+impl Found {
+    /// The window, at `now` of the server, by an answer to a request sent at `sent`.
+    pub(super) fn activated(
+        &self,
+        now: Timestamp,
+        sent: Moment,
+        asked: SignedDuration,
+        request: Option<&str>,
+    ) -> Activated {
+        // A standing assignment has no end, so ours is what was configured.
+        let ends = self.ends.unwrap_or(now + asked);
+        let remaining = Duration::try_from(ends.duration_since(now)).unwrap_or(Duration::ZERO);
+        Activated {
+            remaining,
+            as_of: sent,
+            ends,
+            request: request.map(str::to_owned),
+        }
+    }
+}
+
+/// An entry of PIM's list of active assignments.
+pub(super) struct Listed<'a> {
+    pub(super) properties: &'a Value,
+    /// The schedule it is an instance of, by which the request that made it is known.
+    pub(super) schedule: Option<&'a str>,
+}
+
+impl Listed<'_> {
+    fn text(&self, name: &str) -> &str {
+        let text = self.properties.get(name).and_then(Value::as_str);
+        text.unwrap_or_default()
+    }
+
+    fn is(&self, kind: &str) -> bool {
+        self.text("assignmentType").eq_ignore_ascii_case(kind)
+    }
+
+    fn made_by(&self, request: &str) -> bool {
+        self.schedule.is_some_and(|id| id.ends_with(request))
+    }
+}
+
+/// Of the assignments of a window: the one that `request` made, or else any that is in force.
+pub(super) fn find<'a>(
+    listed: impl Iterator<Item = Listed<'a>>,
+    window: &WindowSpec,
+    request: Option<&str>,
+) -> Option<Found> {
+    let listed: Vec<Listed<'_>> = listed.collect();
+    let activated = || listed.iter().filter(|item| item.is("activated"));
+    let made = |item: &&Listed<'_>| request.is_some_and(|id| item.made_by(id));
+    if let Some(item) = activated().find(made).or_else(|| activated().next()) {
+        let ends = item.text("endDateTime").parse().ok()?;
+        return Some(Found { ends: Some(ends) });
+    }
+    let standing = listed.iter().find(|item| item.is("assigned"))?;
+    tracing::warn!(
+        window = %window.name,
+        target = %window.target,
+        "you hold this for good, without any activation: PIM protects nothing here"
+    );
+    Some(Found {
+        ends: standing.text("endDateTime").parse().ok(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::testing::vault;
+
+    fn ends(list: &[(&str, &str, Option<&str>)], request: Option<&str>) -> Option<Found> {
+        let items: Vec<Value> = list
+            .iter()
+            .map(|(kind, _, end)| json!({"assignmentType": kind, "endDateTime": end}))
+            .collect();
+        let listed = items
+            .iter()
+            .zip(list)
+            .map(|(item, (_, schedule, _))| Listed {
+                properties: item,
+                schedule: Some(schedule),
+            });
+        find(listed, &vault("ops").window, request)
+    }
+
+    fn at(time: &str) -> Option<Found> {
+        let ends = Some(time.parse().unwrap());
+        Some(Found { ends })
+    }
+
+    #[test]
+    fn the_end_is_that_of_the_assignment_the_request_made() {
+        let (early, late) = ("2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z");
+        let list = [
+            ("Activated", "g_member_other", Some(early)),
+            ("activated", "g_member_r1", Some(late)),
+        ];
+        assert_eq!(ends(&list, Some("r1")), at(late));
+        assert_eq!(ends(&list, Some("r2")), at(early));
+    }
+
+    #[test]
+    fn an_activation_counts_before_a_standing_assignment() {
+        let end = "2026-01-01T01:00:00Z";
+        let list = [("Assigned", "s", None), ("Activated", "a", Some(end))];
+        assert_eq!(ends(&list, None), at(end));
+        assert_eq!(ends(&list[..1], None), Some(Found { ends: None }));
+        assert_eq!(ends(&[("odd", "x", Some(end))], None), None);
+    }
+
+    #[test]
+    fn what_is_left_is_counted_by_the_servers_clock() {
+        let found = Found {
+            ends: Some("2026-01-01T01:00:00Z".parse().unwrap()),
+        };
+        let now = "2026-01-01T00:59:00Z".parse().unwrap();
+        let sent = Moment::since_boot(Duration::from_secs(5));
+        let hour = SignedDuration::from_hours(1);
+        assert_eq!(
+            found.activated(now, sent, hour, None).remaining,
+            Duration::from_secs(60)
+        );
+        let late = "2026-01-01T02:00:00Z".parse().unwrap();
+        assert_eq!(
+            found.activated(late, sent, hour, None).remaining,
+            Duration::ZERO
+        );
+    }
+}

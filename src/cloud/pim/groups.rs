@@ -1,0 +1,198 @@
+//! PIM for Groups, through Microsoft Graph v1.0.
+//!
+//! What never happens here: an activation posted twice. Posting is not idempotent, so where an
+//! answer is lost the lists tell what became of it.
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use reqwest::Method;
+use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
+
+use super::assignment::{self, Found, Listed};
+use super::{Api, Begun, Case, Request, policy, status};
+use crate::catalog::AccessId;
+use crate::cloud::error_body::ErrorBody;
+use crate::cloud::http::Answer;
+use crate::cloud::{Activation, Demands};
+use crate::refusal::Refusal;
+
+/// The API of groups, for one case.
+pub(super) struct Groups<'a> {
+    case: Case<'a>,
+    group: String,
+    access: String,
+}
+
+impl<'a> Groups<'a> {
+    pub(super) fn new(case: Case<'a>, group: Uuid, access: AccessId) -> Self {
+        Self {
+            case,
+            group: group.to_string(),
+            access: access.to_string(),
+        }
+    }
+
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        let mut url = self.case.window.tenant.graph.clone();
+        url.set_path(&format!("v1.0/{path}"));
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// What PIM lists for the user in this group.
+    async fn list(&self, set: &str) -> Result<Answer, Refusal> {
+        let filter = format!("groupId eq '{}'", self.group);
+        let path = format!("{PIM}/{set}/filterByCurrentUser(on='principal')");
+        let url = self.url(&path, &[("$filter", &filter)]);
+        self.case.get(url).await
+    }
+
+    fn body(&self, action: &str) -> Value {
+        json!({
+            "accessId": self.access,
+            "principalId": self.case.principal,
+            "groupId": self.group,
+            "action": action,
+        })
+    }
+
+    async fn post(&self, body: &Value) -> Result<Answer, Refusal> {
+        let url = self.url(&format!("{PIM}/assignmentScheduleRequests"), &[]);
+        self.case.submit(Method::POST, url, body).await
+    }
+
+    /// What became of a request whose answer was lost.
+    async fn look(&self) -> Result<Option<Begun>, Refusal> {
+        if self.pending().await?.is_some() {
+            return Ok(Some(Begun::Pending));
+        }
+        let (found, _) = self.assignment(None).await?;
+        Ok(found.map(|_| Begun::Exists))
+    }
+
+    /// Whether a request or instance is for this group and access.
+    fn is_for(&self, item: &Value) -> bool {
+        let is = |name: &str, wanted: &str| {
+            let found = item.get(name).and_then(Value::as_str);
+            found.is_some_and(|found| found.eq_ignore_ascii_case(wanted))
+        };
+        is("groupId", &self.group) && is("accessId", &self.access)
+    }
+}
+
+#[async_trait]
+impl Api for Groups<'_> {
+    fn case(&self) -> &Case<'_> {
+        &self.case
+    }
+
+    async fn begin(
+        &self,
+        activation: &Activation,
+        duration: SignedDuration,
+    ) -> Result<Begun, Refusal> {
+        let mut body = self.body("selfActivate");
+        if let Some(body) = body.as_object_mut() {
+            let schedule = json!({
+                "startDateTime": self.case.http.server_time().to_string(),
+                "expiration": {"type": "afterDuration", "duration": format!("{duration}")},
+            });
+            body.insert("scheduleInfo".to_owned(), schedule);
+            body.insert("justification".to_owned(), json!(activation.reason));
+            if let Some(ticket) = &activation.ticket {
+                let info = json!({"ticketNumber": ticket.number, "ticketSystem": ticket.system});
+                body.insert("ticketInfo".to_owned(), info);
+            }
+        }
+        let answer = match self.post(&body).await {
+            // The answer is lost, the request perhaps not: posting is not idempotent, so look.
+            Err(Refusal::Unreachable { service, why }) => {
+                let found = self.look().await?;
+                return found.ok_or(Refusal::Unreachable { service, why });
+            }
+            answer => answer?,
+        };
+        if answer.is_success() {
+            return Ok(Begun::Request(request(&answer.json())));
+        }
+        match ErrorBody::of(&answer).code.as_str() {
+            "RoleAssignmentExists" => Ok(Begun::Exists),
+            "PendingRoleAssignmentRequest" => Ok(Begun::Pending),
+            _ => Err(self.case.refuse(&answer)),
+        }
+    }
+
+    async fn pending(&self) -> Result<Option<Request>, Refusal> {
+        let answer = self.list("assignmentScheduleRequests").await?.json();
+        let requests = answer.get("value").and_then(Value::as_array);
+        let mine = requests
+            .into_iter()
+            .flatten()
+            .filter(|item| self.is_for(item));
+        Ok(mine.map(request).find(|found| status::waits(&found.status)))
+    }
+
+    async fn request(&self, id: &str) -> Result<Request, Refusal> {
+        let url = self.url(&format!("{PIM}/assignmentScheduleRequests/{id}"), &[]);
+        Ok(request(&self.case.get(url).await?.json()))
+    }
+
+    async fn assignment(&self, request: Option<&str>) -> Result<(Option<Found>, Answer), Refusal> {
+        let answer = self.list("assignmentScheduleInstances").await?;
+        let list = answer.json();
+        let items = list.get("value").and_then(Value::as_array);
+        let items = items.into_iter().flatten();
+        let mine = items.filter(|item| self.is_for(item)).map(|item| Listed {
+            properties: item,
+            schedule: item.get("assignmentScheduleId").and_then(Value::as_str),
+        });
+        let found = assignment::find(mine, self.case.window, request);
+        Ok((found, answer))
+    }
+
+    async fn demands(&self) -> Result<Demands, Refusal> {
+        let filter = format!(
+            "scopeId eq '{}' and scopeType eq 'Group' and roleDefinitionId eq '{}'",
+            self.group, self.access
+        );
+        let query = [
+            ("$filter", filter.as_str()),
+            ("$expand", "policy($expand=rules)"),
+        ];
+        let url = self.url("policies/roleManagementPolicyAssignments", &query);
+        let answer = self.case.send(Method::GET, url, None).await?.json();
+        Ok(policy::demands(answer.pointer("/value/0/policy/rules")))
+    }
+
+    async fn deactivate(&self) -> Result<(), Refusal> {
+        let answer = self.post(&self.body("selfDeactivate")).await?;
+        self.case.deactivated(&answer)
+    }
+}
+
+fn request(item: &Value) -> Request {
+    let text = |name: &str| {
+        let text = item.get(name).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    Request {
+        id: text("id"),
+        status: text("status"),
+    }
+}
+
+const PIM: &str = "identityGovernance/privilegedAccess/group";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_without_id_or_status_is_one_that_nothing_is_known_of() {
+        assert_eq!(request(&json!({"id": 7})), Request::default());
+    }
+}

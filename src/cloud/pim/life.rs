@@ -1,0 +1,153 @@
+//! The life of a request, from the wish to the window; the same for groups and Azure roles.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::{Api, Begun, Request, status};
+use crate::cloud::{Activated, Activation, Stage, StageSink};
+use crate::refusal::{Refusal, Service};
+
+/// Activates, and waits until PIM reports the assignment as active.
+pub(super) async fn activate(
+    api: &dyn Api,
+    activation: &Activation,
+    stages: &dyn StageSink,
+) -> Result<Activated, Refusal> {
+    let mut begun = begin(api, activation).await?;
+    stages.reached(Stage::Requested);
+    for _ in 0..ENDING_TRIES {
+        if !matches!(begun, Begun::Exists) {
+            break;
+        }
+        if let Some(lasting) = lasting(api, activation.duration).await? {
+            return Ok(lasting);
+        }
+        begun = begin(api, activation).await?;
+    }
+    let request = match begun {
+        Begun::Exists => return window_of(api, None, activation.duration).await,
+        Begun::Pending => pending(api).await?,
+        Begun::Request(request) => request,
+    };
+    let request = settle(api, request, stages).await?;
+    window_of(api, Some(&request), activation.duration).await
+}
+
+/// Asks for the activation; for a shorter one where the policy allows no longer.
+async fn begin(api: &dyn Api, activation: &Activation) -> Result<Begun, Refusal> {
+    match api.begin(activation, activation.duration).await {
+        Err(Refusal::PimPolicy { rules, window }) if rules.contains("ExpirationRule") => {
+            // Only now is the policy read: in the common case that would be a trip for nothing.
+            let longest = api
+                .demands()
+                .await?
+                .longest
+                .filter(|longest| *longest < activation.duration);
+            let longest = longest.ok_or(Refusal::PimPolicy { rules, window })?;
+            api.begin(activation, longest).await
+        }
+        begun => begun,
+    }
+}
+
+/// Polls `request` until it has ended one way or the other.
+async fn settle(
+    api: &dyn Api,
+    mut request: Request,
+    stages: &dyn StageSink,
+) -> Result<String, Refusal> {
+    let case = api.case();
+    let clock = &case.http.clock;
+    let (began, window) = (clock.now(), case.window.name.to_string());
+    let mut polls = 0;
+    loop {
+        let class = status::Class::of(&request.status);
+        match class {
+            status::Class::Active => return Ok(request.id),
+            status::Class::Ended => {
+                let status = request.status;
+                return Err(Refusal::Denied { window, status });
+            }
+            status::Class::Human => stages.reached(Stage::AwaitingApproval {
+                request: request.id.clone(),
+            }),
+            status::Class::Soon => stages.reached(Stage::Provisioning),
+        }
+        if began.until(clock.now()) > case.approval {
+            let request = request.id;
+            return Err(Refusal::AwaitingApproval { window, request });
+        }
+        clock.sleep(status::pause(class, polls)).await;
+        polls += 1;
+        request = api.request(&request.id).await?;
+    }
+}
+
+/// The request that waits already.
+async fn pending(api: &dyn Api) -> Result<Request, Refusal> {
+    api.pending().await?.ok_or_else(|| Refusal::Cloud {
+        service: Service::of(&api.case().window.target),
+        status: 400,
+        code: "PendingRoleAssignmentRequest".to_owned(),
+        message: "PIM says a request is pending, and does not list it".to_owned(),
+    })
+}
+
+/// The activation that exists already, if it lasts; else waits until it has ended.
+///
+/// Our end of a window comes up to a second before PIM's, which is when the next use is likeliest:
+/// what is opened by the rest of the old activation would be gone at once.
+async fn lasting(api: &dyn Api, asked: SignedDuration) -> Result<Option<Activated>, Refusal> {
+    let (found, answer) = api.assignment(None).await?;
+    let clock = &api.case().http.clock;
+    let Some(found) = found else {
+        // Ended since, or not listed yet: asking to activate again tells which.
+        clock.sleep(ENDING_PAUSE).await;
+        return Ok(None);
+    };
+    let now = answer.latest().unwrap_or_else(|| clock.wall());
+    let active = found.activated(now, answer.sent, asked, None);
+    if active.remaining > ENDING {
+        return Ok(Some(active));
+    }
+    clock.sleep(active.remaining + ENDING_PAUSE).await;
+    Ok(None)
+}
+
+/// The true window, from the list of active assignments; asked again while it lags behind.
+async fn window_of(
+    api: &dyn Api,
+    request: Option<&str>,
+    asked: SignedDuration,
+) -> Result<Activated, Refusal> {
+    let case = api.case();
+    let clock = &case.http.clock;
+    let mut polls = 0;
+    loop {
+        let (found, answer) = api.assignment(request).await?;
+        if let Some(found) = found {
+            let now = answer.latest().unwrap_or_else(|| clock.wall());
+            return Ok(found.activated(now, answer.sent, asked, request));
+        }
+        if polls == LISTING_POLLS {
+            let window = case.window.name.to_string();
+            let status = "not listed".to_owned();
+            return Err(Refusal::Denied { window, status });
+        }
+        clock.sleep(status::pause(status::Class::Soon, polls)).await;
+        polls += 1;
+    }
+}
+
+/// An activation with no more than this left is waited out.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// Beyond the end of an activation, until PIM takes the next one.
+const ENDING_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often PIM is asked to activate beside an activation that ends.
+const ENDING_TRIES: usize = 4;
+
+/// Reads of the list after `Provisioned`; with the pauses between them about a minute.
+const LISTING_POLLS: u32 = 14;
