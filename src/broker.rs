@@ -18,6 +18,7 @@ use crate::clock::{Clock, Moment};
 use crate::cloud::{Cloud, CorrelationId, Demands, Stage, StageSink};
 use crate::policy::Grant;
 use crate::refusal::Refusal;
+use crate::requester::Requester;
 use crate::secret::{Material, Oddity};
 use crate::window::{Closed, Terms, View, Windows};
 
@@ -25,6 +26,7 @@ use flight::{Flight, Refused};
 
 mod fetch;
 mod flight;
+mod step_up;
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +94,8 @@ impl Broker {
         })
     }
 
-    /// Waits until the material of `grant` can be used, opening and fetching what is missing.
+    /// Waits until the material of `grant` can be used, opening and fetching what is missing;
+    /// `person` is who may have to sign in again for it.
     ///
     /// # Errors
     /// Why it cannot be used, or [`Refusal::NotInTime`] and [`Refusal::AwaitingApproval`] when
@@ -101,6 +104,7 @@ impl Broker {
         self: &Arc<Self>,
         grant: &Grant,
         id: CorrelationId,
+        person: &Requester,
         stages: &dyn StageSink,
     ) -> Result<(), Refusal> {
         let asked = self.clock.now();
@@ -113,7 +117,7 @@ impl Broker {
         self.flights()
             .refused_fetches
             .again(&grant.credential().name, asked)?;
-        let flight = self.fetch_flight(grant, id);
+        let flight = self.fetch_flight(grant, id, person);
         self.landed(&flight, &grant.credential().vault.window, asked, stages)
             .await
     }
@@ -194,6 +198,13 @@ impl Broker {
             tracing::info!(%refusal, window = %window.name, "the policy cannot be read");
             Demands::default()
         })
+    }
+
+    /// Forgets what was refused for want of a sign-in to `tenant`: somebody has signed in.
+    pub fn signed_in(&self, tenant: &Name) {
+        let mut flights = self.flights();
+        flights.refused_openings.signed_in(tenant);
+        flights.refused_fetches.signed_in(tenant);
     }
 
     /// Wipes `window` here and ends it at PIM.
@@ -388,6 +399,8 @@ pub struct Wish {
     pub ticket: Option<crate::catalog::Ticket>,
     /// How long, if not as long as configured.
     pub duration: Option<jiff::SignedDuration>,
+    /// Who may have to sign in again.
+    pub person: Requester,
     /// Joins the logs.
     pub id: CorrelationId,
 }

@@ -11,15 +11,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
+use url::Url;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::catalog::{Credential, SignInMethod, Tenant, Ticket, WindowSpec};
+use crate::catalog::{Credential, SignInMethod, Target, Tenant, Ticket, WindowSpec};
 use crate::clock::{Clock, Moment};
 use crate::refusal::Refusal;
+use crate::requester::Requester;
 
 pub use http::Network;
 
+mod challenge;
 mod entra;
 mod error_body;
 mod http;
@@ -38,7 +41,8 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// The cloud over `network`; `approval` is how long an approver is waited for.
+    /// The cloud over `network`; `approval` is how long an approver is waited for, `pages` shows
+    /// people what they sign in on.
     ///
     /// Reaches nothing yet.
     ///
@@ -48,9 +52,10 @@ impl Cloud {
         network: &Network,
         clock: Arc<dyn Clock>,
         approval: Duration,
+        pages: Arc<dyn Pages>,
     ) -> Result<Self, Refusal> {
         let http = Arc::new(http::Http::new(network, clock)?);
-        let entra = Arc::new(entra::Entra::new(Arc::clone(&http)));
+        let entra = Arc::new(entra::Entra::new(Arc::clone(&http), pages));
         let pim = pim::Privileges {
             http: Arc::clone(&http),
             entra: Arc::clone(&entra),
@@ -98,6 +103,17 @@ pub enum Resource {
     Vault,
     /// Azure Resource Manager.
     Arm,
+}
+
+impl Resource {
+    /// What windows of that kind are opened through.
+    #[must_use]
+    pub const fn of(target: &Target) -> Self {
+        match target {
+            Target::Group { .. } => Self::Graph,
+            Target::AzureRole { .. } => Self::Arm,
+        }
+    }
 }
 
 /// Whether a token from the cache will do.
@@ -161,6 +177,34 @@ pub enum SignInStep {
 pub trait SignInGuide: Send + Sync {
     /// Shows one step.
     fn show(&self, step: SignInStep);
+
+    /// Who signs in: in their session the browser is opened.
+    fn person(&self) -> Requester {
+        Requester::default()
+    }
+}
+
+/// Shows pages to people.
+#[async_trait]
+pub trait Pages: Send + Sync {
+    /// Opens `page` in a browser where `person` sits.
+    ///
+    /// # Errors
+    /// Why there is no browser, in words.
+    async fn open(&self, page: &Url, person: &Requester) -> Result<(), String>;
+}
+
+/// What a service asks of the person beyond what the sign-in has shown.
+#[derive(Clone, Copy, Debug)]
+pub struct StepUp<'a> {
+    /// Whose token is to show it.
+    pub resource: Resource,
+    /// The `claims`, as the service wrote them.
+    pub claims: &'a str,
+    /// Who is waiting for it.
+    pub person: &'a Requester,
+    /// Joins the logs.
+    pub id: CorrelationId,
 }
 
 /// Sign-in and tokens.
@@ -187,6 +231,15 @@ pub trait Identity: Send + Sync {
         resource: Resource,
         freshness: Freshness,
         id: CorrelationId,
+    ) -> Result<Arc<AccessToken>, Refusal>;
+
+    /// Satisfies what a service asks for, and gives the very token that does: without the person
+    /// where the sign-in has it already, else in the person's browser.
+    async fn step_up(
+        &self,
+        tenant: &Arc<Tenant>,
+        step_up: &StepUp<'_>,
+        stages: &dyn StageSink,
     ) -> Result<Arc<AccessToken>, Refusal>;
 }
 
@@ -225,6 +278,8 @@ pub enum Stage {
     Starting,
     /// The activation was sent to PIM.
     Requested,
+    /// The person has to sign in again in the browser that was opened.
+    SteppingUp,
     /// A person has to approve.
     AwaitingApproval {
         /// PIM's request id.
@@ -251,6 +306,9 @@ impl std::fmt::Display for Stage {
         match self {
             Self::Starting => f.write_str("starting"),
             Self::Requested => f.write_str("PIM: requested"),
+            Self::SteppingUp => {
+                f.write_str("waiting for you to sign in again, in the browser window just opened")
+            }
             Self::AwaitingApproval { .. } => f.write_str("PIM: waiting for approval"),
             Self::Provisioning => f.write_str("PIM: writing the assignment"),
             Self::Active { .. } => f.write_str("PIM: active"),

@@ -17,7 +17,7 @@ use crate::cloud::{CorrelationId, Identity, Stage, StageSink};
 use crate::known_hosts::KnownHosts;
 use crate::pipeline::Pipeline;
 use crate::policy::{Ask, End, Said};
-use crate::prompt::{Question, Subject};
+use crate::prompt::{Question, Subject, tell};
 use crate::refusal::Refusal;
 use crate::requester::{Caller, Requester};
 use crate::secret::{Material, Password, locked};
@@ -319,7 +319,12 @@ impl agent::House for House {
             Material::Password(_) => Err(Refusal::Unsupported("it is a password".to_owned())),
         };
         self.pipeline
-            .serve(wanted, caller.requester(), &Unwatched, sign)
+            .serve(
+                wanted,
+                caller.requester(),
+                &Waiting(caller.requester()),
+                sign,
+            )
             .await
     }
 
@@ -373,11 +378,15 @@ fn fingerprint(blob: &[u8]) -> String {
     )
 }
 
-/// The agent protocol has no way to tell how far an opening is.
-struct Unwatched;
+/// The agent protocol has no way to tell how far an opening is; a person who has to do something
+/// is told on the terminal at which `ssh` waits.
+struct Waiting<'a>(&'a Requester);
 
-impl StageSink for Unwatched {
+impl StageSink for Waiting<'_> {
     fn reached(&self, stage: Stage) {
         tracing::debug!(%stage, "opening");
+        if stage == Stage::SteppingUp {
+            tell(self.0, &stage.to_string());
+        }
     }
 }

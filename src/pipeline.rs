@@ -137,11 +137,11 @@ impl Pipeline {
         self.confirmed(id, &grant, requester).await?;
         // Held until the window is open, so that whoever comes meanwhile shares it.
         let (grant, _reason) = self.reasoned(id, grant, requester).await?;
-        match self.broker.ready(&grant, id, stages).await {
+        match self.broker.ready(&grant, id, requester, stages).await {
             // What PIM's policy wants is known only now.
             Err(Refusal::ReasonNeeded { what, .. }) => {
                 let (grant, _said) = self.asked(what, grant, requester).await?;
-                self.broker.ready(&grant, id, stages).await?;
+                self.broker.ready(&grant, id, requester, stages).await?;
                 Ok(grant)
             }
             ready => ready.map(|()| grant),

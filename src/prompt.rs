@@ -18,18 +18,22 @@ use crate::requester::Requester;
 
 use askpass::Askpass;
 pub use askpass::is_ours;
+pub use browser::Browser;
 pub use notifier::{Notifier, Program as NotifyProgram};
 use pinentry::Pinentry;
 pub use question::{Matter, Question, Subject};
 pub use session::Environment;
 use session::Session;
+pub use terminal::tell;
 
 mod askpass;
+mod browser;
 mod child;
 mod notifier;
 mod pinentry;
 mod question;
 mod session;
+mod terminal;
 
 /// A way to ask a person. Dropping an ask takes the question back.
 #[async_trait]

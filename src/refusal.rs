@@ -197,6 +197,17 @@ pub enum Refusal {
         claims: String,
     },
 
+    /// The step-up was not made, or did not satisfy whoever asked for it.
+    #[error("tenant {tenant} asks for a step-up, and there was none: {why}")]
+    StepUpFailed {
+        /// The tenant.
+        tenant: String,
+        /// Why not.
+        why: String,
+        /// What does satisfy it.
+        remedy: String,
+    },
+
     /// The service asked us to slow down for longer than the request may take.
     #[error("{service} is throttling requests; it asked for {} s of rest", .wait.as_secs())]
     Throttled {

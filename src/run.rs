@@ -18,7 +18,7 @@ use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
 use crate::listen::{Door, DoorError};
 use crate::pipeline::Pipeline;
-use crate::prompt::{Desktop, Environment, Notifier};
+use crate::prompt::{Browser, Desktop, Environment, Notifier};
 use crate::refusal::Refusal;
 use crate::{agent, control, credentials};
 
@@ -83,7 +83,9 @@ impl Agent {
         let audit = Arc::new(audit);
         let settings = &config.agent;
         let network = network(&config)?;
-        let cloud = Cloud::connect(&network, Arc::clone(&clock), settings.approval_wait)
+        let own: Environment = std::env::vars_os().collect();
+        let pages = Arc::new(Browser::new(own.clone()));
+        let cloud = Cloud::connect(&network, Arc::clone(&clock), settings.approval_wait, pages)
             .map_err(StartError::Cloud)?;
         let limits = Limits {
             answer: settings.answer_within,
@@ -99,7 +101,6 @@ impl Agent {
             .map(|socket| Arc::new(Upstream::new(socket)));
         let keyring = Arc::new(Keyring::new(Arc::clone(&clock), None));
         let lock = Arc::new(Lock::new(Arc::clone(&clock)));
-        let own: Environment = std::env::vars_os().collect();
         let aftermath = aftermath(settings, own.clone(), &clock);
         let desktop = Arc::new(Desktop::new(&settings.prompts, own, Arc::clone(&clock)));
         let facts = Facts {

@@ -16,6 +16,7 @@ use pimento::cloud::{
     Cloud, CorrelationId, FetchedSecret, Freshness, Network, ReadError, Resource,
 };
 use pimento::emulator::scenario::{Grant, Key, Role, Scenario};
+use pimento::prompt::{Browser, Environment};
 use secrecy::ExposeSecret;
 use support::{GROUP, World};
 
@@ -93,7 +94,9 @@ async fn ours(world: &World) -> Result<FetchedSecret, ReadError> {
         resolve: world.emulator.resolve(),
     };
     let time = Arc::clone(&world.clock) as Arc<dyn pimento::clock::Clock>;
-    let cloud = Cloud::connect(&network, time, std::time::Duration::from_secs(60)).unwrap();
+    let nobody = Arc::new(Browser::new(Environment::default()));
+    let minute = std::time::Duration::from_secs(60);
+    let cloud = Cloud::connect(&network, time, minute, nobody).unwrap();
     let (tenant, id) = (world.house.tenant("").unwrap(), CorrelationId::new());
     let token = world
         .house

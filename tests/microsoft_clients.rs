@@ -9,6 +9,8 @@
 //! Microsoft's own Python clients (`msal`, `azure-keyvault-secrets`, `azure-keyvault-keys`) against
 //! the emulator: judges of it that nobody here wrote. The scripts are in `microsoft_clients/`.
 
+#[path = "microsoft_clients/asked.rs"]
+mod asked;
 #[path = "support/python.rs"]
 mod python;
 
@@ -36,6 +38,26 @@ async fn keyvault_secrets_is_let_in_by_a_new_token_within_the_window_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keyvault_keys_signs_what_its_public_half_verifies() {
     passes("keys.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pimento_asks_for_tokens_as_msal_does() {
+    let Some(python) = python() else { return };
+    let emulator = emulator().await;
+    let text = std::fs::read_to_string(folder().join("token_requests.py")).unwrap();
+    let output = script(&python, &emulator, &text);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let theirs = asked::requests(&emulator);
+    emulator.change(pimento::emulator::World::reset_counts);
+    asked::ours(&emulator).await;
+    let ours = asked::requests(&emulator);
+    let kinds = |asked: &[asked::Asked]| asked.iter().map(|it| it.kind.clone()).collect::<Vec<_>>();
+    assert_eq!(kinds(&ours), kinds(&theirs));
+    for (ours, theirs) in ours.iter().zip(&theirs) {
+        let found = ours.differences(theirs);
+        assert!(found.is_empty(), "{}: {found:#?}", ours.kind);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::flight::Flight;
+use super::step_up::Errand;
 use super::{Broker, Wish};
 use crate::audit::Event;
 use crate::catalog::{Credential, KeySpec, Kind, WindowSpec};
@@ -16,13 +17,19 @@ use crate::cloud::{
 };
 use crate::policy::Grant;
 use crate::refusal::{Needed, Refusal};
+use crate::requester::Requester;
 use crate::secret::private_key::PrivateKey;
 use crate::secret::{Material, Password};
 use crate::window::Terms;
 
 impl Broker {
     /// Joins the fetch of the grant's credential, or starts it.
-    pub(super) fn fetch_flight(self: &Arc<Self>, grant: &Grant, id: CorrelationId) -> Arc<Flight> {
+    pub(super) fn fetch_flight(
+        self: &Arc<Self>,
+        grant: &Grant,
+        id: CorrelationId,
+        person: &Requester,
+    ) -> Arc<Flight> {
         let credential = Arc::clone(grant.credential());
         let mut flights = self.flights();
         if let Some(flight) = flights.fetches.get(&credential.name) {
@@ -37,6 +44,7 @@ impl Broker {
             reason: grant.reason(),
             ticket: grant.ticket(),
             duration: None,
+            person: person.clone(),
             id,
         };
         let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
@@ -114,7 +122,7 @@ impl Broker {
             ticket: wish.ticket,
             id: wish.id,
         };
-        let active = self.cloud.pim.activate(&activation, stages).await?;
+        let active = self.activate(&activation, &wish.person, stages).await?;
         let terms = Terms {
             until: active.as_of.after(active.remaining),
             ends: active.ends,
@@ -140,7 +148,7 @@ impl Broker {
         stages: &Flight,
     ) -> Result<(), Refusal> {
         let window = &credential.vault.window;
-        let (id, now) = (wish.id, self.clock.now());
+        let (id, now, person) = (wish.id, self.clock.now(), wish.person.clone());
         if self.windows().holds(credential, now) {
             return Ok(());
         }
@@ -148,7 +156,7 @@ impl Broker {
             self.flights().refused_openings.again(&window.name, now)?;
             self.opening_flight(window, wish).landed(stages).await?;
         }
-        let (fetched, sent) = self.read(credential, id, stages).await?;
+        let (fetched, sent) = self.read(credential, id, &person, stages).await?;
         let valid_until = fetched.valid_for.map(|valid| sent.after(valid));
         let material = material(credential, fetched.value)?;
         let now = self.clock.now();
@@ -167,14 +175,22 @@ impl Broker {
         &self,
         credential: &Credential,
         id: CorrelationId,
+        person: &Requester,
         stages: &Flight,
     ) -> Result<(FetchedSecret, Moment), Refusal> {
         let window = &credential.vault.window.name;
         let deadline = self.clock.now().after(self.limits.propagation);
+        let mut errand = Errand {
+            tenant: &credential.vault.window.tenant,
+            person,
+            id,
+            stages,
+            stepped_up: false,
+        };
         let kept = self.windows().token(window, self.clock.now());
         let mut token = match kept {
             Some(token) => token,
-            None => self.new_token(credential, id).await?,
+            None => self.new_token(&mut errand).await?,
         };
         let mut attempts = 0;
         let mut rejected = false;
@@ -185,7 +201,11 @@ impl Broker {
                     self.windows_mut().keep_token(window, token);
                     return Ok((fetched, sent));
                 }
-                Err(ReadError::Refused(refusal)) => return Err(refusal),
+                Err(ReadError::Refused(refusal)) => {
+                    self.windows_mut().drop_token(window);
+                    token = self.step_up(&mut errand, refusal, Resource::Vault).await?;
+                    continue;
+                }
                 Err(ReadError::TokenRejected) if rejected => {
                     let tenant = credential.vault.window.tenant.name.to_string();
                     let why = "Key Vault rejects a token that was just issued".to_owned();
@@ -199,20 +219,17 @@ impl Broker {
                 }
             }
             self.windows_mut().drop_token(window);
-            token = self.new_token(credential, id).await?;
+            token = self.new_token(&mut errand).await?;
         }
     }
 
-    async fn new_token(
-        &self,
-        credential: &Credential,
-        id: CorrelationId,
-    ) -> Result<Arc<AccessToken>, Refusal> {
-        let tenant = &credential.vault.window.tenant;
-        self.cloud
-            .identity
-            .token(tenant, Resource::Vault, Freshness::New, id)
-            .await
+    async fn new_token(&self, errand: &mut Errand<'_>) -> Result<Arc<AccessToken>, Refusal> {
+        let (identity, resource) = (&self.cloud.identity, Resource::Vault);
+        let token = identity.token(errand.tenant, resource, Freshness::New, errand.id);
+        match token.await {
+            Err(refusal) => self.step_up(errand, refusal, resource).await,
+            token => token,
+        }
     }
 
     /// Waits before the next read, unless there is no time for one.

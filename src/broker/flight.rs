@@ -85,6 +85,15 @@ impl Refused {
         }
     }
 
+    /// Forgets what a sign-in to `tenant` may have mended.
+    pub(super) fn signed_in(&mut self, tenant: &Name) {
+        let of_it = |refusal: &Refusal| match refusal {
+            Refusal::StepUpFailed { tenant: of, .. } => of == tenant.as_str(),
+            _ => false,
+        };
+        self.0.retain(|_, (_, refusal)| !of_it(refusal));
+    }
+
     /// Remembers how `name` ended at `now`.
     pub(super) fn ended(&mut self, name: &Name, outcome: &Result<(), Refusal>, now: Moment) {
         match outcome {

@@ -13,7 +13,7 @@ use crate::catalog::{SignInMethod, Tenant};
 use crate::clock::manual::ManualClock;
 use crate::cloud::{
     AccessToken, Account, Activated, Activation, Demands, FetchedSecret, Freshness, Identity, Pim,
-    ReadError, Resource, SignInGuide, Vault,
+    ReadError, Resource, SignInGuide, StepUp, Vault,
 };
 use crate::policy::{Ask, End, Said, judge};
 
@@ -27,6 +27,16 @@ struct Fake {
     not_yet: AtomicU32,
     approval: Option<Notify>,
     refusal: Mutex<Option<Refusal>>,
+    step_ups: Mutex<Vec<String>>,
+    /// What comes of a step-up: PIM is satisfied by it, asks again, or it fails.
+    step_up: Outcome,
+}
+
+#[derive(Clone, Copy)]
+enum Outcome {
+    Satisfies,
+    DoesNot,
+    Fails,
 }
 
 #[async_trait]
@@ -119,6 +129,34 @@ impl Identity for Fake {
             expires,
         }))
     }
+
+    async fn step_up(
+        &self,
+        tenant: &Arc<Tenant>,
+        step_up: &StepUp<'_>,
+        stages: &dyn StageSink,
+    ) -> Result<Arc<AccessToken>, Refusal> {
+        self.step_ups
+            .lock()
+            .unwrap()
+            .push(step_up.claims.to_owned());
+        stages.reached(Stage::SteppingUp);
+        match self.step_up {
+            Outcome::Satisfies => *self.refusal.lock().unwrap() = None,
+            Outcome::DoesNot => {}
+            Outcome::Fails => return Err(declined()),
+        }
+        self.token(tenant, step_up.resource, Freshness::New, step_up.id)
+            .await
+    }
+}
+
+fn declined() -> Refusal {
+    Refusal::StepUpFailed {
+        tenant: "contoso".to_owned(),
+        why: "the sign-in was declined".to_owned(),
+        remedy: String::new(),
+    }
 }
 
 struct House {
@@ -147,6 +185,8 @@ impl House {
             not_yet: AtomicU32::new(0),
             approval: None,
             refusal: Mutex::default(),
+            step_ups: Mutex::default(),
+            step_up: Outcome::Satisfies,
         };
         change(&mut fake);
         let fake = Arc::new(fake);
@@ -169,7 +209,12 @@ impl House {
     async fn ready(&self, name: &str) -> Result<(), &'static str> {
         let answer = self
             .broker
-            .ready(&grant(name), CorrelationId::new(), &NoStages)
+            .ready(
+                &grant(name),
+                CorrelationId::new(),
+                &Requester::default(),
+                &NoStages,
+            )
             .await;
         answer.map_err(|refusal| refusal.code())
     }
@@ -178,7 +223,12 @@ impl House {
         let broker = Arc::clone(&self.broker);
         tokio::spawn(async move {
             let answer = broker
-                .ready(&grant(name), CorrelationId::new(), &NoStages)
+                .ready(
+                    &grant(name),
+                    CorrelationId::new(),
+                    &Requester::default(),
+                    &NoStages,
+                )
                 .await;
             answer.map_err(|refusal| refusal.code())
         })
@@ -370,4 +420,48 @@ async fn nothing_is_asked_of_the_cloud_if_it_cannot_be_recorded() {
     let house = House::in_folder(folder, |_| {});
     assert_eq!(house.ready("db").await, Err("audit_unwritable"));
     assert_eq!(house.counts(), (0, 0, 0));
+}
+
+fn house_that_steps_up(step_up: Outcome) -> House {
+    House::with(|fake| {
+        fake.step_up = step_up;
+        *fake.refusal.lock().unwrap() = Some(Refusal::StepUp {
+            tenant: "contoso".to_owned(),
+            why: "its policy wants a stronger sign-in for this".to_owned(),
+            claims: "{c1}".to_owned(),
+        });
+    })
+}
+
+#[tokio::test]
+async fn an_activation_is_repeated_once_after_the_step_up_that_was_asked_for() {
+    let house = house_that_steps_up(Outcome::Satisfies);
+    assert_eq!(house.ready("db").await, Ok(()));
+    assert_eq!(*house.fake.step_ups.lock().unwrap(), ["{c1}"]);
+    assert_eq!(house.counts().0, 2);
+}
+
+#[tokio::test]
+async fn a_step_up_that_does_not_satisfy_is_not_made_again() {
+    let house = house_that_steps_up(Outcome::DoesNot);
+    assert_eq!(house.ready("db").await, Err("step_up_failed"));
+    assert_eq!(house.fake.step_ups.lock().unwrap().len(), 1);
+    assert_eq!(house.counts().0, 2);
+}
+
+#[tokio::test]
+async fn the_next_key_of_an_ssh_opens_no_second_page_until_somebody_has_signed_in() {
+    let house = house_that_steps_up(Outcome::Fails);
+    for name in ["db", "web", "db"] {
+        assert_eq!(house.ready(name).await, Err("step_up_failed"));
+    }
+    assert_eq!(
+        (house.counts().0, house.fake.step_ups.lock().unwrap().len()),
+        (1, 1)
+    );
+    house.broker.signed_in(&Name::parse("elsewhere").unwrap());
+    assert_eq!(house.ready("db").await, Err("step_up_failed"));
+    house.broker.signed_in(&Name::parse("contoso").unwrap());
+    *house.fake.refusal.lock().unwrap() = None;
+    assert_eq!(house.ready("db").await, Ok(()));
 }

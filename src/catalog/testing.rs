@@ -54,9 +54,9 @@ fn credential(name: &str, kind: Kind) -> Credential {
     }
 }
 
-/// A vault behind a window of that name.
-pub(crate) fn vault(window: &str) -> Arc<VaultSpec> {
-    let tenant = Arc::new(Tenant {
+/// A tenant that one signs in to in the browser.
+pub(crate) fn tenant() -> Tenant {
+    Tenant {
         name: Name::parse("contoso").unwrap(),
         id: "contoso.onmicrosoft.com".to_owned(),
         client_id: Some("11111111-1111-1111-1111-111111111111".to_owned()),
@@ -65,7 +65,12 @@ pub(crate) fn vault(window: &str) -> Arc<VaultSpec> {
         authority: Url::parse("https://login.microsoftonline.com").unwrap(),
         graph: Url::parse("https://graph.microsoft.com").unwrap(),
         arm: Url::parse("https://management.azure.com").unwrap(),
-    });
+    }
+}
+
+/// A vault behind a window of that name.
+pub(crate) fn vault(window: &str) -> Arc<VaultSpec> {
+    let tenant = Arc::new(tenant());
     let window = Arc::new(WindowSpec {
         name: Name::parse(window).unwrap(),
         tenant,

@@ -13,28 +13,37 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::http::Http;
-use super::{AccessToken, Account, CorrelationId, Freshness, Identity, Resource, SignInGuide};
+use super::{
+    AccessToken, Account, CorrelationId, Freshness, Identity, Pages, Resource, SignInGuide,
+    SignInStep, StageSink, StepUp,
+};
 use crate::catalog::{Name, SignInMethod, Tenant};
 use crate::clock::Moment;
 use crate::refusal::Refusal;
 
+use browser::Browser;
 use oauth::{OAuth, Tokens};
+use step_up::Turns;
 
 mod ambient;
 mod browser;
 mod claims;
 mod device;
 mod oauth;
+mod page;
 mod refused;
+mod step_up;
 
 /// Everybody who is signed in.
 pub(super) struct Entra {
     http: Arc<Http>,
+    pages: Arc<dyn Pages>,
     tenants: Mutex<HashMap<Name, Arc<SignedIn>>>,
-    /// Claims that a service asked for, until the next sign-in satisfies them.
+    /// Claims that a service asked for, until a sign-in satisfies them.
     wanted: Mutex<HashMap<Name, String>>,
     /// Tenants that were left on purpose: another program's sign-in is not taken up again there.
     left: Mutex<HashSet<Name>>,
+    turns: Turns,
 }
 
 /// One sign-in.
@@ -48,26 +57,30 @@ struct SignedIn {
 }
 
 impl Entra {
-    pub(super) fn new(http: Arc<Http>) -> Self {
+    pub(super) fn new(http: Arc<Http>, pages: Arc<dyn Pages>) -> Self {
         Self {
             http,
+            pages,
             tenants: Mutex::default(),
             wanted: Mutex::default(),
             left: Mutex::default(),
+            turns: Turns::default(),
         }
     }
 
     /// Remembers what the next interactive sign-in to `tenant` has to satisfy.
     pub(super) fn wants(&self, tenant: &Tenant, claims: &str) {
-        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.insert(tenant.name.clone(), claims.to_owned());
+        self.wanted().insert(tenant.name.clone(), claims.to_owned());
     }
 
-    fn take_wanted(&self, tenant: &Tenant) -> Option<String> {
-        self.wanted
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&tenant.name)
+    fn wanted(&self) -> MutexGuard<'_, HashMap<Name, String>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The claims of the next interactive sign-in.
+    fn claims(&self, tenant: &Tenant) -> String {
+        let wanted = self.wanted().get(&tenant.name).cloned();
+        claims::with_capabilities(wanted.as_deref().unwrap_or_default())
     }
 
     fn tenants(&self) -> MutexGuard<'_, HashMap<Name, Arc<SignedIn>>> {
@@ -82,33 +95,46 @@ impl Entra {
         OAuth::new(Arc::clone(&self.http), tenant, id)
     }
 
-    /// Takes what an interactive sign-in gave.
+    /// Who an interactive sign-in was, by its id token.
+    fn recognise(
+        &self,
+        tenant: &Tenant,
+        tokens: &Tokens,
+        nonce: Option<&str>,
+    ) -> Result<Account, Refusal> {
+        let expected = claims::Expected {
+            tenant,
+            nonce,
+            now: self.http.server_time(),
+        };
+        expected
+            .account(tokens.id_token.as_deref())
+            .map_err(|why| refuse(tenant, &why))
+    }
+
+    /// Takes what an interactive sign-in gave, and gives its token, which is of `resource`.
     fn enter(
         &self,
         tenant: &Tenant,
+        account: &Account,
         tokens: Tokens,
-        nonce: Option<&str>,
-    ) -> Result<Account, Refusal> {
-        let client = tenant.client_id.as_deref().unwrap_or_default();
-        let account =
-            claims::account(tokens.id_token.as_deref(), client, nonce).map_err(|why| {
-                Refusal::SignIn {
-                    tenant: tenant.name.to_string(),
-                    why,
-                }
-            })?;
+        resource: Resource,
+    ) -> Arc<AccessToken> {
+        let access = Arc::new(tokens.access);
         let signed_in = SignedIn {
             account: account.clone(),
             refresh: AsyncMutex::new(tokens.refresh),
-            kept: Mutex::new(HashMap::from([(Resource::Graph, Arc::new(tokens.access))])),
+            kept: Mutex::default(),
         };
+        signed_in.keep(resource, &access);
         self.admit(tenant, Arc::new(signed_in));
-        Ok(account)
+        access
     }
 
     fn admit(&self, tenant: &Tenant, signed_in: Arc<SignedIn>) {
         self.tenants().insert(tenant.name.clone(), signed_in);
         self.left().remove(&tenant.name);
+        self.wanted().remove(&tenant.name);
     }
 
     /// Who acts in `tenant`.
@@ -123,13 +149,13 @@ impl Entra {
             return Ok(signed_in);
         }
         if !ambient::serves(tenant.sign_in) {
-            return Err(ended(
+            return Err(refuse(
                 tenant,
                 "nobody has signed in since the agent started",
             ));
         }
         if self.left().contains(&tenant.name) {
-            return Err(ended(tenant, "you signed out of it"));
+            return Err(refuse(tenant, "you signed out of it"));
         }
         self.adopt(tenant).await
     }
@@ -137,8 +163,8 @@ impl Entra {
     /// Takes over the sign-in that another program keeps.
     async fn adopt(&self, tenant: &Tenant) -> Result<Arc<SignedIn>, Refusal> {
         let access = ambient::token(tenant, Resource::Arm, &self.http.clock).await?;
-        let account = claims::of_access_token(access.secret.expose_secret())
-            .ok_or_else(|| ended(tenant, "the token does not say who you are"))?;
+        let account = claims::of_access_token(access.secret.expose_secret(), tenant)
+            .map_err(|why| refuse(tenant, &why))?;
         let signed_in = Arc::new(SignedIn {
             account,
             refresh: AsyncMutex::new(None),
@@ -152,16 +178,40 @@ impl Entra {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    async fn in_browser(
+        &self,
+        tenant: &Tenant,
+        guide: &dyn SignInGuide,
+        id: CorrelationId,
+    ) -> Result<Account, Refusal> {
+        let oauth = self.oauth(tenant, id)?;
+        let (claims, hint) = (self.claims(tenant), tenant.login_hint.as_deref());
+        let browser = Browser::listening(&oauth, Resource::Graph, claims, hint).await?;
+        let opened = self.pages.open(browser.page(), &guide.person()).await;
+        guide.show(SignInStep::Browser {
+            url: browser.page().to_string(),
+            opened: opened.is_ok(),
+        });
+        let accept = |tokens: Result<Tokens, Refusal>, nonce: &str| {
+            let tokens = tokens.map_err(|no| step_up::in_browser(tenant, no))?;
+            let account = self.recognise(tenant, &tokens, Some(nonce))?;
+            self.enter(tenant, &account, tokens, Resource::Graph);
+            Ok(account)
+        };
+        browser.finish(accept).await
+    }
+
+    /// Redeems the refresh token for a token of `resource` that satisfies `claims`.
     async fn redeem(
         &self,
         tenant: &Tenant,
         signed_in: &SignedIn,
-        resource: Resource,
+        (resource, claims): (Resource, Option<&str>),
         id: CorrelationId,
     ) -> Result<Arc<AccessToken>, Refusal> {
         let mut refresh = signed_in.refresh.lock().await;
         // Somebody who waited for the lock may find that what they wanted has just been made.
-        if let Some(token) = self.cached(signed_in, resource) {
+        if let (None, Some(token)) = (claims, self.cached(signed_in, resource)) {
             return Ok(token);
         }
         if ambient::serves(tenant.sign_in) {
@@ -170,11 +220,12 @@ impl Entra {
             return Ok(token);
         }
         let Some(current) = refresh.as_ref() else {
-            return Err(ended(tenant, "Entra gave no refresh token"));
+            return Err(refuse(tenant, "Entra gave no refresh token"));
         };
+        let claims = claims::with_capabilities(claims.unwrap_or_default());
         let tokens = self
             .oauth(tenant, id)?
-            .refresh(current.expose_secret(), resource)
+            .refresh(current.expose_secret(), resource, &claims)
             .await?;
         if let Some(next) = tokens.refresh {
             *refresh = Some(next);
@@ -213,15 +264,15 @@ impl Identity for Entra {
     ) -> Result<Account, Refusal> {
         let id = CorrelationId::new();
         match method {
-            SignInMethod::Browser => {
-                let wanted = self.take_wanted(tenant);
-                let oauth = self.oauth(tenant, id)?;
-                let (tokens, nonce) = browser::sign_in(&oauth, tenant, wanted, guide).await?;
-                self.enter(tenant, tokens, Some(&nonce))
-            }
+            SignInMethod::Browser => self.in_browser(tenant, guide, id).await,
             SignInMethod::DeviceCode => {
-                let tokens = device::sign_in(&self.oauth(tenant, id)?, guide).await?;
-                self.enter(tenant, tokens, None)
+                let claims = self.claims(tenant);
+                let oauth = self.oauth(tenant, id)?;
+                let tokens = device::sign_in(&oauth, &claims, guide).await;
+                let tokens = tokens.map_err(|no| step_up::by_code(tenant, no))?;
+                let account = self.recognise(tenant, &tokens, None)?;
+                self.enter(tenant, &account, tokens, Resource::Graph);
+                Ok(account)
             }
             SignInMethod::AzureCli | SignInMethod::ManagedIdentity => {
                 let signed_in = self.adopt(tenant).await?;
@@ -232,6 +283,7 @@ impl Identity for Entra {
 
     async fn sign_out(&self, tenant: &Tenant) -> bool {
         self.left().insert(tenant.name.clone());
+        self.wanted().remove(&tenant.name);
         self.tenants().remove(&tenant.name).is_some()
     }
 
@@ -253,16 +305,25 @@ impl Identity for Entra {
         } else if let Some(token) = self.cached(&signed_in, resource) {
             return Ok(token);
         }
-        let token = self.redeem(tenant, &signed_in, resource, id).await;
+        let token = self.redeem(tenant, &signed_in, (resource, None), id).await;
         if let Err(Refusal::SignIn { .. }) = &token {
             // The refresh token is dead; `status` must not go on showing a sign-in.
             self.tenants().remove(&tenant.name);
         }
         token
     }
+
+    async fn step_up(
+        &self,
+        tenant: &Arc<Tenant>,
+        step_up: &StepUp<'_>,
+        stages: &dyn StageSink,
+    ) -> Result<Arc<AccessToken>, Refusal> {
+        self.stepped_up(tenant, step_up, stages).await
+    }
 }
 
-fn ended(tenant: &Tenant, why: &str) -> Refusal {
+fn refuse(tenant: &Tenant, why: &str) -> Refusal {
     Refusal::SignIn {
         tenant: tenant.name.to_string(),
         why: why.to_owned(),

@@ -1,9 +1,8 @@
 //! What an error body of Graph or Key Vault says, wherever it hides it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
+use super::challenge::Challenge;
 use super::http::Answer;
 use crate::refusal::{Refusal, Service};
 
@@ -22,7 +21,9 @@ impl ErrorBody {
     pub(super) fn of(answer: &Answer) -> Self {
         let mut error = Self::parse(&answer.json());
         if let Some(challenge) = &answer.challenge {
-            error.claims = error.claims.or_else(|| challenged(challenge));
+            error.claims = error
+                .claims
+                .or_else(|| Challenge::parse(challenge).claims());
         }
         error
     }
@@ -88,18 +89,6 @@ impl ErrorBody {
     }
 }
 
-/// The claims of a `WWW-Authenticate` challenge: base64, with or without padding.
-fn challenged(challenge: &str) -> Option<String> {
-    let (_, claims) = challenge.split_once("claims=\"")?;
-    let (claims, _) = claims.split_once('"')?;
-    let claims = claims.trim_end_matches('=');
-    let decoded = URL_SAFE_NO_PAD.decode(claims).ok().or_else(|| {
-        let padding = "=".repeat((4 - claims.len() % 4) % 4);
-        STANDARD.decode(format!("{claims}{padding}")).ok()
-    })?;
-    String::from_utf8(decoded).ok()
-}
-
 fn percent_decode(text: &str) -> String {
     let shielded = format!("x={}", text.replace('+', "%2B"));
     let decoded = url::form_urlencoded::parse(shielded.as_bytes()).next();
@@ -110,6 +99,8 @@ fn percent_decode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::json;
 
     use super::*;
@@ -140,7 +131,8 @@ mod tests {
             "Bearer error=\"insufficient_claims\", claims=\"{}\"",
             URL_SAFE_NO_PAD.encode(claims)
         );
-        assert_eq!(challenged(&header).as_deref(), Some(claims));
+        let challenge = Challenge::parse(&header);
+        assert_eq!(challenge.claims().as_deref(), Some(claims));
     }
 
     #[test]
@@ -150,6 +142,5 @@ mod tests {
             ErrorBody::parse(&json!({"error": "x"})),
             ErrorBody::default()
         );
-        assert_eq!(challenged("Bearer claims=\"!!\""), None);
     }
 }

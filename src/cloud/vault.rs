@@ -13,6 +13,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::challenge::Challenge;
 use super::error_body::ErrorBody;
 use super::http::{Answer, Call, Http, unreachable};
 use super::{AccessToken, CorrelationId, FetchedSecret, ReadError, Vault};
@@ -215,6 +216,17 @@ fn refused(credential: &Credential, answer: &Answer) -> ReadError {
             remedy,
         })
     };
+    if answer.status == 401
+        && let Err(why) = verified(credential, answer)
+    {
+        return material(
+            &format!("vault {vault} does not accept this sign-in: {why}"),
+            format!(
+                "check `url` of [vault.{vault}] and `id` of [tenant.{}] in the configuration",
+                credential.vault.window.tenant.name
+            ),
+        );
+    }
     match (answer.status, error.code.as_str()) {
         (401, _) if error.claims.is_some() => ReadError::Refused(Refusal::StepUp {
             tenant: credential.vault.window.tenant.name.to_string(),
@@ -248,6 +260,13 @@ fn refused(credential: &Credential, answer: &Answer) -> ReadError {
         ),
         _ => ReadError::Refused(error.refuse(Service::KeyVault, answer)),
     }
+}
+
+/// Whether the challenge in an answer is one of the credential's own vault.
+fn verified(credential: &Credential, answer: &Answer) -> Result<(), String> {
+    let challenge = Challenge::parse(answer.challenge.as_deref().unwrap_or_default());
+    let host = credential.vault.url.host_str().unwrap_or_default();
+    challenge.verify(&credential.vault.window.tenant, host)
 }
 
 fn denied(message: &str) -> bool {

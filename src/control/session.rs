@@ -10,6 +10,7 @@ use super::prompt::{self, Answer, Prompts, Unanswered};
 use super::proto::control_server::Control;
 use super::proto::{self, login_event, login_request, open_event};
 use super::release::{self, Events, Release, streamed};
+use super::sink::Guide;
 use super::view;
 use crate::broker::Wish;
 use crate::catalog::{SignInMethod, Version, WindowSpec};
@@ -131,6 +132,7 @@ impl Control for Session {
         &self,
         request: Request<proto::LoginRequest>,
     ) -> Result<Response<Self::LoginStream>, Status> {
+        let person = requester(&request)?;
         let request = request.into_inner();
         let tenant = self
             .house
@@ -144,7 +146,14 @@ impl Control for Session {
         };
         let house = Arc::clone(&self.house);
         Ok(streamed(move |sink| async move {
-            let account = house.identity.sign_in(&tenant, method, &sink).await;
+            let guide = Guide {
+                sink: &sink,
+                person,
+            };
+            let account = house.identity.sign_in(&tenant, method, &guide).await;
+            if account.is_ok() {
+                house.pipeline.broker.signed_in(&tenant.name);
+            }
             sink.send(account.map_err(|no| status(&no)).map(|account| {
                 let (tenant, user_name) = (tenant.name.to_string(), account.user_name);
                 let event = login_event::SignedIn { tenant, user_name };
@@ -185,13 +194,14 @@ impl Control for Session {
         &self,
         request: Request<proto::OpenRequest>,
     ) -> Result<Response<Self::OpenStream>, Status> {
+        let person = requester(&request)?;
         let request = request.into_inner();
         let window = Arc::clone(
             self.house
                 .window(&request.window)
                 .map_err(|no| status(&no))?,
         );
-        let wish = wish(&window, request);
+        let wish = wish(&window, request, &person);
         let house = Arc::clone(&self.house);
         Ok(streamed(move |sink| async move {
             let opened = house.pipeline.broker.open(&window, wish, &sink).await;
@@ -381,7 +391,7 @@ fn requester<T>(request: &Request<T>) -> Result<Arc<Requester>, Status> {
     found.ok_or_else(|| status(&Refusal::Unsupported("the requester is unknown".to_owned())))
 }
 
-fn wish(window: &WindowSpec, request: proto::OpenRequest) -> Wish {
+fn wish(window: &WindowSpec, request: proto::OpenRequest, person: &Requester) -> Wish {
     let said = said(request.said);
     let reason = said.reason.or_else(|| match &window.reason {
         crate::catalog::Reason::Ask => None,
@@ -393,6 +403,7 @@ fn wish(window: &WindowSpec, request: proto::OpenRequest) -> Wish {
         reason,
         ticket: said.ticket.or_else(|| window.ticket.clone()),
         duration,
+        person: person.clone(),
         id: CorrelationId::new(),
     }
 }

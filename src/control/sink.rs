@@ -1,11 +1,14 @@
 //! Progress, on its way to the client.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::proto::login_event::{Browser, DeviceCode, Event};
 use super::proto::{LoginEvent, OpenEvent, PasswordEvent, open_event, password_event};
 use crate::cloud::{SignInGuide, SignInStep, Stage, StageSink};
+use crate::requester::Requester;
 
 /// Sends events of one call. A client that hung up simply gets no more of them.
 pub(super) struct Sink<T>(pub(super) mpsc::UnboundedSender<Result<T, Status>>);
@@ -30,7 +33,17 @@ impl StageSink for Sink<PasswordEvent> {
     }
 }
 
-impl SignInGuide for Sink<LoginEvent> {
+/// Leads a person through a sign-in.
+pub(super) struct Guide<'a> {
+    pub(super) sink: &'a Sink<LoginEvent>,
+    pub(super) person: Arc<Requester>,
+}
+
+impl SignInGuide for Guide<'_> {
+    fn person(&self) -> Requester {
+        Requester::clone(&self.person)
+    }
+
     fn show(&self, step: SignInStep) {
         let event = match step {
             SignInStep::Browser { url, opened } => Event::Browser(Browser { url, opened }),
@@ -44,6 +57,6 @@ impl SignInGuide for Sink<LoginEvent> {
                 message,
             }),
         };
-        self.send(Ok(LoginEvent { event: Some(event) }));
+        self.sink.send(Ok(LoginEvent { event: Some(event) }));
     }
 }

@@ -230,7 +230,7 @@ impl World {
             justification: text("justification"),
             ticket,
         };
-        self.check_activation(&wanted, user, |context| caller.has_acrs(context))?;
+        self.check_activation(&wanted, user, caller)?;
         let id = Uuid::new_v4().to_string();
         if body.get("isValidationOnly") == Some(&json!(true)) {
             return Ok(Reply::json(

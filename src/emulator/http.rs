@@ -64,7 +64,7 @@ impl Request {
 
 /// The fields of a posted form.
 #[derive(Debug)]
-pub(super) struct Form(Vec<(String, String)>);
+pub(super) struct Form(pub(super) Vec<(String, String)>);
 
 impl Form {
     pub(super) fn get(&self, name: &str) -> Option<&str> {

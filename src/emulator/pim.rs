@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::scenario::{Delays, Policy, User};
+use super::tokens::Caller;
 use super::world::World;
 
 /// An activation request, and all that became of it.
@@ -161,7 +162,13 @@ pub(super) struct Wanted<'a> {
 
 impl World {
     /// The policy rules that `wanted` does not meet, as PIM names them.
-    fn failed_rules(&self, wanted: &Wanted<'_>, user: &User, policy: &Policy) -> Vec<&'static str> {
+    fn failed_rules(
+        &self,
+        wanted: &Wanted<'_>,
+        user: &User,
+        caller: &Caller,
+        policy: &Policy,
+    ) -> Vec<&'static str> {
         let ticket = |name| {
             wanted
                 .ticket
@@ -178,7 +185,7 @@ impl World {
             (wanted.duration > policy.maximum_duration, "ExpirationRule"),
             (policy.justification && untold, "JustificationRule"),
             (policy.ticketing && no_ticket, "TicketingRule"),
-            (policy.mfa && !user.mfa, "MfaRule"),
+            (policy.mfa && !caller.has_mfa(), "MfaRule"),
         ]
         .into_iter()
         .filter_map(|(failed, rule)| failed.then_some(rule))
@@ -202,7 +209,7 @@ impl World {
         &self,
         wanted: &Wanted<'_>,
         user: &User,
-        acrs: impl Fn(&str) -> bool,
+        caller: &Caller,
     ) -> Result<(), PimError> {
         let Some(group) = self.scenario.group(wanted.group) else {
             return Err((
@@ -228,14 +235,14 @@ impl World {
                 return Err((400, "RoleAssignmentExists", text.to_owned()));
             }
         }
-        let failed = self.failed_rules(wanted, user, &group.policy);
+        let failed = self.failed_rules(wanted, user, caller, &group.policy);
         if !failed.is_empty() {
             let rules: Vec<String> = failed.iter().map(|rule| format!("{rule:?}")).collect();
             let text = format!("The following policy rules failed: [{}]", rules.join(","));
             return Err((400, "RoleAssignmentRequestPolicyValidationFailed", text));
         }
         match &group.policy.authentication_context {
-            Some(context) if !acrs(context) => Err(step_up(context)),
+            Some(context) if !caller.has_acrs(context) => Err(step_up(context)),
             _ => Ok(()),
         }
     }

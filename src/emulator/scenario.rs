@@ -20,6 +20,9 @@ pub struct Scenario {
     /// Security groups.
     #[serde(default)]
     pub groups: Vec<Group>,
+    /// Authentication contexts that ask for more than a second factor.
+    #[serde(default)]
+    pub contexts: Vec<Context>,
     /// Who may become a member of what.
     #[serde(default)]
     pub eligibilities: Vec<Eligibility>,
@@ -75,6 +78,17 @@ pub struct User {
     /// Groups the user is a standing member of.
     #[serde(default)]
     pub member_of: Vec<String>,
+}
+
+/// An authentication context of Conditional Access.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Context {
+    /// Such as `c1`.
+    pub id: String,
+    /// Whether the sign-in has to come from a managed device, which a device code never does.
+    #[serde(default)]
+    pub managed_device: bool,
 }
 
 /// A security group that PIM manages.

@@ -110,6 +110,12 @@ impl Caller {
         groups.is_some_and(|groups| groups.iter().any(|found| found == group))
     }
 
+    /// Whether the sign-in came with a second factor.
+    pub(super) fn has_mfa(&self) -> bool {
+        let amr = self.claims.get("amr").and_then(Value::as_array);
+        amr.is_some_and(|amr| amr.iter().any(|found| found == "mfa"))
+    }
+
     pub(super) fn has_acrs(&self, context: &str) -> bool {
         // PIM heeds the context only of clients that announced cp1.
         let capable = self
@@ -165,7 +171,7 @@ impl World {
             "exp": now.as_second() + TOKEN_LIFE,
             "appid": grant.client_id,
             "appidacr": "0",
-            "amr": if user.mfa { json!(["pwd", "mfa"]) } else { json!(["pwd"]) },
+            "amr": if grant.mfa { json!(["pwd", "mfa"]) } else { json!(["pwd"]) },
             "groups": self.groups_of(user, now),
             "idtyp": "user",
             "oid": user.id,

@@ -46,6 +46,8 @@ pub struct Seen {
     pub url: String,
     /// What was sent along, if it is JSON; tokens and sign-ins are not.
     pub body: Option<serde_json::Value>,
+    /// The fields of a form that asks for tokens; what is secret in it is left empty.
+    pub form: Vec<(String, String)>,
     /// When, by the cloud's clock.
     pub at: Timestamp,
 }
@@ -62,6 +64,7 @@ pub(super) struct Device {
     pub(super) user_code: String,
     pub(super) client_id: String,
     pub(super) scope: String,
+    pub(super) claims: String,
     pub(super) state: DeviceState,
     pub(super) expires: Timestamp,
     pub(super) polled: Option<Timestamp>,
@@ -87,6 +90,8 @@ pub(super) struct Grant {
     pub(super) scope: String,
     /// The authentication context that the sign-in satisfied.
     pub(super) acrs: Option<String>,
+    /// Whether a second factor was shown.
+    pub(super) mfa: bool,
 }
 
 #[derive(Clone)]
@@ -292,6 +297,7 @@ impl World {
             method: request.method.clone(),
             url: request.url(),
             body: request.json(),
+            form: asked(operation, request),
             at: self.now(),
         });
     }
@@ -305,6 +311,19 @@ impl World {
         }
         Some(fault.clone())
     }
+}
+
+/// What a token request asks for, without what it proves itself by.
+fn asked(operation: &str, request: &Request) -> Vec<(String, String)> {
+    let asks = operation.starts_with("entra.token") || operation == "entra.devicecode";
+    let fields = asks.then(|| request.form().0).unwrap_or_default();
+    let told = |(name, value): (String, String)| match name.as_str() {
+        "client_assertion" | "code" | "code_verifier" | "device_code" | "refresh_token" => {
+            (name, String::new())
+        }
+        _ => (name, value),
+    };
+    fields.into_iter().map(told).collect()
 }
 
 pub(super) fn new_version() -> String {

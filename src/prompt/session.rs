@@ -47,6 +47,8 @@ pub(super) struct Session {
     variables: Environment,
     /// The terminal, if there is one that is ours to use.
     pub(super) terminal: Option<PathBuf>,
+    /// Whether the person came in by SSH.
+    pub(super) remote: bool,
 }
 
 impl Session {
@@ -66,6 +68,7 @@ impl Session {
         Self {
             variables,
             terminal: requester.terminal.and_then(terminal),
+            remote: chain.iter().any(|it| it.get(REMOTE).is_some()),
         }
     }
 
@@ -74,11 +77,17 @@ impl Session {
         Self {
             variables: environment.only(names_a_session),
             terminal: None,
+            remote: environment.get(REMOTE).is_some(),
         }
     }
 
     pub(super) fn has_display(&self) -> bool {
         self.variables.has_display()
+    }
+
+    /// Whether the person sits at a desktop; those of macOS and Windows need no variable.
+    pub(super) fn has_desktop(&self) -> bool {
+        !self.remote && (cfg!(any(target_os = "macos", windows)) || self.has_display())
     }
 
     /// Whether a notice has somewhere to go.
@@ -149,7 +158,8 @@ async fn environment(pid: u32, started: u64) -> Option<Environment> {
         let at = entry.iter().position(|byte| *byte == b'=')?;
         let (name, value) = (entry.get(..at)?, entry.get(at + 1..)?);
         // A line break would be a command of its own to pinentry.
-        let wanted = std::str::from_utf8(name).is_ok_and(names_a_session)
+        let ours = |name: &str| names_a_session(name) || name == REMOTE;
+        let wanted = std::str::from_utf8(name).is_ok_and(ours)
             && value.len() <= LONGEST_VALUE
             && !value.iter().any(u8::is_ascii_control);
         let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
@@ -173,7 +183,7 @@ async fn environment(_pid: u32, _started: u64) -> Option<Environment> {
 /// A number means another terminal in another container, so the file must have that number and
 /// belong to the user.
 #[cfg(target_os = "linux")]
-fn terminal(device: u32) -> Option<PathBuf> {
+pub(super) fn terminal(device: u32) -> Option<PathBuf> {
     use std::os::unix::fs::MetadataExt;
 
     let device = u64::from(device);
@@ -191,9 +201,12 @@ fn terminal(device: u32) -> Option<PathBuf> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn terminal(_device: u32) -> Option<PathBuf> {
+pub(super) fn terminal(_device: u32) -> Option<PathBuf> {
     None
 }
+
+/// What sshd gives to everything in its sessions.
+const REMOTE: &str = "SSH_CONNECTION";
 
 const DISPLAY: [&str; 2] = ["DISPLAY", "WAYLAND_DISPLAY"];
 

@@ -38,7 +38,9 @@ impl Refusal {
             }
             Self::Locked => "unlock it with `pimento lock --off`".to_owned(),
             Self::LockedWithPassphrase => "unlock it with `ssh-add -X`".to_owned(),
-            Self::Material { remedy, .. } | Self::Unasked { remedy, .. } => remedy.clone(),
+            Self::Material { remedy, .. }
+            | Self::StepUpFailed { remedy, .. }
+            | Self::Unasked { remedy, .. } => remedy.clone(),
             Self::NoMatch { kind, .. } => no_match(kind),
             Self::NotEligible { window } => format!(
                 "an administrator makes you eligible for what window {window} names \

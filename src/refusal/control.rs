@@ -66,7 +66,9 @@ impl Refusal {
             Self::Ambiguous { .. } | Self::NoMatch { .. } => ExitCode::NoMatch,
             Self::NotInTime { .. } => ExitCode::NotUsable,
             Self::ReasonNeeded { .. } => ExitCode::Usage,
-            Self::SignIn { .. } | Self::StepUp { .. } => ExitCode::SignIn,
+            Self::SignIn { .. } | Self::StepUp { .. } | Self::StepUpFailed { .. } => {
+                ExitCode::SignIn
+            }
         }
     }
 
@@ -93,6 +95,7 @@ impl Refusal {
             Self::ReasonNeeded { .. } => "reason_needed",
             Self::SignIn { .. } => "sign_in_needed",
             Self::StepUp { .. } => "step_up_needed",
+            Self::StepUpFailed { .. } => "step_up_failed",
             Self::Throttled { .. } => "throttled",
             Self::Unanswered { .. } => "unanswered",
             Self::Unasked { .. } => "unasked",
@@ -105,13 +108,15 @@ impl Refusal {
     /// How long the same answer is given again without asking the cloud.
     ///
     /// `ssh` and scripts retry at once; without this each retry would be another request to PIM.
-    /// What the user can mend in a moment (signing in, a reason) is not remembered.
+    /// What the user can mend in a moment (signing in, a reason) is not remembered. A step-up that
+    /// failed is, until the next sign-in: `ssh` offers the next key at once, and its page would open.
     #[must_use]
     pub fn remembered(&self) -> Duration {
         match self {
-            Self::Denied { .. } | Self::NotEligible { .. } | Self::PimPolicy { .. } => {
-                Duration::from_secs(10)
-            }
+            Self::Denied { .. }
+            | Self::NotEligible { .. }
+            | Self::PimPolicy { .. }
+            | Self::StepUpFailed { .. } => Duration::from_secs(10),
             Self::Cloud { .. } | Self::Consent { .. } | Self::Forbidden { .. } => {
                 Duration::from_secs(5)
             }

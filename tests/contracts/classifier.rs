@@ -30,7 +30,7 @@ const MEANINGS: [(&str, &str); 38] = [
     ("graph-429-too-many-requests", "Throttled"),
     ("graph-pim-400-acrs-validation-failed", "StepUp"),
     ("graph-pim-400-invalid-role-assignment-request", "Cloud"),
-    ("graph-pim-400-policy-validation-failed-mfa", "PimPolicy"),
+    ("graph-pim-400-policy-validation-failed-mfa", "StepUp"),
     ("graph-pim-403-permission-scope-not-granted", "Consent"),
     ("kv-400-bad-parameter", "Cloud"),
     ("kv-401-challenge", "TokenRejected"),

@@ -13,6 +13,7 @@ use pimento::cloud::{
     Activation, Cloud, CorrelationId, Freshness, Network, ReadError, Resource, SignInGuide,
     SignInStep, Stage, StageSink,
 };
+use pimento::prompt::{Browser, Environment};
 use pimento::refusal::Refusal;
 use url::Url;
 
@@ -89,7 +90,9 @@ impl<'a> Client<'a> {
             arm: at("management.azure.com"),
         });
         let minute = Duration::from_secs(60);
-        let cloud = Cloud::connect(&network, Arc::new(Impatient::default()), minute).unwrap();
+        let nobody = Arc::new(Browser::new(Environment::default()));
+        let clock = Arc::new(Impatient::default());
+        let cloud = Cloud::connect(&network, clock, minute, nobody).unwrap();
         let method = SignInMethod::DeviceCode;
         cloud
             .identity

@@ -102,11 +102,10 @@ def application():
     )
 
 
-def sign_in(app):
+def sign_in(app, scopes=GRAPH_SCOPES, **options):
     """Authorization code with PKCE, as msal does it."""
-    flow = app.initiate_auth_code_flow(
-        GRAPH_SCOPES, redirect_uri="http://localhost:8400", login_hint=WORLD["user"]
-    )
+    options = options or {"login_hint": WORLD["user"]}
+    flow = app.initiate_auth_code_flow(scopes, redirect_uri="http://localhost:8400", **options)
     back = person(flow["auth_uri"])
     assert back and back.startswith("http://localhost:8400"), back
     answer = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(back).query))

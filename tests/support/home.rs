@@ -20,7 +20,8 @@ pub struct Home {
     pub emulator: Emulator,
     /// The `/etc` that the agent and its users see, if not the machine's.
     pub etc: Option<Etc>,
-    _sshd: Sshd,
+    /// A host that the keys of the configuration log in to.
+    pub sshd: Sshd,
 }
 
 impl Home {
@@ -41,7 +42,7 @@ impl Home {
             folder,
             emulator,
             etc: None,
-            _sshd: sshd,
+            sshd,
         };
         home.write_config(&text);
         home

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 use azure_identity::{AzureCliCredential, AzureCliCredentialOptions, ManagedIdentityCredential};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::expires;
 use crate::catalog::{SignInMethod, Tenant};
@@ -18,6 +20,18 @@ pub(super) const fn serves(method: SignInMethod) -> bool {
         method,
         SignInMethod::AzureCli | SignInMethod::ManagedIdentity
     )
+}
+
+/// How a person satisfies `claims` in the program that keeps the sign-in.
+pub(super) fn step_up(tenant: &Tenant, claims: &str) -> String {
+    match tenant.sign_in {
+        SignInMethod::AzureCli => format!(
+            "`az login --tenant {} --claims-challenge {}`, then try again",
+            tenant.id,
+            STANDARD.encode(claims)
+        ),
+        _ => "nobody can: a managed identity is no person; leave it out of that policy".to_owned(),
+    }
 }
 
 pub(super) async fn token(

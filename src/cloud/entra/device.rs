@@ -4,8 +4,12 @@ use super::oauth::{OAuth, Tokens};
 use crate::cloud::{SignInGuide, SignInStep};
 use crate::refusal::Refusal;
 
-pub(super) async fn sign_in(oauth: &OAuth, guide: &dyn SignInGuide) -> Result<Tokens, Refusal> {
-    let details = oauth.device_code().await?;
+pub(super) async fn sign_in(
+    oauth: &OAuth,
+    claims: &str,
+    guide: &dyn SignInGuide,
+) -> Result<Tokens, Refusal> {
+    let details = oauth.device_code(claims).await?;
     let user_code = details.user_code().secret().clone();
     let verification_uri = details.verification_uri().to_string();
     let message = format!("open {verification_uri} and enter the code {user_code}");
@@ -14,5 +18,5 @@ pub(super) async fn sign_in(oauth: &OAuth, guide: &dyn SignInGuide) -> Result<To
         verification_uri,
         message,
     });
-    oauth.device(&details).await
+    oauth.device(&details, claims).await
 }

@@ -15,8 +15,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::expires;
 use super::refused::{EntraError, refuse};
-use super::{claims, expires};
 use crate::catalog::Tenant;
 use crate::cloud::http::{Http, unreachable};
 use crate::cloud::{AccessToken, CorrelationId, Resource};
@@ -104,13 +104,18 @@ impl OAuth {
     }
 
     /// Redeems the refresh token for a token of `resource`.
-    pub(super) async fn refresh(&self, token: &str, resource: Resource) -> Result<Tokens, Refusal> {
+    pub(super) async fn refresh(
+        &self,
+        token: &str,
+        resource: Resource,
+        claims: &str,
+    ) -> Result<Tokens, Refusal> {
         let token = RefreshToken::new(token.to_owned());
         let answer = self
             .client
             .exchange_refresh_token(&token)
             .add_scopes(self.scopes(resource))
-            .add_extra_param("claims", claims::CAPABILITIES)
+            .add_extra_param("claims", claims)
             .request_async(self)
             .await;
         self.tokens(answer)
@@ -120,15 +125,21 @@ impl OAuth {
     pub(super) async fn code(
         &self,
         code: String,
-        verifier: PkceCodeVerifier,
+        verifier: &PkceCodeVerifier,
         redirect: &RedirectUrl,
-        claims: &str,
+        (resource, claims): (Resource, &str),
     ) -> Result<Tokens, Refusal> {
+        let scopes: Vec<String> = self
+            .scopes(resource)
+            .iter()
+            .map(|it| it.to_string())
+            .collect();
         let answer = self
             .client
             .exchange_code(AuthorizationCode::new(code))
-            .set_pkce_verifier(verifier)
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.secret().clone()))
             .set_redirect_uri(std::borrow::Cow::Borrowed(redirect))
+            .add_extra_param("scope", scopes.join(" "))
             .add_extra_param("claims", claims)
             .request_async(self)
             .await;
@@ -136,11 +147,15 @@ impl OAuth {
     }
 
     /// Asks for a device code.
-    pub(super) async fn device_code(&self) -> Result<StandardDeviceAuthorizationResponse, Refusal> {
+    pub(super) async fn device_code(
+        &self,
+        claims: &str,
+    ) -> Result<StandardDeviceAuthorizationResponse, Refusal> {
         let answer = self
             .client
             .exchange_device_code()
             .add_scopes(self.scopes(Resource::Graph))
+            .add_extra_param("claims", claims)
             .request_async(self)
             .await;
         answer.map_err(|error| self.failed(error))
@@ -150,6 +165,7 @@ impl OAuth {
     pub(super) async fn device(
         &self,
         details: &StandardDeviceAuthorizationResponse,
+        claims: &str,
     ) -> Result<Tokens, Refusal> {
         let clock = Arc::clone(&self.http.clock);
         let sleep = move |span: Duration| {
@@ -159,7 +175,7 @@ impl OAuth {
         let answer = self
             .client
             .exchange_device_access_token(details)
-            .add_extra_param("claims", claims::CAPABILITIES)
+            .add_extra_param("claims", claims)
             .request_async(self, sleep, Some(details.expires_in()))
             .await;
         self.tokens(answer.map_err(|error| match error {
@@ -185,6 +201,24 @@ impl OAuth {
         };
         let common = ["openid", "profile", "offline_access"].map(str::to_owned);
         scopes.into_iter().chain(common).map(Scope::new).collect()
+    }
+
+    /// Waits by the clock that everything else goes by.
+    pub(super) async fn sleep(&self, span: Duration) {
+        self.http.clock.sleep(span).await;
+    }
+
+    /// The typed refusal for an error that the browser brought back.
+    pub(super) fn refused(&self, error: &EntraError) -> Refusal {
+        refuse(&self.tenant, &self.consent, error)
+    }
+
+    /// The sign-in has come to nothing.
+    pub(super) fn refuse(&self, why: &str) -> Refusal {
+        Refusal::SignIn {
+            tenant: self.tenant.to_string(),
+            why: why.to_owned(),
+        }
     }
 
     fn tokens<E>(
@@ -213,17 +247,14 @@ impl OAuth {
         E: std::error::Error + 'static,
     {
         match error {
-            RequestTokenError::ServerResponse(error) => refuse(&self.tenant, &self.consent, &error),
+            RequestTokenError::ServerResponse(error) => self.refused(&error),
             RequestTokenError::Request(error) => unreachable(Service::Entra, &error),
             // The body is not told: it may hold tokens.
             RequestTokenError::Parse(..) => Refusal::Unreachable {
                 service: Service::Entra,
                 why: "its answer is not that of a token endpoint".to_owned(),
             },
-            RequestTokenError::Other(text) => Refusal::SignIn {
-                tenant: self.tenant.to_string(),
-                why: text,
-            },
+            RequestTokenError::Other(text) => self.refuse(&text),
         }
     }
 

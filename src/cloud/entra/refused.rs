@@ -31,6 +31,15 @@ impl EntraError {
         }
     }
 
+    /// What the browser brought back instead of a code.
+    pub(super) fn redirected(error: String, error_description: String) -> Self {
+        Self {
+            error,
+            error_description,
+            claims: None,
+        }
+    }
+
     /// The number after `AADSTS`.
     fn code(&self) -> u32 {
         let digits = self
@@ -92,7 +101,11 @@ pub(super) fn refuse(tenant: &str, consent: &str, error: &EntraError) -> Refusal
         (50105, _) => sign_in("you are not assigned to the application"),
         (_, "authorization_declined" | "access_denied") => sign_in("the sign-in was declined"),
         (_, "expired_token" | "bad_verification_code") => sign_in("the code was not typed in time"),
-        (_, "invalid_grant" | "interaction_required") => sign_in(error.sentence()),
+        (_, "invalid_grant" | "interaction_required") if !error.sentence().is_empty() => {
+            sign_in(error.sentence())
+        }
+        (_, "invalid_grant") => sign_in("what it was signed in with is no longer accepted"),
+        (_, "interaction_required") => sign_in("Entra wants you to sign in again"),
         (code, name) => Refusal::Cloud {
             service: Service::Entra,
             status: 400,

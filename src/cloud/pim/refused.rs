@@ -22,6 +22,13 @@ pub(super) fn refuse(window: &WindowSpec, error: &ErrorBody, answer: &Answer) ->
             if rules.contains("EligibilityRule") {
                 return Refusal::NotEligible { window: name };
             }
+            if rules.contains("MfaRule") {
+                return Refusal::StepUp {
+                    tenant: tenant.name.to_string(),
+                    why: "PIM's policy asks for a second factor".to_owned(),
+                    claims: SECOND_FACTOR.to_owned(),
+                };
+            }
             let needed = [
                 ("Justification", Needed::Reason),
                 ("Ticketing", Needed::Ticket),
@@ -95,6 +102,9 @@ fn scopes(message: &str) -> String {
         .trim_end_matches('.')
         .to_owned()
 }
+
+/// Makes Entra ask for a second factor. PIM names the rule only; other clients of PIM send the same.
+const SECOND_FACTOR: &str = r#"{"access_token":{"amr":{"values":["mfa"]}}}"#;
 
 #[cfg(test)]
 mod tests {

@@ -84,11 +84,20 @@ impl Problem {
         problem
     }
 
-    pub(super) fn interaction(context: &str) -> Self {
-        let text = "Due to a configuration change made by your administrator, you must use \
-                    multi-factor authentication to access the resource.";
-        let mut problem = Self::new(400, "invalid_grant", 50076, text);
+    pub(super) fn unmanaged() -> Self {
+        let text = "Device is not in required device state: compliant. Conditional Access policy \
+                    requires a compliant device, and the device is not compliant.";
+        Self::new(400, "interaction_required", 53000, text)
+    }
+
+    pub(super) fn second_factor() -> Self {
+        let mut problem = Self::new(400, "invalid_grant", 50076, SECOND_FACTOR);
         problem.suberror = Some("basic_action");
+        problem
+    }
+
+    pub(super) fn interaction(context: &str) -> Self {
+        let mut problem = Self::second_factor();
         let claims = json!({"access_token": {"acrs": {"essential": true, "value": context}}});
         problem.claims = Some(claims.to_string());
         problem
@@ -123,3 +132,6 @@ pub(super) fn refuse(now: Timestamp, request: &Request, problem: &Problem) -> Re
     }
     Reply::json(problem.status, &body)
 }
+
+const SECOND_FACTOR: &str = "Due to a configuration change made by your administrator, you must \
+                             use multi-factor authentication to access the resource.";

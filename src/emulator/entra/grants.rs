@@ -107,15 +107,21 @@ impl World {
                 "The user declined the sign-in.",
             )),
             DeviceState::SignedIn(user) => {
-                let scope = device.scope.clone();
-                let owner = device.client_id.clone();
+                let (scope, owner) = (device.scope.clone(), device.client_id.clone());
+                let asked = [form.get("claims").unwrap_or_default(), &device.claims];
+                let acrs = asked.into_iter().find_map(asked_context);
+                let more = asked.into_iter().any(asks_for_more);
                 self.devices.remove(code);
                 debug_assert_eq!(owner, client_id);
+                if self.wants_device(acrs.as_deref()) {
+                    return Err(Problem::unmanaged());
+                }
                 Ok(Grant {
+                    mfa: more || self.scenario.user(&user).is_some_and(|user| user.mfa),
                     client_id: owner,
                     user,
                     scope,
-                    acrs: None,
+                    acrs,
                 })
             }
         }
@@ -161,6 +167,9 @@ impl World {
         {
             return Err(Problem::interaction(&context));
         }
+        if asks_for_mfa(claims) && !grant.mfa {
+            return Err(Problem::second_factor());
+        }
         let access_token = self.access_token(&grant, &user, &scope, announces_cp1(claims));
         let refresh_token = format!("1.{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let tenant = &self.scenario.tenant.id;
@@ -194,6 +203,12 @@ impl World {
             },
         );
         Ok(Reply::json(200, &body))
+    }
+
+    /// Whether a context is only for sign-ins from managed devices.
+    fn wants_device(&self, context: Option<&str>) -> bool {
+        let mut contexts = self.scenario.contexts.iter();
+        contexts.any(|known| known.managed_device && Some(known.id.as_str()) == context)
     }
 
     /// The one resource of a request, and what the tenant consented to of what it names.
@@ -253,6 +268,19 @@ pub(super) fn asked_context(claims: &str) -> Option<String> {
         .pointer("/access_token/acrs/value")?
         .as_str()
         .map(str::to_owned)
+}
+
+/// Whether a `claims` parameter asks for a second factor.
+fn asks_for_mfa(claims: &str) -> bool {
+    let claims: Value = serde_json::from_str(claims).unwrap_or_default();
+    let amr = claims.pointer("/access_token/amr/values");
+    let amr = amr.and_then(Value::as_array);
+    amr.is_some_and(|amr| amr.iter().any(|found| found == "mfa"))
+}
+
+/// Whether a `claims` parameter asks for something that a password alone does not show.
+pub(super) fn asks_for_more(claims: &str) -> bool {
+    asks_for_mfa(claims) || asked_context(claims).is_some()
 }
 
 /// Whether the client can handle claims challenges; msal spells the capability `CP1`.

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::errors::{Problem, refuse};
-use super::grants::asked_context;
+use super::grants::{asked_context, asks_for_more};
 use super::pages;
 use crate::emulator::http::{Reply, Request};
 use crate::emulator::world::{AuthCode, Device, DeviceState, Grant, World};
@@ -29,10 +29,15 @@ impl World {
         let carried = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(&request.query)
             .finish();
-        Reply::html(
-            200,
-            pages::sign_in(&self.scenario.tenant.id, &carried, query("login_hint"), ""),
-        )
+        let asked = asked_context(query("claims"))
+            .map(|context| format!("More is asked of you: authentication context {context}."));
+        let page = pages::sign_in(
+            &self.scenario.tenant.id,
+            &carried,
+            query("login_hint"),
+            &asked.unwrap_or_default(),
+        );
+        Reply::html(200, page)
     }
 
     pub(super) fn login(&mut self, request: &Request) -> Reply {
@@ -76,7 +81,9 @@ impl World {
             client_id: query("client_id"),
             user: user.name,
             scope: query("scope"),
+            // The person at the page shows whatever is asked for.
             acrs: asked_context(&query("claims")),
+            mfa: user.mfa || asks_for_more(&query("claims")),
         };
         let auth = AuthCode {
             grant,
@@ -106,6 +113,7 @@ impl World {
             user_code: user_code.clone(),
             client_id: client_id.to_owned(),
             scope: form.get("scope").unwrap_or_default().to_owned(),
+            claims: form.get("claims").unwrap_or_default().to_owned(),
             state: DeviceState::Pending,
             expires: self.now() + SignedDuration::from_mins(15),
             polled: None,

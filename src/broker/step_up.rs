@@ -1,0 +1,89 @@
+//! What is done again after a step-up: once, with the token that it gave.
+//!
+//! Enters: work that a service refused for want of more than the sign-in has shown. Leaves: its
+//! outcome. What never happens here: a second step-up for one piece of work.
+
+use std::sync::Arc;
+
+use super::Broker;
+use super::flight::Flight;
+use crate::catalog::Tenant;
+use crate::cloud::{AccessToken, Activated, Activation, CorrelationId, Resource, StepUp};
+use crate::refusal::Refusal;
+use crate::requester::Requester;
+
+/// One piece of work, for which a person may be asked to step up.
+pub(super) struct Errand<'a> {
+    pub(super) tenant: &'a Arc<Tenant>,
+    pub(super) person: &'a Requester,
+    pub(super) id: CorrelationId,
+    pub(super) stages: &'a Flight,
+    pub(super) stepped_up: bool,
+}
+
+impl Broker {
+    /// Activates; once more after a step-up, if one is asked for.
+    pub(super) async fn activate(
+        &self,
+        activation: &Activation,
+        person: &Requester,
+        stages: &Flight,
+    ) -> Result<Activated, Refusal> {
+        let mut errand = Errand {
+            tenant: &activation.window.tenant,
+            person,
+            id: activation.id,
+            stages,
+            stepped_up: false,
+        };
+        let resource = Resource::of(&activation.window.target);
+        loop {
+            match self.cloud.pim.activate(activation, stages).await {
+                // The token is kept with the sign-in, and the next request carries it.
+                Err(refusal) => drop(self.step_up(&mut errand, refusal, resource).await?),
+                active => return active,
+            }
+        }
+    }
+
+    /// Has the person do what `refusal` asks for, if it asks for that and has not before.
+    pub(super) async fn step_up(
+        &self,
+        errand: &mut Errand<'_>,
+        refusal: Refusal,
+        resource: Resource,
+    ) -> Result<Arc<AccessToken>, Refusal> {
+        let Refusal::StepUp {
+            tenant,
+            why,
+            claims,
+        } = refusal
+        else {
+            return Err(refusal);
+        };
+        if errand.stepped_up {
+            let why = format!("you signed in again, and that does not satisfy it ({why})");
+            let remedy = NOT_SATISFIED.to_owned();
+            return Err(Refusal::StepUpFailed {
+                tenant,
+                why,
+                remedy,
+            });
+        }
+        errand.stepped_up = true;
+        let step_up = StepUp {
+            resource,
+            claims: &claims,
+            person: errand.person,
+            id: errand.id,
+        };
+        let identity = &self.cloud.identity;
+        identity
+            .step_up(errand.tenant, &step_up, errand.stages)
+            .await
+    }
+}
+
+const NOT_SATISFIED: &str = "an administrator looks up this sign-in (Entra admin centre, Sign-in \
+                             logs, Conditional Access): a policy has to grant the authentication \
+                             context that PIM wants, to this application";

@@ -1,0 +1,200 @@
+//! What pimento asks Entra for, beside what msal asks for in the same situations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pimento::catalog::{Name, SignInMethod, Tenant};
+use pimento::clock::SystemClock;
+use pimento::cloud::{
+    Cloud, CorrelationId, Freshness, Network, Pages, Resource, SignInGuide, SignInStep, Stage,
+    StageSink, StepUp,
+};
+use pimento::emulator::Emulator;
+use pimento::requester::Requester;
+use serde_json::Value;
+use url::Url;
+
+use crate::{CLIENT, TENANT};
+
+const MIA: &str = "mia@contoso.onmicrosoft.com";
+
+/// One request to the sign-in service.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) kind: String,
+    parameters: BTreeMap<String, String>,
+}
+
+/// Everything that was asked of the sign-in service, but for discovery and polls that came early.
+pub(crate) fn requests(emulator: &Emulator) -> Vec<Asked> {
+    let seen = emulator.change(|world| world.seen().to_vec());
+    let wanted = ["entra.authorize", "entra.devicecode"];
+    let asks = |kind: &str| wanted.contains(&kind) || kind.starts_with("entra.token");
+    let early = |kind: &str, status| kind == "entra.token.device_code" && status != 200;
+    let seen = seen
+        .into_iter()
+        .filter(|it| asks(&it.operation) && !early(&it.operation, it.status));
+    seen.map(|it| {
+        let query = Url::parse(&it.url).unwrap();
+        let query = query.query_pairs().into_owned();
+        Asked {
+            kind: it.operation,
+            parameters: query.chain(it.form).collect(),
+        }
+    })
+    .collect()
+}
+
+impl Asked {
+    /// Parameters that differ without a known reason.
+    pub(crate) fn differences(&self, msal: &Self) -> Vec<String> {
+        let names = self.parameters.keys().chain(msal.parameters.keys());
+        let names: BTreeSet<&String> = names.filter(|it| !is_excused(it)).collect();
+        let compared = |asked: &Self, name: &str| {
+            let value = asked.parameters.get(name)?;
+            Some(comparable(name, value))
+        };
+        names
+            .into_iter()
+            .filter(|name| compared(self, name) != compared(msal, name))
+            .map(|name| {
+                let value = |asked: &Self| asked.parameters.get(name).cloned();
+                format!("{name}: {:?}, msal {:?}", value(self), value(msal))
+            })
+            .collect()
+    }
+}
+
+fn is_excused(name: &str) -> bool {
+    EXCUSED.iter().any(|(excused, _)| *excused == name)
+}
+
+/// What msal sends and pimento does not, and why.
+const EXCUSED: [(&str, &str); 1] = [(
+    "client_info",
+    "asks for an account's home id, by which msal keys its cache; pimento reads oid and tid",
+)];
+
+/// What has to be the same of a value, where the value itself is made anew each time.
+fn comparable(name: &str, value: &str) -> Value {
+    match name {
+        // Both made for one sign-in; msal sends the hash of its nonce.
+        "nonce" | "state" | "code_challenge" => Value::Bool(!value.is_empty()),
+        "redirect_uri" => {
+            let mut redirect = Url::parse(value).unwrap();
+            redirect.set_port(None).unwrap();
+            redirect.to_string().into()
+        }
+        "scope" => {
+            let scopes: BTreeSet<&str> = value.split_whitespace().collect();
+            serde_json::json!(scopes)
+        }
+        // msal spells the capability CP1; Entra takes either.
+        "claims" => serde_json::from_str(&value.replace("CP1", "cp1")).unwrap(),
+        _ => value.into(),
+    }
+}
+
+/// Signs in by both methods, asks for a vault's token, and steps up.
+pub(crate) async fn ours(emulator: &Emulator) {
+    let browser = Arc::new(Browser(client(emulator)));
+    let network = Network {
+        ca_pem: Some(emulator.ca_pem().as_bytes().to_vec()),
+        resolve: emulator.resolve(),
+    };
+    let pages = Arc::clone(&browser) as Arc<dyn Pages>;
+    let minute = Duration::from_secs(60);
+    let cloud = Cloud::connect(&network, Arc::new(SystemClock), minute, pages).unwrap();
+    let tenant = Arc::new(tenant());
+    let identity = &cloud.identity;
+    let person = Person(emulator);
+    for method in [SignInMethod::DeviceCode, SignInMethod::Browser] {
+        identity.sign_in(&tenant, method, &person).await.unwrap();
+    }
+    let id = CorrelationId::new();
+    let vault = identity.token(&tenant, Resource::Vault, Freshness::New, id);
+    drop(vault.await.unwrap());
+    let step_up = StepUp {
+        resource: Resource::Graph,
+        claims: r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#,
+        person: &Requester::default(),
+        id,
+    };
+    drop(
+        identity
+            .step_up(&tenant, &step_up, &Unwatched)
+            .await
+            .unwrap(),
+    );
+}
+
+fn tenant() -> Tenant {
+    let at = |host: &str| Url::parse(&format!("https://{host}")).unwrap();
+    Tenant {
+        name: Name::parse("contoso").unwrap(),
+        id: TENANT.to_owned(),
+        client_id: Some(CLIENT.to_owned()),
+        sign_in: SignInMethod::Browser,
+        login_hint: None,
+        authority: at("login.microsoftonline.com"),
+        graph: at("graph.microsoft.com"),
+        arm: at("management.azure.com"),
+    }
+}
+
+fn client(emulator: &Emulator) -> reqwest::Client {
+    let ca = reqwest::Certificate::from_pem(emulator.ca_pem().as_bytes()).unwrap();
+    let mut client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([ca])
+        .redirect(reqwest::redirect::Policy::none());
+    for (host, address) in emulator.resolve() {
+        client = client.resolve(&host, address);
+    }
+    client.build().unwrap()
+}
+
+/// The person's browser: fills in the sign-in page and follows it back to loopback.
+struct Browser(reqwest::Client);
+
+#[async_trait::async_trait]
+impl Pages for Browser {
+    async fn open(&self, page: &Url, _: &Requester) -> Result<(), String> {
+        let client = self.0.clone();
+        let page = page.clone();
+        // Entra notes who came to look at its page; then the form is sent.
+        drop(client.get(page.clone()).send().await.unwrap());
+        tokio::spawn(async move {
+            let form = [
+                ("request", page.query().unwrap()),
+                ("username", MIA),
+                ("password", "correct horse"),
+                ("action", "signin"),
+            ];
+            let target = page.join(&format!("/{TENANT}/login")).unwrap();
+            let sent = client.post(target).form(&form).send().await.unwrap();
+            let back = sent.headers()["location"].to_str().unwrap().to_owned();
+            drop(client.get(back).send().await.unwrap());
+        });
+        Ok(())
+    }
+}
+
+struct Person<'a>(&'a Emulator);
+
+impl SignInGuide for Person<'_> {
+    fn show(&self, step: SignInStep) {
+        if let SignInStep::DeviceCode { user_code, .. } = step {
+            let typed =
+                |world: &mut pimento::emulator::World| world.sign_in_device(&user_code, MIA);
+            assert!(self.0.change(typed));
+        }
+    }
+}
+
+struct Unwatched;
+
+impl StageSink for Unwatched {
+    fn reached(&self, _: Stage) {}
+}
