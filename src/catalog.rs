@@ -10,10 +10,12 @@ use jiff::SignedDuration;
 use ssh_key::PublicKey;
 use url::Url;
 
+pub use azure_cloud::AzureCloud;
 pub use names::{Name, NameProblem, SecretName, VersionId, nearest};
 pub use reference::{Reference, ReferenceProblem};
 pub use target::{AccessId, Role, Scope, Target};
 
+mod azure_cloud;
 mod names;
 mod reference;
 mod target;
@@ -33,6 +35,8 @@ pub struct Tenant {
     pub sign_in: SignInMethod,
     /// Who to suggest on the sign-in page.
     pub login_hint: Option<String>,
+    /// The cloud it is in.
+    pub cloud: AzureCloud,
     /// The sign-in service, `https://login.microsoftonline.com` by default.
     pub authority: Url,
     /// Microsoft Graph, `https://graph.microsoft.com` by default.

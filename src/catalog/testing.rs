@@ -62,6 +62,7 @@ pub(crate) fn tenant() -> Tenant {
         client_id: Some("11111111-1111-1111-1111-111111111111".to_owned()),
         sign_in: SignInMethod::Browser,
         login_hint: None,
+        cloud: AzureCloud::Public,
         authority: Url::parse("https://login.microsoftonline.com").unwrap(),
         graph: Url::parse("https://graph.microsoft.com").unwrap(),
         arm: Url::parse("https://management.azure.com").unwrap(),

@@ -9,7 +9,7 @@ use super::entries::{Entries, Entry, Noun};
 use super::problem::Findings;
 use super::section::{Section, Text, one_of};
 use super::settings::Danger;
-use crate::catalog::{Name, SignInMethod, Tenant, VaultSpec, WindowSpec};
+use crate::catalog::{AzureCloud, Name, SignInMethod, Tenant, VaultSpec, WindowSpec};
 
 /// Reads one tenant.
 pub(super) fn tenant(
@@ -27,17 +27,15 @@ pub(super) fn tenant(
     let id = id.and_then(|id| tenant_id(id, findings));
     let sign_in = sign_in(section, findings);
     let client_id = client_id(section, sign_in, findings);
+    let cloud = section.word("cloud", &CLOUD, AzureCloud::default(), findings);
+    let usual = cloud.unwrap_or_default();
     let mut host = |name, usual, hosts| match section.text(name, findings) {
         None => Url::parse(usual).ok(),
         Some(text) => bare_url(text, name, hosts, danger, findings),
     };
-    let authority = host(
-        "authority",
-        "https://login.microsoftonline.com",
-        LOGIN_HOSTS,
-    );
-    let graph = host("graph", "https://graph.microsoft.com", GRAPH_HOSTS);
-    let arm = host("arm", "https://management.azure.com", ARM_HOSTS);
+    let authority = host("authority", usual.authority(), LOGIN_HOSTS);
+    let graph = host("graph", usual.graph(), GRAPH_HOSTS);
+    let arm = host("arm", usual.arm(), ARM_HOSTS);
     let hint = section.text("login_hint", findings);
     Some(Tenant {
         name: entry.name.clone(),
@@ -45,6 +43,7 @@ pub(super) fn tenant(
         client_id,
         sign_in: sign_in?,
         login_hint: hint.map(|hint| hint.text.to_owned()),
+        cloud: cloud?,
         authority: authority?,
         graph: graph?,
         arm: arm?,
@@ -71,11 +70,33 @@ pub(super) fn vault(
     let window = section
         .needed("window", "write window = \"NAME\"", findings)
         .and_then(|text| entries.find(Noun::Window, text, windows, findings));
+    if let (Some(url), Some(window)) = (&url, window) {
+        in_cloud(url, window, section, findings);
+    }
     Some(VaultSpec {
         name: entry.name.clone(),
         url: url?,
         window: Arc::clone(window?),
     })
+}
+
+/// A token for the vaults of one cloud is of no use in another.
+fn in_cloud(url: &Url, window: &WindowSpec, section: &Section<'_>, findings: &mut Findings) {
+    let (host, tenant) = (url.host_str().unwrap_or_default(), &window.tenant);
+    let elsewhere = |known: &&&str| host.ends_with(**known) && **known != tenant.cloud.vaults();
+    let Some(other) = VAULT_HOSTS.iter().find(elsewhere) else {
+        return;
+    };
+    findings.wrong(
+        section.place,
+        format!(
+            "{} is in the cloud of {other}, and [tenant.{}] has cloud = {:?}",
+            section.what,
+            tenant.name,
+            tenant.cloud.word()
+        ),
+        "set `cloud` of the tenant to the one that its vaults are in",
+    );
 }
 
 fn tenant_id(id: Text<'_>, findings: &mut Findings) -> Option<String> {
@@ -221,10 +242,18 @@ const SIGN_IN: [(&str, SignInMethod); 4] = [
     ("managed-identity", SignInMethod::ManagedIdentity),
 ];
 
-const TENANT: [&str; 7] = [
+const CLOUD: [(&str, AzureCloud); 4] = [
+    (AzureCloud::China.word(), AzureCloud::China),
+    (AzureCloud::Public.word(), AzureCloud::Public),
+    (AzureCloud::UsGov.word(), AzureCloud::UsGov),
+    (AzureCloud::UsGovDod.word(), AzureCloud::UsGovDod),
+];
+
+const TENANT: [&str; 8] = [
     "arm",
     "authority",
     "client_id",
+    "cloud",
     "graph",
     "id",
     "login_hint",

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pimento::catalog::{
-    AccessId, Credential, Kind, Name, PasswordSpec, PasswordUse, Reason, SecretName, SignInMethod,
-    Target, Tenant, Ticket, VaultSpec, Version, WindowSpec,
+    AccessId, AzureCloud, Credential, Kind, Name, PasswordSpec, PasswordUse, Reason, SecretName,
+    SignInMethod, Target, Tenant, Ticket, VaultSpec, Version, WindowSpec,
 };
 use pimento::clock::{Clock, Moment, SystemClock};
 use pimento::cloud::{
@@ -85,6 +85,7 @@ impl<'a> Client<'a> {
             client_id: Some(CLIENT.to_owned()),
             sign_in: SignInMethod::DeviceCode,
             login_hint: None,
+            cloud: AzureCloud::Public,
             authority: at("login.microsoftonline.com"),
             graph: at("graph.microsoft.com"),
             arm: at("management.azure.com"),

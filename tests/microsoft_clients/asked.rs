@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pimento::catalog::{Name, SignInMethod, Tenant};
+use pimento::catalog::{AzureCloud, Name, SignInMethod, Tenant};
 use pimento::clock::SystemClock;
 use pimento::cloud::{
     Cloud, CorrelationId, Freshness, Network, Pages, Resource, SignInGuide, SignInStep, Stage,
@@ -137,6 +137,7 @@ fn tenant() -> Tenant {
         client_id: Some(CLIENT.to_owned()),
         sign_in: SignInMethod::Browser,
         login_hint: None,
+        cloud: AzureCloud::Public,
         authority: at("login.microsoftonline.com"),
         graph: at("graph.microsoft.com"),
         arm: at("management.azure.com"),

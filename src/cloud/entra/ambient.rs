@@ -62,7 +62,7 @@ pub(super) async fn token(
     let scope = match resource {
         Resource::Graph => format!("{}.default", tenant.graph),
         Resource::Arm => format!("{}.default", tenant.arm),
-        Resource::Vault => "https://vault.azure.net/.default".to_owned(),
+        Resource::Vault => format!("{}.default", tenant.cloud.vault_audience()),
     };
     let token = credential
         .get_token(&[&scope], None)

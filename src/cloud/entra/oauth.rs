@@ -28,6 +28,8 @@ pub(super) struct OAuth {
     pub(super) tenant: Arc<str>,
     pub(super) graph: Url,
     arm: Url,
+    /// What a vault's permissions begin with.
+    vault: String,
     http: Arc<Http>,
     id: CorrelationId,
     /// Where an administrator consents.
@@ -97,6 +99,7 @@ impl OAuth {
             tenant: name.as_str().into(),
             graph,
             arm,
+            vault: tenant.cloud.vault_audience(),
             http,
             id,
             consent,
@@ -196,7 +199,7 @@ impl OAuth {
                 .iter()
                 .map(|name| format!("{graph}/{name}"))
                 .collect(),
-            Resource::Vault => vec!["https://vault.azure.net/user_impersonation".to_owned()],
+            Resource::Vault => vec![format!("{}user_impersonation", self.vault)],
             Resource::Arm => vec![format!("{}user_impersonation", self.arm)],
         };
         let common = ["openid", "profile", "offline_access"].map(str::to_owned);

@@ -69,3 +69,40 @@ fn a_pattern_or_a_bare_address_is_no_name_for_resolve() {
         assert_eq!(problems(&text).len(), 1, "{host} {address}");
     }
 }
+
+#[test]
+fn a_cloud_names_all_its_services_at_once() {
+    for (cloud, authority, graph, arm, vault) in [
+        (
+            "china",
+            "login.partner.microsoftonline.cn",
+            "microsoftgraph.chinacloudapi.cn",
+            "management.chinacloudapi.cn",
+            "vault.azure.cn",
+        ),
+        (
+            "us-gov",
+            "login.microsoftonline.us",
+            "graph.microsoft.us",
+            "management.usgovcloudapi.net",
+            "vault.usgovcloudapi.net",
+        ),
+    ] {
+        let text = valid()
+            .replacen("client_id", &format!("cloud = \"{cloud}\"\nclient_id"), 1)
+            .replace("kv-linux.vault.azure.net", &format!("kv-linux.{vault}"));
+        let config = Config::parse(&text, &paths()).unwrap();
+        let tenant = &config.tenants[0];
+        let found = [&tenant.authority, &tenant.graph, &tenant.arm].map(|url| url.host_str());
+        assert_eq!(found, [Some(authority), Some(graph), Some(arm)]);
+        assert_eq!(tenant.cloud.vault_audience(), format!("https://{vault}/"));
+    }
+}
+
+#[test]
+fn a_vault_in_another_cloud_than_its_tenant_is_refused() {
+    let problem = problem("client_id", "cloud = \"china\"\nclient_id");
+    assert!(problem.what.contains("cloud = \"china\""), "{problem}");
+    let unknown = problems(&valid().replacen("client_id", "cloud = \"germany\"\nclient_id", 1));
+    assert!(unknown[0].what.contains("cloud"), "{unknown:?}");
+}
