@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::http::{Reply, Request};
 use super::scenario::{Fault, Scenario};
+use super::tokens::TOKEN_LIFE;
 use super::world::World;
 
 /// Answers one admin request.
@@ -39,6 +41,8 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
         }
         ("POST", ["devices", code, "sign-in", user]) => found(world.sign_in_device(code, user)),
         ("POST", ["devices", code, "decline"]) => found(world.decline_device(code)),
+        ("GET", ["az", user]) => az(world, request, user),
+        ("GET", ["identity", user]) => identity(world, request, user),
         ("PUT", ["vaults", vault, "secrets", name]) => {
             let Ok(value) = String::from_utf8(request.body.clone()) else {
                 return bad("the body must be text");
@@ -51,6 +55,51 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Reply {
             &json!({"error": "see docs/emulator.md for what can be asked here"}),
         ),
     }
+}
+
+/// What `az account get-access-token --scope` prints for somebody who is signed in.
+fn az(world: &World, request: &Request, user: &str) -> Reply {
+    let scope = request.query("scope").unwrap_or_default();
+    let resource = scope.trim_end_matches("/.default");
+    let Some(token) = world.foreign_token(user, resource) else {
+        return bad("there is no such user");
+    };
+    let ends = world.now() + SignedDuration::from_secs(TOKEN_LIFE);
+    Reply::json(
+        200,
+        &json!({
+            "accessToken": token,
+            "expiresOn": ends.strftime("%Y-%m-%d %H:%M:%S.000000").to_string(),
+            "expires_on": ends.as_second(),
+            "subscription": "00000000-0000-0000-0000-0000000000aa",
+            "tenant": world.scenario.tenant.id,
+            "tokenType": "Bearer",
+        }),
+    )
+}
+
+/// What a machine in Azure gets from its identity endpoint, if it knows the endpoint's secret.
+fn identity(world: &World, request: &Request, user: &str) -> Reply {
+    if request.header("x-identity-header") != Some("machine") {
+        return Reply::json(
+            401,
+            &json!({"error": "the identity header is missing or wrong"}),
+        );
+    }
+    let resource = request.query("resource").unwrap_or_default();
+    let Some(token) = world.foreign_token(user, resource) else {
+        return bad("there is no such identity");
+    };
+    let ends = world.now() + SignedDuration::from_secs(TOKEN_LIFE);
+    Reply::json(
+        200,
+        &json!({
+            "access_token": token,
+            "expires_on": ends.as_second().to_string(),
+            "resource": resource,
+            "token_type": "Bearer",
+        }),
+    )
 }
 
 fn found(found: bool) -> Reply {

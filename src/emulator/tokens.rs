@@ -193,6 +193,23 @@ impl World {
         self.signer.sign(&claims)
     }
 
+    /// A token as another program would have it for `user`, without a sign-in here.
+    pub(super) fn foreign_token(&self, user: &str, resource: &str) -> Option<String> {
+        let user = self.scenario.user(user)?;
+        let grant = Grant {
+            client_id: AZURE_CLI.to_owned(),
+            user: user.name.clone(),
+            scope: String::new(),
+            acrs: None,
+            mfa: user.mfa,
+        };
+        let scope = Scope {
+            resource: resource.trim_end_matches('/').to_owned(),
+            names: vec!["user_impersonation".to_owned()],
+        };
+        Some(self.access_token(&grant, user, &scope, false))
+    }
+
     pub(super) fn id_token(&self, grant: &Grant, user: &User, nonce: Option<&str>) -> String {
         let now = self.now().as_second();
         let tenant = &self.scenario.tenant.id;
@@ -234,6 +251,9 @@ pub(super) struct Scope {
     pub(super) resource: String,
     pub(super) names: Vec<String>,
 }
+
+/// The application of the Azure CLI.
+const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 
 /// Entra's tokens live 60 to 90 minutes, at random; here always the mean.
 pub(super) const TOKEN_LIFE: i64 = 75 * 60;

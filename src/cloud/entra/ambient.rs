@@ -39,14 +39,17 @@ pub(super) async fn token(
     resource: Resource,
     clock: &Arc<dyn Clock>,
 ) -> Result<AccessToken, Refusal> {
-    let failed = |error: azure_core::Error| Refusal::SignIn {
-        tenant: tenant.name.to_string(),
-        why: error
-            .to_string()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
+    let failed = |error: azure_core::Error| {
+        let why = error.to_string();
+        let why = why.lines().next().unwrap_or_default();
+        let remedy = match tenant.sign_in {
+            SignInMethod::AzureCli => format!(" (`az login --tenant {}` signs it in)", tenant.id),
+            _ => String::new(),
+        };
+        Refusal::SignIn {
+            tenant: tenant.name.to_string(),
+            why: format!("{why}{remedy}"),
+        }
     };
     let credential: Arc<dyn TokenCredential> = match tenant.sign_in {
         SignInMethod::ManagedIdentity => ManagedIdentityCredential::new(None).map_err(failed)?,
