@@ -120,7 +120,7 @@ fn parse<T: serde::de::DeserializeOwned>(request: &Request) -> Result<T, Reply> 
 
 fn advance(world: &mut World, request: &Request) -> Reply {
     let by = request.json().and_then(|body| {
-        let by: jiff::SignedDuration = body.get("by").and_then(Value::as_str)?.parse().ok()?;
+        let by: SignedDuration = body.get("by").and_then(Value::as_str)?.parse().ok()?;
         Duration::try_from(by).ok()
     });
     let Some(by) = by else {

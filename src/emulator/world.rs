@@ -316,14 +316,16 @@ impl World {
 /// What a token request asks for, without what it proves itself by.
 fn asked(operation: &str, request: &Request) -> Vec<(String, String)> {
     let asks = operation.starts_with("entra.token") || operation == "entra.devicecode";
-    let fields = asks.then(|| request.form().0).unwrap_or_default();
+    if !asks {
+        return Vec::new();
+    }
     let told = |(name, value): (String, String)| match name.as_str() {
         "client_assertion" | "code" | "code_verifier" | "device_code" | "refresh_token" => {
             (name, String::new())
         }
         _ => (name, value),
     };
-    fields.into_iter().map(told).collect()
+    request.form().0.into_iter().map(told).collect()
 }
 
 pub(super) fn new_version() -> String {

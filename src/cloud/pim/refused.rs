@@ -17,34 +17,7 @@ pub(super) fn refuse(window: &WindowSpec, error: &ErrorBody, answer: &Answer) ->
         };
     }
     match error.code.as_str() {
-        "RoleAssignmentRequestPolicyValidationFailed" => {
-            let rules = rules(&error.message);
-            if rules.contains("EligibilityRule") {
-                return Refusal::NotEligible { window: name };
-            }
-            if rules.contains("MfaRule") {
-                return Refusal::StepUp {
-                    tenant: tenant.name.to_string(),
-                    why: "PIM's policy asks for a second factor".to_owned(),
-                    claims: SECOND_FACTOR.to_owned(),
-                };
-            }
-            let needed = [
-                ("Justification", Needed::Reason),
-                ("Ticketing", Needed::Ticket),
-            ];
-            match needed.iter().find(|(rule, _)| rules.contains(rule)) {
-                Some((_, what)) => Refusal::ReasonNeeded {
-                    window: name,
-                    what: *what,
-                    last: None,
-                },
-                None => Refusal::PimPolicy {
-                    window: name,
-                    rules,
-                },
-            }
-        }
+        "RoleAssignmentRequestPolicyValidationFailed" => failed(window, rules(&error.message)),
         "RoleAssignmentDoesNotExist" | "RoleNotFound" | "SubjectNotFound" | "ResourceNotFound" => {
             Refusal::NotEligible { window: name }
         }
@@ -70,6 +43,36 @@ pub(super) fn refuse(window: &WindowSpec, error: &ErrorBody, answer: &Answer) ->
             why: format!("{service} no longer accepts the sign-in"),
         },
         _ => error.refuse(service, answer),
+    }
+}
+
+/// What the rules of a policy ask for that failed.
+fn failed(window: &WindowSpec, rules: String) -> Refusal {
+    let name = window.name.to_string();
+    if rules.contains("EligibilityRule") {
+        return Refusal::NotEligible { window: name };
+    }
+    if rules.contains("MfaRule") {
+        return Refusal::StepUp {
+            tenant: window.tenant.name.to_string(),
+            why: "PIM's policy asks for a second factor".to_owned(),
+            claims: SECOND_FACTOR.to_owned(),
+        };
+    }
+    let needed = [
+        ("Justification", Needed::Reason),
+        ("Ticketing", Needed::Ticket),
+    ];
+    match needed.iter().find(|(rule, _)| rules.contains(rule)) {
+        Some((_, what)) => Refusal::ReasonNeeded {
+            window: name,
+            what: *what,
+            last: None,
+        },
+        None => Refusal::PimPolicy {
+            window: name,
+            rules,
+        },
     }
 }
 
