@@ -1,7 +1,7 @@
 //! Who may use a core for long.
 //!
 //! An RSA signature takes a hundred times as long as one with Ed25519. Heavy work waits for its
-//! turn, as many at once as there are cores, and is done on a thread that the runtime does not
+//! turn, one more at once than there are cores, and is done on a thread that the runtime does not
 //! count on, so that light work of others goes on between. Light work is done where it is asked
 //! for, without any switch.
 
@@ -44,7 +44,8 @@ impl Default for Cores {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
-            heavy: Semaphore::new(cores),
+            // One more, so that no core stands still while a turn is handed from task to task.
+            heavy: Semaphore::new(cores + 1),
         }
     }
 }
