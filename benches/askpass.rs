@@ -33,8 +33,14 @@ async fn main() {
     // The one that opens the window.
     ask();
     let times: Vec<[i64; 3]> = (0..120).map(|_| ask()).collect();
-    println!("/bin/true       {:>5} us", median(&times, |[a, b, _]| b - a));
-    println!("pimento-askpass {:>5} us", median(&times, |[_, b, c]| c - b));
+    println!(
+        "/bin/true       {:>5} us",
+        median(&times, |[a, b, _]| b - a)
+    );
+    println!(
+        "pimento-askpass {:>5} us",
+        median(&times, |[_, b, c]| c - b)
+    );
 }
 
 #[cfg(not(target_os = "linux"))]
