@@ -33,6 +33,8 @@ pub struct Tenant {
     pub client_id: Option<String>,
     /// How the user signs in.
     pub sign_in: SignInMethod,
+    /// Where the sign-in is while the agent does not run.
+    pub keep: Keep,
     /// Who to suggest on the sign-in page.
     pub login_hint: Option<String>,
     /// The cloud it is in.
@@ -43,6 +45,16 @@ pub struct Tenant {
     pub graph: Url,
     /// Azure Resource Manager, `https://management.azure.com` by default.
     pub arm: Url,
+}
+
+/// Where a sign-in is while the agent does not run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// In the keystore of the operating system.
+    Keystore,
+    /// Nowhere: one signs in once per start.
+    #[default]
+    Memory,
 }
 
 /// How the user signs in to a tenant.

@@ -218,6 +218,9 @@ pub trait Identity: Send + Sync {
         guide: &dyn SignInGuide,
     ) -> Result<Account, Refusal>;
 
+    /// Takes up a sign-in that was kept when an earlier agent ended, without asking the cloud.
+    async fn recall(&self, _tenant: &Tenant) {}
+
     /// Forgets the sign-in and every token of it; tells whether there was one.
     async fn sign_out(&self, tenant: &Tenant) -> bool;
 

@@ -146,6 +146,7 @@ impl Agent {
             control,
             credentials,
         } = self;
+        recall(&house);
         let (mut sessions, mut services) = (JoinSet::new(), JoinSet::new());
         let (stop, stopped) = watch::channel(false);
         let sweeper = Arc::clone(&house.pipeline.broker);
@@ -181,6 +182,16 @@ fn aftermath(settings: &AgentSettings, own: Environment, clock: &Arc<dyn Clock>)
         notifier: Notifier::new(settings.prompts.notify.clone(), own),
         clock: Arc::clone(clock),
     }
+}
+
+/// Takes up the sign-ins that were kept, on its own: a keystore may ask to be unlocked first.
+fn recall(house: &Arc<House>) {
+    let house = Arc::clone(house);
+    let _runs_on = tokio::spawn(async move {
+        for tenant in &house.tenants {
+            house.identity.recall(tenant).await;
+        }
+    });
 }
 
 /// Why serving ended.

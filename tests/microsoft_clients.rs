@@ -6,7 +6,7 @@
     clippy::unwrap_used
 )]
 #![cfg(feature = "emulator")]
-//! Microsoft's own Python clients (`msal`, `azure-keyvault-secrets`, `azure-keyvault-keys`) against
+//! Microsoft's own Python clients (`msal`, `azure-identity`, `azure-keyvault-secrets`, `azure-keyvault-keys`) against
 //! the emulator: judges of it that nobody here wrote. The scripts are in `microsoft_clients/`.
 
 #[path = "microsoft_clients/asked.rs"]
@@ -28,6 +28,11 @@ const GROUP: &str = "00000000-0000-4000-8000-000000000001";
 #[tokio::test(flavor = "multi_thread")]
 async fn msal_signs_in_by_device_code_and_by_browser() {
     passes("sign_in.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn azure_identity_signs_in_by_device_code_and_by_browser_and_hears_a_step_up() {
+    passes("identity.py").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

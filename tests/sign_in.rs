@@ -1,6 +1,12 @@
 //! Signing in through a browser, with a client in the person's place.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
+#[path = "sign_in/ambient.rs"]
+mod ambient;
+#[path = "sign_in/keystore.rs"]
+mod keystore;
+#[path = "sign_in/network.rs"]
+mod network;
 mod support;
 
 use std::io::{BufRead, BufReader};

@@ -61,6 +61,7 @@ pub(crate) fn tenant() -> Tenant {
         id: "contoso.onmicrosoft.com".to_owned(),
         client_id: Some("11111111-1111-1111-1111-111111111111".to_owned()),
         sign_in: SignInMethod::Browser,
+        keep: Keep::Memory,
         login_hint: None,
         cloud: AzureCloud::Public,
         authority: Url::parse("https://login.microsoftonline.com").unwrap(),

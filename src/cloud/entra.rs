@@ -2,7 +2,7 @@
 //!
 //! One sign-in gives a refresh token, which is redeemed for each resource apart (a token serves one
 //! resource). Enters: a tenant, a person's patience. Leaves: access tokens. What never happens
-//! here: a refresh token on disk, a vault token that outlives its window in a cache, or a token
+//! here: a refresh token in a file, a vault token that outlives its window in a cache, or a token
 //! request that does not announce `cp1` (PIM ignores step-ups of clients that do not).
 
 use std::collections::{HashMap, HashSet};
@@ -29,6 +29,7 @@ mod ambient;
 mod browser;
 mod claims;
 mod device;
+mod keystore;
 mod oauth;
 mod page;
 mod refused;
@@ -148,6 +149,10 @@ impl Entra {
         if let Some(signed_in) = self.signed_in(tenant) {
             return Ok(signed_in);
         }
+        self.recall(tenant).await;
+        if let Some(signed_in) = self.signed_in(tenant) {
+            return Ok(signed_in);
+        }
         if !ambient::serves(tenant.sign_in) {
             return Err(refuse(
                 tenant,
@@ -158,6 +163,15 @@ impl Entra {
             return Err(refuse(tenant, "you signed out of it"));
         }
         self.adopt(tenant).await
+    }
+
+    /// Has the sign-in outlast the agent, where that is wanted.
+    async fn keep(&self, tenant: &Tenant) {
+        if let Some(signed_in) = self.signed_in(tenant)
+            && let Some(refresh) = &*signed_in.refresh.lock().await
+        {
+            keystore::save(tenant, &signed_in.account, refresh).await;
+        }
     }
 
     /// Takes over the sign-in that another program keeps.
@@ -228,6 +242,7 @@ impl Entra {
             .refresh(current.expose_secret(), resource, &claims)
             .await?;
         if let Some(next) = tokens.refresh {
+            keystore::save(tenant, &signed_in.account, &next).await;
             *refresh = Some(next);
         }
         let token = Arc::new(tokens.access);
@@ -263,8 +278,8 @@ impl Identity for Entra {
         guide: &dyn SignInGuide,
     ) -> Result<Account, Refusal> {
         let id = CorrelationId::new();
-        match method {
-            SignInMethod::Browser => self.in_browser(tenant, guide, id).await,
+        let account = match method {
+            SignInMethod::Browser => self.in_browser(tenant, guide, id).await?,
             SignInMethod::DeviceCode => {
                 let claims = self.claims(tenant);
                 let oauth = self.oauth(tenant, id)?;
@@ -272,16 +287,37 @@ impl Identity for Entra {
                 let tokens = tokens.map_err(|no| step_up::by_code(tenant, no))?;
                 let account = self.recognise(tenant, &tokens, None)?;
                 self.enter(tenant, &account, tokens, Resource::Graph);
-                Ok(account)
+                account
             }
             SignInMethod::AzureCli | SignInMethod::ManagedIdentity => {
                 let signed_in = self.adopt(tenant).await?;
-                Ok(signed_in.account.clone())
+                signed_in.account.clone()
             }
+        };
+        self.keep(tenant).await;
+        Ok(account)
+    }
+
+    async fn recall(&self, tenant: &Tenant) {
+        // A keystore that could not forget a sign-in does not bring it back.
+        if self.left().contains(&tenant.name) || self.signed_in(tenant).is_some() {
+            return;
+        }
+        if let Some((account, refresh)) = keystore::load(tenant).await {
+            let signed_in = SignedIn {
+                account,
+                refresh: AsyncMutex::new(Some(refresh)),
+                kept: Mutex::default(),
+            };
+            // Somebody may have signed in meanwhile.
+            self.tenants()
+                .entry(tenant.name.clone())
+                .or_insert_with(|| Arc::new(signed_in));
         }
     }
 
     async fn sign_out(&self, tenant: &Tenant) -> bool {
+        keystore::forget(tenant).await;
         self.left().insert(tenant.name.clone());
         self.wanted().remove(&tenant.name);
         self.tenants().remove(&tenant.name).is_some()
@@ -309,6 +345,7 @@ impl Identity for Entra {
         if let Err(Refusal::SignIn { .. }) = &token {
             // The refresh token is dead; `status` must not go on showing a sign-in.
             self.tenants().remove(&tenant.name);
+            keystore::forget(tenant).await;
         }
         token
     }
@@ -319,7 +356,9 @@ impl Identity for Entra {
         step_up: &StepUp<'_>,
         stages: &dyn StageSink,
     ) -> Result<Arc<AccessToken>, Refusal> {
-        self.stepped_up(tenant, step_up, stages).await
+        let token = self.stepped_up(tenant, step_up, stages).await?;
+        self.keep(tenant).await;
+        Ok(token)
     }
 }
 

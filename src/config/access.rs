@@ -9,7 +9,7 @@ use super::entries::{Entries, Entry, Noun};
 use super::problem::Findings;
 use super::section::{Section, Text, one_of};
 use super::settings::Danger;
-use crate::catalog::{AzureCloud, Name, SignInMethod, Tenant, VaultSpec, WindowSpec};
+use crate::catalog::{AzureCloud, Keep, Name, SignInMethod, Tenant, VaultSpec, WindowSpec};
 
 /// Reads one tenant.
 pub(super) fn tenant(
@@ -37,11 +37,13 @@ pub(super) fn tenant(
     let graph = host("graph", usual.graph(), GRAPH_HOSTS);
     let arm = host("arm", usual.arm(), ARM_HOSTS);
     let hint = section.text("login_hint", findings);
+    let keep = section.word("keep_sign_in", &KEEP, Keep::default(), findings);
     Some(Tenant {
         name: entry.name.clone(),
         id: id?,
         client_id,
         sign_in: sign_in?,
+        keep: keep?,
         login_hint: hint.map(|hint| hint.text.to_owned()),
         cloud: cloud?,
         authority: authority?,
@@ -122,8 +124,9 @@ fn sign_in(section: &Section<'_>, findings: &mut Findings) -> Option<SignInMetho
     if matches!(text.text, "workload-identity" | "client-certificate") {
         findings.wrong(
             text.place,
-            format!("sign_in = {:?} is not supported yet", text.text),
-            "use \"browser\" or \"device-code\"",
+            format!("sign_in = {:?} cannot open a window", text.text),
+            "an application is no person, and PIM lets only people activate: use \"browser\" or \
+             \"device-code\"",
         );
         return None;
     }
@@ -249,13 +252,16 @@ const CLOUD: [(&str, AzureCloud); 4] = [
     (AzureCloud::UsGovDod.word(), AzureCloud::UsGovDod),
 ];
 
-const TENANT: [&str; 8] = [
+const KEEP: [(&str, Keep); 2] = [("keystore", Keep::Keystore), ("memory", Keep::Memory)];
+
+const TENANT: [&str; 9] = [
     "arm",
     "authority",
     "client_id",
     "cloud",
     "graph",
     "id",
+    "keep_sign_in",
     "login_hint",
     "sign_in",
 ];

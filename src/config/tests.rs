@@ -210,13 +210,21 @@ fn an_azure_cli_sign_in_for_a_pim_group_is_explained() {
 #[test]
 fn what_is_not_supported_yet_says_so() {
     for (from, to) in [
-        ("client_id", "sign_in = \"workload-identity\"\nclient_id"),
-        ("client_id", "sign_in = \"client-certificate\"\nclient_id"),
         ("secret = \"web-root-ssh\"", "key = \"web\""),
         ("secret = \"web-root-ssh\"", "certificate = { ca = \"x\" }"),
     ] {
         let problem = problem(from, to);
         assert!(problem.what.contains("not supported yet"), "{problem}");
+    }
+}
+
+#[test]
+fn an_application_that_signs_in_as_itself_is_refused_with_why() {
+    for method in ["workload-identity", "client-certificate"] {
+        let to = format!("sign_in = \"{method}\"\nclient_id");
+        let problem = problem("client_id", &to);
+        assert!(problem.what.contains("cannot open a window"), "{problem}");
+        assert!(problem.remedy.contains("only people"), "{problem}");
     }
 }
 

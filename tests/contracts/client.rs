@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pimento::catalog::{
-    AccessId, AzureCloud, Credential, Kind, Name, PasswordSpec, PasswordUse, Reason, SecretName,
-    SignInMethod, Target, Tenant, Ticket, VaultSpec, Version, WindowSpec,
+    AccessId, AzureCloud, Credential, Keep, Kind, Name, PasswordSpec, PasswordUse, Reason,
+    SecretName, SignInMethod, Target, Tenant, Ticket, VaultSpec, Version, WindowSpec,
 };
 use pimento::clock::{Clock, Moment, SystemClock};
 use pimento::cloud::{
@@ -84,6 +84,7 @@ impl<'a> Client<'a> {
             id: TENANT.to_owned(),
             client_id: Some(CLIENT.to_owned()),
             sign_in: SignInMethod::DeviceCode,
+            keep: Keep::Memory,
             login_hint: None,
             cloud: AzureCloud::Public,
             authority: at("login.microsoftonline.com"),
