@@ -5,7 +5,7 @@
 //! outlasts an asker's patience goes on for the next attempt to join. What never happens here: a
 //! lock held while the network or a human is awaited; an opening without a record.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -13,19 +13,27 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::audit::{Audit, Event};
-use crate::catalog::{Credential, Name, WindowSpec};
+use crate::catalog::{Name, Target, VaultSpec, WindowSpec};
 use crate::clock::{Clock, Moment};
-use crate::cloud::{Cloud, CorrelationId, Demands, Stage, StageSink};
+use crate::cloud::{
+    Activation, Approvals, Cloud, CorrelationId, Demands, Rehearsed, Stage, StageSink,
+};
 use crate::policy::Grant;
-use crate::refusal::Refusal;
+use crate::refusal::{Needed, Refusal};
 use crate::requester::Requester;
-use crate::secret::{Material, Oddity};
-use crate::window::{Closed, Terms, View, Windows};
+use crate::secret::Material;
+use crate::window::{Closed, Windows};
 
 use flight::{Flight, Refused};
 
+pub use end::Ended;
+pub use pace::Pace;
+
+mod end;
 mod fetch;
 mod flight;
+mod pace;
+mod shown;
 mod step_up;
 
 /// How long things may take.
@@ -52,6 +60,9 @@ pub struct Broker {
     clock: Arc<dyn Clock>,
     audit: Arc<Audit>,
     limits: Limits,
+    pace: Pace,
+    /// The windows that the user turned out to hold for good.
+    standing: Mutex<BTreeSet<Name>>,
     /// Read while material is used, so that signatures are made on all cores at once; whoever
     /// wipes waits for those under way, and nobody uses what was wiped.
     windows: RwLock<Windows>,
@@ -80,12 +91,15 @@ impl Broker {
         clock: Arc<dyn Clock>,
         audit: Arc<Audit>,
         limits: Limits,
+        pace: Pace,
     ) -> Arc<Self> {
         Arc::new(Self {
             cloud,
             clock,
             audit,
             limits,
+            pace,
+            standing: Mutex::default(),
             windows: RwLock::default(),
             flights: Mutex::default(),
             changed: Notify::new(),
@@ -118,8 +132,11 @@ impl Broker {
             .refused_fetches
             .again(&grant.credential().name, asked)?;
         let flight = self.fetch_flight(grant, id, person);
-        self.landed(&flight, &grant.credential().vault.window, asked, stages)
-            .await
+        let vault = &grant.credential().vault;
+        tokio::select! {
+            landed = self.landed(&flight, &vault.window, asked, stages) => landed,
+            outage = self.outage(vault, asked) => Err(outage),
+        }
     }
 
     /// Whether [`Self::ready`] would begin with a new opening of the grant's window.
@@ -155,6 +172,8 @@ impl Broker {
         if self.windows().terms(&window.name, asked).is_some() {
             return Ok(());
         }
+        // Whoever asks by hand has just mended the network, or wants to know.
+        self.cloud.reach.retry_now();
         let flight = self.opening_flight(window, wish);
         self.landed(&flight, window, asked, stages).await
     }
@@ -168,36 +187,14 @@ impl Broker {
         windows.with(grant, self.clock.now(), using)
     }
 
-    /// The version of the material held.
-    #[must_use]
-    pub fn version(&self, credential: &Credential) -> Option<String> {
-        self.windows()
-            .version(credential, self.clock.now())
-            .map(str::to_owned)
-    }
-
-    /// What is odd about the material of each credential that is held.
-    #[must_use]
-    pub fn oddities(&self) -> Vec<(Name, Oddity)> {
-        self.windows().oddities(self.clock.now())
-    }
-
-    /// How much longer the material of `credential` may be used.
-    #[must_use]
-    pub fn usable_for(&self, credential: &Credential) -> Duration {
-        let now = self.clock.now();
-        let until = self.windows().until(credential, now);
-        until.map_or(Duration::ZERO, |until| now.until(until))
-    }
-
-    /// What the policy of `window` asks of those who open it; nothing, if that cannot be read: PIM
+    /// What the policy of `window` asks of those who open it; `None` if that cannot be read: PIM
     /// itself still refuses what lacks.
-    pub async fn demands(&self, window: &Arc<WindowSpec>, id: CorrelationId) -> Demands {
+    pub async fn demands(&self, window: &Arc<WindowSpec>, id: CorrelationId) -> Option<Demands> {
         let demands = self.cloud.pim.demands(window, id).await;
-        demands.unwrap_or_else(|refusal| {
+        let unread = |refusal: &Refusal| {
             tracing::info!(%refusal, window = %window.name, "the policy cannot be read");
-            Demands::default()
-        })
+        };
+        demands.inspect_err(unread).ok()
     }
 
     /// Forgets what was refused for want of a sign-in to `tenant`: somebody has signed in.
@@ -207,18 +204,24 @@ impl Broker {
         flights.refused_fetches.signed_in(tenant);
     }
 
-    /// Wipes `window` here and ends it at PIM.
+    /// What PIM would say to an opening of `window`; opens nothing.
     ///
     /// # Errors
-    /// If PIM could not end it; here it is wiped all the same.
-    pub async fn close(&self, window: &Arc<WindowSpec>, why: &str) -> Result<bool, Refusal> {
-        let closed = self.windows_mut().close(&window.name);
-        let Some(closed) = closed else {
-            return Ok(false);
-        };
-        self.tell_closed(std::slice::from_ref(&closed), why);
-        self.cloud.pim.deactivate(window, closed.id).await?;
-        Ok(true)
+    /// As an opening would be refused.
+    pub async fn rehearse(
+        &self,
+        window: &Arc<WindowSpec>,
+        wish: Wish,
+    ) -> Result<Rehearsed, Refusal> {
+        let activation = activation(window, wish)?;
+        self.cloud.reach.retry_now();
+        self.cloud.pim.rehearse(&activation).await
+    }
+
+    /// What others ask the user for.
+    #[must_use]
+    pub fn approvals(&self) -> &dyn Approvals {
+        &*self.cloud.approvals
     }
 
     /// Wipes everything at once; PIM's own end stands.
@@ -253,50 +256,6 @@ impl Broker {
     #[must_use]
     pub fn locked(&self) -> bool {
         self.windows().locked()
-    }
-
-    /// What is open now.
-    #[must_use]
-    pub fn views(&self) -> Vec<View> {
-        self.windows().views(self.clock.now())
-    }
-
-    /// `window`, if it is open now.
-    #[must_use]
-    pub fn view(&self, window: &Name) -> Option<View> {
-        self.windows().view(window, self.clock.now())
-    }
-
-    /// How far the opening of `window` has come, if it is under way.
-    #[must_use]
-    pub fn opening(&self, window: &Name) -> Option<Stage> {
-        self.flights()
-            .openings
-            .get(window)
-            .map(|flight| flight.stage())
-    }
-
-    /// How much is left of a window with these terms.
-    #[must_use]
-    pub fn left(&self, terms: &Terms) -> Duration {
-        self.clock.now().until(terms.until)
-    }
-
-    /// How far the opening of each window has come that is not open yet.
-    #[must_use]
-    pub fn openings(&self) -> Vec<(Name, Stage)> {
-        let flights = self.flights();
-        flights
-            .openings
-            .iter()
-            .map(|(name, flight)| (name.clone(), flight.stage()))
-            .collect()
-    }
-
-    /// Tells when a window has opened, closed or got material, and when pimento is locked.
-    #[must_use]
-    pub fn watch(&self) -> watch::Receiver<()> {
-        self.seen.subscribe()
     }
 
     /// Wipes what ends, when it ends; never returns.
@@ -338,10 +297,36 @@ impl Broker {
         }
     }
 
+    /// Returns once the asker has waited long enough for a cloud that was out before.
+    ///
+    /// What tries it goes on: if it succeeds, the next attempt finds the window open.
+    async fn outage(&self, vault: &VaultSpec, asked: Moment) -> Refusal {
+        let (tenant, target) = (&vault.window.tenant, &vault.window.target);
+        let pim = match target {
+            Target::Group { .. } => &tenant.graph,
+            Target::AzureRole { .. } => &tenant.arm,
+        };
+        let hosts = [&tenant.authority, pim, &vault.url];
+        let hosts = hosts.map(|url| url.host_str().unwrap_or_default());
+        if self.cloud.reach.outage(&hosts).is_none() {
+            return std::future::pending().await;
+        }
+        self.clock.sleep_until(asked.after(OUTAGE)).await;
+        match self.cloud.reach.outage(&hosts) {
+            Some(outage) => outage.refusal(),
+            // It answers by now, and what was asked for is on its way.
+            None => std::future::pending().await,
+        }
+    }
+
     fn too_late(&self, stage: Stage, window: &WindowSpec, asked: Moment) -> Refusal {
         let window = window.name.to_string();
-        if let Stage::AwaitingApproval { request } = stage {
-            return Refusal::AwaitingApproval { window, request };
+        if let Stage::AwaitingApproval { request, approvers } = stage {
+            return Refusal::AwaitingApproval {
+                window,
+                request,
+                approvers,
+            };
         }
         let waited = asked.until(self.clock.now());
         Refusal::NotInTime {
@@ -389,6 +374,25 @@ impl Broker {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What `wish` asks of PIM.
+fn activation(window: &Arc<WindowSpec>, wish: Wish) -> Result<Activation, Refusal> {
+    let reason = wish.reason.ok_or_else(|| Refusal::ReasonNeeded {
+        window: window.name.to_string(),
+        what: Needed::Reason,
+        last: None,
+    })?;
+    Ok(Activation {
+        window: Arc::clone(window),
+        duration: wish.duration.unwrap_or(window.duration),
+        reason,
+        ticket: wish.ticket,
+        id: wish.id,
+    })
+}
+
+/// What a cloud that is out may cost an asker.
+const OUTAGE: Duration = Duration::from_secs(2);
 
 /// What to tell PIM.
 #[derive(Clone, Debug)]

@@ -129,6 +129,15 @@ pub struct VaultSpec {
     pub window: Arc<WindowSpec>,
 }
 
+impl VaultSpec {
+    /// What Azure calls it.
+    #[must_use]
+    pub fn azure_name(&self) -> &str {
+        let host = self.url.host_str().unwrap_or_default();
+        host.split('.').next().unwrap_or(host)
+    }
+}
+
 /// Something that can be asked for by name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Credential {

@@ -19,6 +19,7 @@ use verb::Verb;
 mod agent;
 mod alias;
 mod ansible;
+mod approvals;
 mod askpass;
 mod clip;
 mod docker;

@@ -20,13 +20,19 @@ use crate::clock::{Clock, Moment};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 
+pub use approvals::{Approval, Approvals, Verdict};
 pub use http::Network;
+pub use membership::Membership;
+pub use reach::{Outage, Reach};
 
+mod approvals;
 mod challenge;
 mod entra;
 mod error_body;
 mod http;
+mod membership;
 mod pim;
+mod reach;
 mod vault;
 
 /// The parts of the cloud, connected.
@@ -36,8 +42,12 @@ pub struct Cloud {
     pub identity: Arc<dyn Identity>,
     /// Windows.
     pub pim: Arc<dyn Pim>,
+    /// What others ask for.
+    pub approvals: Arc<dyn Approvals>,
     /// Secrets.
     pub vault: Arc<dyn Vault>,
+    /// Which of its hosts answer.
+    pub reach: Arc<Reach>,
 }
 
 impl Cloud {
@@ -56,16 +66,19 @@ impl Cloud {
     ) -> Result<Self, Refusal> {
         let http = Arc::new(http::Http::new(network, clock)?);
         let entra = Arc::new(entra::Entra::new(Arc::clone(&http), pages));
-        let pim = pim::Privileges {
+        let pim = Arc::new(pim::Privileges {
             http: Arc::clone(&http),
             entra: Arc::clone(&entra),
             approval,
-        };
+        });
+        let reach = Arc::clone(&http.reach);
         let vault = vault::KeyVault { http };
         Ok(Self {
             identity: entra,
-            pim: Arc::new(pim),
+            pim: Arc::clone(&pim) as Arc<dyn Pim>,
+            approvals: pim,
             vault: Arc::new(vault),
+            reach,
         })
     }
 }
@@ -272,6 +285,8 @@ pub struct Activated {
     pub ends: Timestamp,
     /// PIM's request id; `None` if an activation made elsewhere was adopted.
     pub request: Option<String>,
+    /// Whether it is no activation at all: the user holds it for good.
+    pub standing: bool,
 }
 
 /// How far an opening has come; shown to people, never decided upon.
@@ -287,6 +302,8 @@ pub enum Stage {
     AwaitingApproval {
         /// PIM's request id.
         request: String,
+        /// Who can, as far as the policy tells.
+        approvers: Vec<String>,
     },
     /// PIM is writing the assignment.
     Provisioning,
@@ -299,6 +316,8 @@ pub enum Stage {
     WaitingForVault {
         /// How many reads it has refused.
         attempts: u32,
+        /// How long that usually takes with this window, if it was measured.
+        usually: Option<Duration>,
     },
     /// The material is there.
     Ready,
@@ -312,14 +331,21 @@ impl std::fmt::Display for Stage {
             Self::SteppingUp => {
                 f.write_str("waiting for you to sign in again, in the browser window just opened")
             }
-            Self::AwaitingApproval { .. } => f.write_str("PIM: waiting for approval"),
+            Self::AwaitingApproval { approvers, .. } => {
+                f.write_str("PIM: waiting for approval")?;
+                match approvers.as_slice() {
+                    [] => Ok(()),
+                    approvers => write!(f, " by {}", approvers.join(" or ")),
+                }
+            }
             Self::Provisioning => f.write_str("PIM: writing the assignment"),
             Self::Active { .. } => f.write_str("PIM: active"),
-            Self::WaitingForVault { attempts } => {
-                write!(
-                    f,
-                    "waiting for Key Vault to see it (asked {attempts} times)"
-                )
+            Self::WaitingForVault { attempts, usually } => {
+                write!(f, "waiting for Key Vault to see it (asked {attempts} times")?;
+                if let Some(usually) = usually {
+                    write!(f, ", usually {} s here", usually.as_secs())?;
+                }
+                f.write_str(")")
             }
             Self::Ready => f.write_str("ready"),
         }
@@ -333,12 +359,29 @@ pub trait StageSink: Send + Sync {
 }
 
 /// What the policy of a window asks of those who activate it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demands {
     /// The longest activation, if that is known.
     pub longest: Option<SignedDuration>,
+    /// Whether a justification is wanted.
+    pub reason: bool,
     /// Whether a ticket is wanted.
     pub ticket: bool,
+    /// Whether a second factor is wanted.
+    pub second_factor: bool,
+    /// The authentication context that the sign-in has to satisfy, such as `c1`.
+    pub context: Option<String>,
+    /// Who can approve, if somebody has to: by name where the policy tells one, by id otherwise.
+    pub approvers: Option<Vec<String>>,
+}
+
+/// What PIM would say to an activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rehearsed {
+    /// It is active already, or a request for it waits.
+    Exists,
+    /// It would take it.
+    Taken,
 }
 
 /// Opens and closes windows.
@@ -359,6 +402,12 @@ pub trait Pim: Send + Sync {
         activation: &Activation,
         stages: &dyn StageSink,
     ) -> Result<Activated, Refusal>;
+
+    /// What PIM would say to `activation`; makes nothing.
+    async fn rehearse(&self, activation: &Activation) -> Result<Rehearsed, Refusal>;
+
+    /// Takes back the request for `window` that waits; false if none does.
+    async fn cancel(&self, window: &Arc<WindowSpec>, id: CorrelationId) -> Result<bool, Refusal>;
 
     /// Ends an activation at PIM before its time.
     async fn deactivate(&self, window: &Arc<WindowSpec>, id: CorrelationId) -> Result<(), Refusal>;

@@ -19,6 +19,7 @@ use crate::requester::Requester;
 use proto::control_server::ControlServer;
 use session::Session;
 
+mod approvals;
 pub mod client;
 pub mod convert;
 mod prompt;

@@ -80,7 +80,8 @@ impl Emulator {
         hosts.push("localhost".to_owned());
         // Vaults can be added to a running world.
         hosts.push("*.vault.azure.net".to_owned());
-        let (tls, ca_pem) = tls::acceptor(hosts).map_err(StartError::World)?;
+        let tls = tls::Certificates::for_hosts(hosts).map_err(StartError::World)?;
+        let ca_pem = tls.authority.clone();
         let world = World::new(scenario, options.now).map_err(StartError::World)?;
         let cloud = TcpListener::bind(("127.0.0.1", options.port)).await?;
         let control = TcpListener::bind(("127.0.0.1", options.admin_port)).await?;

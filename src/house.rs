@@ -121,7 +121,16 @@ impl House {
             ))
         });
         let memory = locked::report().warning();
+        let out = self.pipeline.broker.outages().into_iter();
+        let out = out.map(|outage| outage.refusal().to_string());
+        let standing = self.pipeline.broker.standing().into_iter().map(|window| {
+            format!(
+                "you hold what window {window} opens for good, without any activation: PIM protects \
+                 nothing there; an administrator makes you eligible instead"
+            )
+        });
         let now = upstream.into_iter().chain(memory);
+        let now = now.chain(out).chain(standing);
         let now = now.chain(self.oddities(|_| true));
         self.facts.warnings.iter().cloned().chain(now).collect()
     }

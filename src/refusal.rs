@@ -21,12 +21,14 @@ pub enum Refusal {
     Audit(String),
 
     /// A person has yet to approve the activation.
-    #[error("window {window} is waiting for approval (request {request})")]
+    #[error("window {window} is waiting for approval{} (request {request})", by(.approvers))]
     AwaitingApproval {
         /// The window.
         window: String,
         /// PIM's request.
         request: String,
+        /// Who can approve, as far as the policy tells.
+        approvers: Vec<String>,
     },
 
     /// The agent connection's binding to a host forbids it.
@@ -62,6 +64,13 @@ pub enum Refusal {
         link: String,
     },
 
+    /// Somebody else has decided already.
+    #[error("request {request} was decided already")]
+    Decided {
+        /// PIM's request.
+        request: String,
+    },
+
     /// The person who was asked said no.
     #[error("you were asked about {what}, and the answer was no")]
     Declined {
@@ -85,6 +94,8 @@ pub enum Refusal {
         what: String,
         /// The service's reason.
         why: String,
+        /// Who can change it, and how.
+        remedy: String,
     },
 
     /// The window is locked by the user.
@@ -131,6 +142,16 @@ pub enum Refusal {
     /// The user is not eligible for the window.
     #[error("you are not eligible for window {window}")]
     NotEligible {
+        /// The window.
+        window: String,
+    },
+
+    /// PIM ends an activation only after five minutes.
+    #[error(
+        "window {window} is closed and wiped here; PIM ends an activation only five minutes after \
+         its beginning"
+    )]
+    NotEndedYet {
         /// The window.
         window: String,
     },
@@ -209,7 +230,7 @@ pub enum Refusal {
     },
 
     /// The service asked us to slow down for longer than the request may take.
-    #[error("{service} is throttling requests; it asked for {} s of rest", .wait.as_secs())]
+    #[error("{service} is throttling requests, and is to be left alone for {} s", .wait.as_secs())]
     Throttled {
         /// Which service.
         service: Service,
@@ -310,6 +331,13 @@ impl std::fmt::Display for Service {
             Self::Pim => "PIM (Microsoft Graph)",
             Self::PimAzure => "PIM (Azure Resource Manager)",
         })
+    }
+}
+
+fn by(approvers: &[String]) -> String {
+    match approvers {
+        [] => String::new(),
+        approvers => format!(" by {}", approvers.join(" or ")),
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::aftermath::Aftermath;
 use crate::agent::{Keyring, Lock, Service, Upstream};
 use crate::audit::Audit;
-use crate::broker::{Broker, Limits};
+use crate::broker::{Broker, Limits, Pace};
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Network};
 use crate::config::{AgentSettings, Config, Paths};
@@ -87,12 +87,8 @@ impl Agent {
         let pages = Arc::new(Browser::new(own.clone()));
         let cloud = Cloud::connect(&network, Arc::clone(&clock), settings.approval_wait, pages)
             .map_err(StartError::Cloud)?;
-        let limits = Limits {
-            answer: settings.answer_within,
-            propagation: settings.propagation,
-        };
         let identity = Arc::clone(&cloud.identity);
-        let broker = Broker::new(cloud, Arc::clone(&clock), Arc::clone(&audit), limits);
+        let broker = broker(cloud, settings, &clock, &audit, paths);
         let cores = Arc::new(Cores::default());
         let upstream = config
             .agent
@@ -174,6 +170,21 @@ impl Agent {
             .map_err(|error| RunError(error.to_string()))?;
         outcome
     }
+}
+
+fn broker(
+    cloud: Cloud,
+    settings: &AgentSettings,
+    clock: &Arc<dyn Clock>,
+    audit: &Arc<Audit>,
+    paths: &Paths,
+) -> Arc<Broker> {
+    let limits = Limits {
+        answer: settings.answer_within,
+        propagation: settings.propagation,
+    };
+    let pace = Pace::kept_in(&paths.state);
+    Broker::new(cloud, Arc::clone(clock), Arc::clone(audit), limits, pace)
 }
 
 fn aftermath(settings: &AgentSettings, own: Environment, clock: &Arc<dyn Clock>) -> Aftermath {

@@ -141,9 +141,15 @@ async fn a_login_without_its_approval_is_told_the_request_before_sshd_gives_up()
     let (login, ()) = tokio::join!(world.ssh("web"), minute);
     login.assert_refused();
     let refusal = world.why();
-    let Refusal::AwaitingApproval { window, request } = &refusal else {
+    let Refusal::AwaitingApproval {
+        window,
+        request,
+        approvers,
+    } = &refusal
+    else {
         panic!("{refusal:?}");
     };
+    assert_eq!(approvers, &["alex@contoso.onmicrosoft.com"]);
     assert_eq!(window, "linux-root");
     assert!(!request.is_empty() && refusal.advice().contains(request));
     let records = world.records();

@@ -1,22 +1,22 @@
 //! The two flights: opening a window, and fetching a credential through it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::flight::Flight;
 use super::step_up::Errand;
-use super::{Broker, Wish};
+use super::{Broker, Wish, activation};
 use crate::audit::Event;
-use crate::catalog::{Credential, KeySpec, Kind, WindowSpec};
+use crate::catalog::{Credential, KeySpec, Kind, Target, WindowSpec};
 use crate::clock::Moment;
 use crate::cloud::{
-    AccessToken, Activation, CorrelationId, FetchedSecret, Freshness, ReadError, Resource, Stage,
+    AccessToken, CorrelationId, FetchedSecret, Freshness, Membership, ReadError, Resource, Stage,
     StageSink,
 };
 use crate::policy::Grant;
-use crate::refusal::{Needed, Refusal};
+use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::private_key::PrivateKey;
 use crate::secret::{Material, Password};
@@ -106,29 +106,19 @@ impl Broker {
         stages: &Flight,
     ) -> Result<(), Refusal> {
         let name = window.name.as_str();
-        let Some(reason) = wish.reason else {
-            return Err(Refusal::ReasonNeeded {
-                window: name.to_owned(),
-                what: Needed::Reason,
-                last: None,
-            });
-        };
+        let (id, person) = (wish.id, wish.person.clone());
+        let activation = activation(window, wish)?;
         self.drop_ended();
-        self.audit.record(Event::opening(wish.id, name, &reason))?;
-        let activation = Activation {
-            window: Arc::clone(window),
-            duration: wish.duration.unwrap_or(window.duration),
-            reason,
-            ticket: wish.ticket,
-            id: wish.id,
-        };
-        let active = self.activate(&activation, &wish.person, stages).await?;
+        self.audit
+            .record(Event::opening(id, name, &activation.reason))?;
+        let active = self.activate(&activation, &person, stages).await?;
         let terms = Terms {
             until: active.as_of.after(active.remaining),
             ends: active.ends,
-            id: wish.id,
+            id,
             request: active.request,
         };
+        self.tell_standing(window, active.standing);
         self.audit
             .record_synced(Event::opened(name, &terms))
             .await?;
@@ -138,6 +128,18 @@ impl Broker {
         self.changed.notify_one();
         self.seen.send_replace(());
         Ok(())
+    }
+
+    /// Remembers whether `window` is held for good; says so once.
+    fn tell_standing(&self, window: &WindowSpec, is: bool) {
+        let standing = self.standing.lock();
+        let mut standing = standing.unwrap_or_else(PoisonError::into_inner);
+        if !is {
+            standing.remove(&window.name);
+        } else if standing.insert(window.name.clone()) {
+            let (window, target) = (&window.name, &window.target);
+            tracing::warn!(%window, %target, "held for good: PIM protects nothing here");
+        }
     }
 
     /// Reads, checks and admits one credential's material.
@@ -152,11 +154,16 @@ impl Broker {
         if self.windows().holds(credential, now) {
             return Ok(());
         }
-        if self.windows().terms(&window.name, now).is_none() {
+        let opens = self.windows().terms(&window.name, now).is_none();
+        if opens {
             self.flights().refused_openings.again(&window.name, now)?;
             self.opening_flight(window, wish).landed(stages).await?;
         }
+        let active = self.clock.now();
         let (fetched, sent) = self.read(credential, id, &person, stages).await?;
+        if opens {
+            self.pace.took(window, active.until(sent));
+        }
         let valid_until = fetched.valid_for.map(|valid| sent.after(valid));
         let material = material(credential, fetched.value)?;
         let now = self.clock.now();
@@ -214,8 +221,9 @@ impl Broker {
                 Err(ReadError::TokenRejected) => rejected = true,
                 Err(ReadError::NotYet) => {
                     attempts += 1;
-                    stages.reached(Stage::WaitingForVault { attempts });
-                    self.pause(credential, attempts, deadline).await?;
+                    let usually = self.pace.usual(&credential.vault.window);
+                    stages.reached(Stage::WaitingForVault { attempts, usually });
+                    self.pause(credential, &token, attempts, deadline).await?;
                 }
             }
             self.windows_mut().drop_token(window);
@@ -236,23 +244,66 @@ impl Broker {
     async fn pause(
         &self,
         credential: &Credential,
+        token: &AccessToken,
         attempts: u32,
         deadline: Moment,
     ) -> Result<(), Refusal> {
         let next = self.clock.now().after(back_off(attempts));
         if next >= deadline {
-            return Err(Refusal::Forbidden {
-                what: format!("vault {}", credential.vault.name),
-                why: format!(
-                    "PIM reports window {} as active, but after {} s the vault still grants \
-                     nothing: the group may lack a role on it (Key Vault Secrets User)",
-                    credential.vault.window.name,
-                    self.limits.propagation.as_secs()
-                ),
-            });
+            let waited = self.limits.propagation;
+            return Err(unseen(credential, token, waited));
         }
         self.clock.sleep_until(next).await;
         Ok(())
+    }
+}
+
+/// A vault that grants nothing although PIM reports the window as active: by the token's own claims,
+/// either Entra is late or the vault was never told.
+fn unseen(credential: &Credential, token: &AccessToken, waited: Duration) -> Refusal {
+    let (vault, window) = (&credential.vault, &credential.vault.window);
+    let name = vault.azure_name();
+    let (membership, assignee) = match window.target {
+        Target::Group { group, .. } => (token.membership(group), group.to_string()),
+        Target::AzureRole { .. } => (Membership::Untold, "GROUP".to_owned()),
+    };
+    let active = format!(
+        "PIM reports window {} as active, but after {} s",
+        window.name,
+        waited.as_secs()
+    );
+    let grant = format!(
+        "an owner of the vault gives the group a role on it: `az role assignment create --role \
+         \"Key Vault Secrets User\" --assignee-object-id {assignee} --assignee-principal-type Group \
+         --scope $(az keyvault show --name {name} --query id --output tsv)`"
+    );
+    let (why, remedy) = match (membership, &window.target) {
+        (Membership::Out, _) => (
+            format!("{active} the tokens that Entra issues still lack its group"),
+            "try again in some minutes; if it lasts, an administrator looks whether you are among \
+             the group's members in the Entra admin centre"
+                .to_owned(),
+        ),
+        (Membership::In, _) => (
+            format!("{active} the vault grants nothing to its group, which your token has"),
+            grant,
+        ),
+        (Membership::Untold, Target::Group { .. }) => (
+            format!("{active} the vault still grants nothing: its group may lack a role on it"),
+            grant,
+        ),
+        (Membership::Untold, Target::AzureRole { .. }) => (
+            format!("{active} the vault still grants nothing"),
+            format!(
+                "try again in some minutes; if it lasts, an owner of vault {name} looks whether the \
+                 role lets you read secrets, and reaches this one"
+            ),
+        ),
+    };
+    Refusal::Forbidden {
+        what: format!("vault {}", vault.name),
+        why,
+        remedy,
     }
 }
 

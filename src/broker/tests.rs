@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::catalog::testing::password;
-use crate::catalog::{SignInMethod, Tenant};
+use crate::catalog::{Credential, SignInMethod, Tenant};
 use crate::clock::manual::ManualClock;
 use crate::cloud::{
-    AccessToken, Account, Activated, Activation, Demands, FetchedSecret, Freshness, Identity, Pim,
-    ReadError, Resource, SignInGuide, StepUp, Vault,
+    AccessToken, Account, Activated, Approval, FetchedSecret, Freshness, Identity, Pim, Reach,
+    ReadError, Resource, SignInGuide, StepUp, Vault, Verdict,
 };
 use crate::policy::{Ask, End, Said, judge};
 
@@ -27,6 +27,10 @@ struct Fake {
     not_yet: AtomicU32,
     approval: Option<Notify>,
     refusal: Mutex<Option<Refusal>>,
+    /// How often PIM was asked to end a window.
+    ends: AtomicU32,
+    /// Whether PIM refuses that the first time.
+    five_minutes: bool,
     step_ups: Mutex<Vec<String>>,
     /// What comes of a step-up: PIM is satisfied by it, asks again, or it fails.
     step_up: Outcome,
@@ -50,6 +54,7 @@ impl Pim for Fake {
         if let Some(approval) = &self.approval {
             stages.reached(Stage::AwaitingApproval {
                 request: "r1".to_owned(),
+                approvers: Vec::new(),
             });
             approval.notified().await;
         }
@@ -62,12 +67,43 @@ impl Pim for Fake {
                 as_of,
                 ends,
                 request: None,
+                standing: false,
             }),
             Err,
         )
     }
 
-    async fn deactivate(&self, _: &Arc<WindowSpec>, _: CorrelationId) -> Result<(), Refusal> {
+    async fn rehearse(&self, _: &Activation) -> Result<Rehearsed, Refusal> {
+        Ok(Rehearsed::Taken)
+    }
+
+    async fn cancel(&self, _: &Arc<WindowSpec>, _: CorrelationId) -> Result<bool, Refusal> {
+        Ok(self.approval.is_some())
+    }
+
+    async fn deactivate(&self, window: &Arc<WindowSpec>, _: CorrelationId) -> Result<(), Refusal> {
+        let window = window.name.to_string();
+        match self.ends.fetch_add(1, Ordering::SeqCst) {
+            0 if self.five_minutes => Err(Refusal::NotEndedYet { window }),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Approvals for Fake {
+    async fn waiting(&self, _: &Arc<Tenant>, _: CorrelationId) -> Result<Vec<Approval>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    async fn decide(
+        &self,
+        _: &Arc<Tenant>,
+        _: &str,
+        _: Verdict,
+        _: &str,
+        _: CorrelationId,
+    ) -> Result<(), Refusal> {
         Ok(())
     }
 }
@@ -187,17 +223,21 @@ impl House {
             refusal: Mutex::default(),
             step_ups: Mutex::default(),
             step_up: Outcome::Satisfies,
+            ends: AtomicU32::new(0),
+            five_minutes: false,
         };
         change(&mut fake);
         let fake = Arc::new(fake);
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let cloud = Cloud {
             identity: Arc::clone(&fake) as Arc<dyn Identity>,
             pim: Arc::clone(&fake) as Arc<dyn Pim>,
+            approvals: Arc::clone(&fake) as Arc<dyn Approvals>,
             vault: Arc::clone(&fake) as Arc<dyn Vault>,
+            reach: Arc::new(Reach::new(Arc::clone(&time))),
         };
-        let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let audit = Arc::new(Audit::open(folder.path(), Arc::clone(&time)).unwrap());
-        let broker = Broker::new(cloud, time, audit, Limits::default());
+        let broker = Broker::new(cloud, time, audit, Limits::default(), Pace::default());
         Self {
             broker,
             fake,
@@ -464,4 +504,61 @@ async fn the_next_key_of_an_ssh_opens_no_second_page_until_somebody_has_signed_i
     house.broker.signed_in(&Name::parse("contoso").unwrap());
     *house.fake.refusal.lock().unwrap() = None;
     assert_eq!(house.ready("db").await, Ok(()));
+}
+
+#[tokio::test]
+async fn what_pim_does_not_end_at_once_is_ended_later_unless_it_is_open_again() {
+    for opened_again in [false, true] {
+        let house = House::with(|fake| fake.five_minutes = true);
+        let window = &password("db01").vault.window;
+        house.ready("db01").await.unwrap();
+        let refusal = house.broker.close(window, "a test").await.unwrap_err();
+        assert_eq!(refusal.code(), "not_ended_yet");
+        assert!(house.broker.views().is_empty(), "here it is closed at once");
+        if opened_again {
+            house.ready("db01").await.unwrap();
+        }
+        house.clock.pass(Duration::from_secs(305)).await;
+        while !house.broker.tasks().is_empty() {
+            let _ended = house.broker.tasks().try_join_next().is_some();
+            tokio::task::yield_now().await;
+        }
+        let ends = house.fake.ends.load(Ordering::SeqCst);
+        assert_eq!(ends, if opened_again { 1 } else { 2 });
+    }
+}
+
+#[tokio::test]
+async fn closing_what_waits_for_approval_takes_the_request_back() {
+    let house = House::with(|fake| fake.approval = Some(Notify::new()));
+    let window = &password("db01").vault.window;
+    assert_eq!(
+        house.broker.close(window, "a test").await,
+        Ok(Ended::Nothing)
+    );
+    let asked = house.ask("db01");
+    while house
+        .broker
+        .opening(&window.name)
+        .is_none_or(|it| it == Stage::Starting)
+    {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        house.broker.close(window, "a test").await,
+        Ok(Ended::TakenBack)
+    );
+    asked.abort();
+}
+
+#[tokio::test]
+async fn how_long_a_vault_took_is_expected_the_next_time() {
+    let house = House::with(|fake| fake.not_yet = AtomicU32::new(3));
+    let asked = house.ask("db01");
+    for seconds in [2, 4, 8] {
+        house.clock.pass(Duration::from_secs(seconds)).await;
+    }
+    asked.await.unwrap().unwrap();
+    let usual = house.broker.pace.usual(&password("db01").vault.window);
+    assert_eq!(usual, Some(Duration::from_secs(14)));
 }

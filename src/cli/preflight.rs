@@ -60,7 +60,6 @@ pub(super) async fn preflight(
             hosts: hosts.clone(),
             user: user.clone(),
             said: Some(said),
-            passive: false,
         };
         let events = agent.clone().preflight(request).await?.into_inner();
         window::opened(output, events).await

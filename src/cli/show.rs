@@ -110,7 +110,7 @@ pub(super) fn window_line(window: &Window) -> String {
 }
 
 /// A time of the API as the person's own clock shows it.
-fn time(text: &str) -> String {
+pub(super) fn time(text: &str) -> String {
     let Ok(time) = text.parse::<jiff::Timestamp>() else {
         return text.to_owned();
     };
@@ -118,7 +118,7 @@ fn time(text: &str) -> String {
     here.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),
         (0, m, s) => format!("{m} min {s:02} s"),

@@ -6,8 +6,8 @@ use clap::{CommandFactory, Subcommand};
 
 use super::output::Output;
 use super::{
-    Cli, Failure, agent, ansible, askpass, connect, docker, git, password, preflight, run, runtime,
-    show, sign_in, ssh_agent, ssh_config, sudo, window,
+    Cli, Failure, agent, ansible, approvals, askpass, connect, docker, git, password, preflight,
+    run, runtime, show, sign_in, ssh_agent, ssh_config, sudo, window,
 };
 use crate::config::{Overrides, Paths};
 use crate::refusal::ExitCode;
@@ -33,7 +33,7 @@ pub(super) enum Verb {
     },
     /// Open a window now, before it is needed
     Open(window::Args),
-    /// Wipe a window here, and end it at PIM
+    /// Wipe a window here and end it at PIM; take back what waits for approval
     Close {
         /// The window
         #[arg(required_unless_present = "all")]
@@ -42,6 +42,8 @@ pub(super) enum Verb {
         #[arg(long, conflicts_with = "window")]
         all: bool,
     },
+    /// What others ask you to approve, and what you say to it
+    Approvals(approvals::Args),
     /// The configured keys and passwords; asks nobody
     Keys,
     /// Reveal a password: alone on stdout, followed by a line break
@@ -154,6 +156,7 @@ impl Verb {
         let agent = || connect(paths);
         match self {
             Self::Status { watch } => show::status(agent().await?, output, watch).await,
+            Self::Approvals(args) => approvals::run(args, agent().await?, output).await,
             Self::Keys => show::keys(agent().await?, output).await,
             Self::Why { last } => show::why(agent().await?, output, last).await,
             Self::Login(args) => sign_in::login(agent().await?, output, args).await,

@@ -8,7 +8,9 @@ use super::person::Person;
 use super::{Agent, Failure, connect, show};
 use crate::config::Paths;
 use crate::control::proto::open_event::Event;
-use crate::control::proto::{CloseRequest, LockRequest, OpenEvent, OpenRequest, Window};
+use crate::control::proto::{
+    CloseRequest, LockRequest, OpenEvent, OpenRequest, RehearseReply, Window,
+};
 use crate::refusal::ExitCode;
 
 /// What to open.
@@ -25,6 +27,9 @@ pub(super) struct Args {
     /// For how long, such as 30m
     #[arg(long, value_name = "SPAN")]
     duration: Option<SignedDuration>,
+    /// Only ask PIM what it would say, and what its policy wants; opens nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(super) async fn open(args: Args, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
@@ -35,6 +40,19 @@ pub(super) async fn open(args: Args, paths: &Paths, output: &Output) -> Result<E
     };
     let mut person = Person::new(args.reason, args.ticket.as_deref(), output)?;
     let agent = connect(paths).await?;
+    if args.dry_run {
+        let call = |said| async {
+            let said = Some(said);
+            let request = OpenRequest {
+                said,
+                ..request.clone()
+            };
+            Ok(agent.clone().rehearse(request).await?.into_inner())
+        };
+        let reply = person.makes(output, call).await?;
+        output.result(&rehearsed_text(&reply), &rehearsed_json(&reply));
+        return Ok(ExitCode::Done);
+    }
     let call = |said| async {
         let said = Some(said);
         let request = OpenRequest {
@@ -48,6 +66,48 @@ pub(super) async fn open(args: Args, paths: &Paths, output: &Output) -> Result<E
     let window = window.ok_or_else(|| Failure::failed("the agent ended without an answer"))?;
     output.result(&show::window_line(&window), &show::window_json(&window));
     Ok(ExitCode::Done)
+}
+
+fn rehearsed_text(reply: &RehearseReply) -> String {
+    let mut lines = vec![match reply.exists {
+        true => "PIM has it open already, or a request for it waits".to_owned(),
+        false => "PIM would open it".to_owned(),
+    }];
+    if reply.longest > 0 {
+        lines.push(format!("longest   {}", show::span(reply.longest)));
+    }
+    if !reply.needed.is_empty() {
+        lines.push(format!("needs     {}", reply.needed.join(", ")));
+    }
+    if reply.second_factor {
+        lines.push("sign-in   with a second factor".to_owned());
+    }
+    if !reply.context.is_empty() {
+        lines.push(format!(
+            "sign-in   that satisfies context {}",
+            reply.context
+        ));
+    }
+    if reply.approval {
+        let by = match reply.approvers.as_slice() {
+            [] => "somebody whom the policy does not name".to_owned(),
+            approvers => approvers.join(" or "),
+        };
+        lines.push(format!("approval  by {by}"));
+    }
+    lines.join("\n")
+}
+
+fn rehearsed_json(reply: &RehearseReply) -> serde_json::Value {
+    json!({
+        "exists": reply.exists,
+        "longest": Some(reply.longest).filter(|seconds| *seconds > 0),
+        "needed": reply.needed,
+        "second_factor": reply.second_factor,
+        "context": Some(&reply.context).filter(|context| !context.is_empty()),
+        "approval": reply.approval,
+        "approvers": reply.approvers,
+    })
 }
 
 /// How long to ask for; 0: as configured.
@@ -92,9 +152,17 @@ pub(super) async fn close(
     window: String,
 ) -> Result<ExitCode, Failure> {
     let reply = agent.close(CloseRequest { window }).await?.into_inner();
-    let text = match reply.closed.as_slice() {
+    let told = [
+        ("closed and wiped", &reply.closed),
+        ("no longer asked for", &reply.taken_back),
+    ];
+    let told = told.iter().filter(|(_, windows)| !windows.is_empty());
+    let lines: Vec<String> = told
+        .map(|(what, windows)| format!("{what}: {}", windows.join(", ")))
+        .collect();
+    let text = match lines.as_slice() {
         [] => "nothing was open".to_owned(),
-        closed => format!("closed and wiped: {}", closed.join(", ")),
+        lines => lines.join("\n"),
     };
     let not_ended: Vec<&str> = reply
         .not_ended
@@ -103,10 +171,12 @@ pub(super) async fn close(
         .collect();
     output.result(
         &text,
-        &json!({"closed": reply.closed, "not_ended": not_ended}),
+        &json!({
+            "closed": reply.closed, "not_ended": not_ended, "taken_back": reply.taken_back,
+        }),
     );
     for refusal in &reply.not_ended {
-        output.hint(&format!("pimento: {}", refusal.message));
+        output.hint(&format!("pimento: {}; {}", refusal.message, refusal.advice));
     }
     Ok(if reply.not_ended.is_empty() {
         ExitCode::Done

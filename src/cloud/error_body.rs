@@ -75,11 +75,19 @@ impl ErrorBody {
 
     /// The refusal for an error that has no meaning of its own to us.
     pub(super) fn refuse(&self, service: Service, answer: &Answer) -> Refusal {
-        if answer.status == 429 || answer.status == 503 {
-            let wait = answer.wait.unwrap_or(std::time::Duration::from_secs(10));
-            return Refusal::Throttled { service, wait };
+        match (answer.status, answer.wait) {
+            // Graph and Key Vault have been seen to name no time.
+            (429, wait) => {
+                let wait = wait.unwrap_or(REST);
+                return Refusal::Throttled { service, wait };
+            }
+            (503, Some(wait)) => return Refusal::Throttled { service, wait },
+            _ => {}
         }
-        let first = self.message.lines().next().unwrap_or_default();
+        let first = match answer.status {
+            300..400 => "it sends us to another address, where no token goes",
+            _ => self.message.lines().next().unwrap_or_default(),
+        };
         Refusal::Cloud {
             service,
             status: answer.status,
@@ -88,6 +96,9 @@ impl ErrorBody {
         }
     }
 }
+
+/// How long a service is left alone that is throttling and does not say for how long.
+const REST: std::time::Duration = std::time::Duration::from_secs(10);
 
 fn percent_decode(text: &str) -> String {
     let shielded = format!("x={}", text.replace('+', "%2B"));

@@ -12,13 +12,20 @@ use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Certificate, Method};
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::AccessToken;
+use super::error_body::ErrorBody;
+use super::reach::Reach;
 use crate::clock::{Clock, Moment};
 use crate::refusal::{Refusal, Service};
+
+pub(super) use attempts::{Attempts, Repeat};
+
+mod attempts;
 
 /// How to reach the cloud, where it is not simply there.
 #[derive(Clone, Debug, Default)]
@@ -35,8 +42,10 @@ pub(super) struct Http {
     kept: reqwest::Client,
     /// Closes each connection after its answer, so that the buffers which held a token or a key
     /// are freed at once, and wiped by the allocator, instead of waiting for the next answer.
-    pub(super) once: reqwest::Client,
+    once: reqwest::Client,
     pub(super) clock: Arc<dyn Clock>,
+    /// Which hosts answer.
+    pub(super) reach: Arc<Reach>,
     /// What time the cloud last said it was, and when it said so.
     heard: Mutex<Option<(Moment, Timestamp)>>,
 }
@@ -82,6 +91,31 @@ impl Answer {
     pub(super) const fn is_success(&self) -> bool {
         self.status >= 200 && self.status < 300
     }
+
+    /// Why a success is none: a part of an answer, an error in disguise, or somebody else's page.
+    fn oddity(&self, gets: bool) -> Option<String> {
+        if !self.is_success() || (self.body.is_empty() && !gets) {
+            return None;
+        }
+        // Reads over the values without copying them: one may be a secret.
+        let Ok(told) = serde_json::from_slice::<Told>(&self.body) else {
+            let why = "something that is no JSON came in place of its answer: part of it, or the \
+                       page of a proxy or of a network's sign-in";
+            return Some(why.to_owned());
+        };
+        told.error?;
+        let code = ErrorBody::of(self).code;
+        Some(format!(
+            "it answered {} with the error {code:?}",
+            self.status
+        ))
+    }
+}
+
+/// The one thing that every answer is looked at for.
+#[derive(Deserialize)]
+struct Told {
+    error: Option<serde::de::IgnoredAny>,
 }
 
 impl Http {
@@ -93,6 +127,7 @@ impl Http {
         Ok(Self {
             kept,
             once,
+            reach: Arc::new(Reach::new(Arc::clone(&clock))),
             clock,
             heard: Mutex::default(),
         })
@@ -110,7 +145,7 @@ impl Http {
     }
 
     /// Takes the time from an answer.
-    pub(super) fn hear(&self, headers: &HeaderMap) -> Option<Timestamp> {
+    fn hear(&self, headers: &HeaderMap) -> Option<Timestamp> {
         let date = date(headers)?;
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         *heard = Some((self.clock.now(), date));
@@ -119,11 +154,7 @@ impl Http {
 
     /// Sends `call` once.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
-        let failed = |error: reqwest::Error| unreachable(call.service, &error);
-        let client = match call.service {
-            Service::Pim | Service::PimAzure => &self.kept,
-            Service::Entra | Service::KeyVault => &self.once,
-        };
+        let client = self.client(call.service);
         let mut request = client
             .request(call.method.clone(), call.url.clone())
             .bearer_auth(call.token.secret.expose_secret())
@@ -132,8 +163,51 @@ impl Http {
         if let Some(body) = call.body {
             request = request.json(body);
         }
+        let request = request
+            .build()
+            .map_err(|error| unreachable(call.service, &error))?;
+        self.exchange(call.service, request).await
+    }
+
+    /// Sends `request` once, and reads the answer whole.
+    pub(super) async fn exchange(
+        &self,
+        service: Service,
+        request: reqwest::Request,
+    ) -> Result<Answer, Refusal> {
+        let host = request.url().host_str().unwrap_or_default().to_owned();
+        let gets = request.method() == Method::GET;
+        let longest = match service {
+            Service::Pim | Service::PimAzure if !gets => LONGEST_POST,
+            _ => LONGEST_READ,
+        };
         let sent = self.clock.now();
-        let mut response = request.send().await.map_err(failed)?;
+        let answer = tokio::select! {
+            answer = self.receive(service, request, sent) => answer?,
+            // By our clock, on which a suspend counts: what began before it is not waited for.
+            () = self.clock.sleep(longest) => {
+                let why = format!("it did not answer within {} s", longest.as_secs());
+                return Err(Refusal::Unreachable { service, why });
+            }
+        };
+        if answer.status < 500 {
+            self.reach.answered(&host);
+        }
+        match answer.oddity(gets) {
+            Some(why) => Err(Refusal::Unreachable { service, why }),
+            None => Ok(answer),
+        }
+    }
+
+    async fn receive(
+        &self,
+        service: Service,
+        request: reqwest::Request,
+        sent: Moment,
+    ) -> Result<Answer, Refusal> {
+        let failed = |error: reqwest::Error| unreachable(service, &error);
+        let response = self.client(service).execute(request).await;
+        let mut response = response.map_err(failed)?;
         let headers = response.headers();
         let (date, wait) = (self.hear(headers), retry_after(headers));
         let challenge = text(headers, &WWW_AUTHENTICATE).map(str::to_owned);
@@ -147,10 +221,7 @@ impl Http {
         while let Some(part) = response.chunk().await.map_err(failed)? {
             if body.len() + part.len() > LONGEST_BODY {
                 let why = "its answer is longer than any it should give".to_owned();
-                return Err(Refusal::Unreachable {
-                    service: call.service,
-                    why,
-                });
+                return Err(Refusal::Unreachable { service, why });
             }
             body.extend_from_slice(&part);
             wipe(part);
@@ -164,6 +235,13 @@ impl Http {
             challenge,
         })
     }
+
+    const fn client(&self, service: Service) -> &reqwest::Client {
+        match service {
+            Service::Pim | Service::PimAzure => &self.kept,
+            Service::Entra | Service::KeyVault => &self.once,
+        }
+    }
 }
 
 fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwest::Error> {
@@ -174,7 +252,6 @@ fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwest::Error> 
         // A redirect could carry a token or a secret's address to another host.
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
-        .timeout(Duration::from_secs(20))
         .referer(false);
     if let Some(pem) = &network.ca_pem {
         builder = builder.tls_certs_only([Certificate::from_pem(pem)?]);
@@ -219,6 +296,12 @@ pub(super) fn unreachable(service: Service, error: &dyn std::error::Error) -> Re
         why: cause.to_string(),
     }
 }
+
+/// One attempt may take this long, connecting included: so that there is time for a second.
+const LONGEST_READ: Duration = Duration::from_secs(10);
+
+/// What is posted is not posted again, so it gets more time.
+const LONGEST_POST: Duration = Duration::from_secs(20);
 
 /// Far above any policy or secret, far below what would hurt.
 const LONGEST_BODY: usize = 4 * 1024 * 1024;

@@ -15,12 +15,13 @@ use jiff::SignedDuration;
 
 use super::entra::Entra;
 use super::http::{Answer, Http};
-use super::{Activated, Activation, CorrelationId, Demands, Pim, StageSink};
+use super::{Activated, Activation, CorrelationId, Demands, Pim, Rehearsed, StageSink};
 use crate::catalog::{Target, WindowSpec};
 use crate::refusal::Refusal;
 
 use assignment::Found;
 
+mod approvals;
 mod assignment;
 mod azure;
 mod calls;
@@ -75,6 +76,21 @@ trait Api: Send + Sync {
     /// What the policy asks of those who activate.
     async fn demands(&self) -> Result<Demands, Refusal>;
 
+    /// What PIM would say to an activation.
+    async fn rehearse(&self, _activation: &Activation) -> Result<Rehearsed, Refusal> {
+        Err(self.unsupported("rehearsed"))
+    }
+
+    /// Takes back a request that waits.
+    async fn cancel(&self, _request: &Request) -> Result<(), Refusal> {
+        Err(self.unsupported("taken back"))
+    }
+
+    fn unsupported(&self, what: &str) -> Refusal {
+        let target = &self.case().window.target;
+        Refusal::Unsupported(format!("the activation of {target} cannot be {what} yet"))
+    }
+
     /// Ends the activation.
     async fn deactivate(&self) -> Result<(), Refusal>;
 }
@@ -113,6 +129,19 @@ impl Pim for Privileges {
     ) -> Result<Activated, Refusal> {
         let api = self.api(&activation.window, activation.id).await?;
         life::activate(&*api, activation, stages).await
+    }
+
+    async fn rehearse(&self, activation: &Activation) -> Result<Rehearsed, Refusal> {
+        let api = self.api(&activation.window, activation.id).await?;
+        api.rehearse(activation).await
+    }
+
+    async fn cancel(&self, window: &Arc<WindowSpec>, id: CorrelationId) -> Result<bool, Refusal> {
+        let api = self.api(window, id).await?;
+        match api.pending().await? {
+            Some(request) => api.cancel(&request).await.map(|()| true),
+            None => Ok(false),
+        }
     }
 
     async fn deactivate(&self, window: &Arc<WindowSpec>, id: CorrelationId) -> Result<(), Refusal> {

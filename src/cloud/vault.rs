@@ -13,13 +13,14 @@ use reqwest::Method;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::challenge::Challenge;
-use super::error_body::ErrorBody;
-use super::http::{Answer, Call, Http, unreachable};
+use super::http::{Answer, Call, Http, Repeat, unreachable};
 use super::{AccessToken, CorrelationId, FetchedSecret, ReadError, Vault};
 use crate::catalog::{Credential, Version};
 use crate::refusal::{Refusal, Service};
 
+use refused::refused;
+
+mod refused;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -112,21 +113,16 @@ impl KeyVault {
 
     /// Sends `call`, again if the vault is busy or the connection breaks.
     async fn persist(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
-        let mut pause = Duration::from_secs(1);
-        for _ in 0..TRIES {
-            let wait = match self.http.send(call).await {
-                // Longer than a login can wait: the caller is told, and nothing is hammered.
-                Ok(answer) if answer.wait.is_some_and(|wait| wait > LONGEST_WAIT) => {
-                    return Ok(answer);
-                }
-                Ok(answer) if matches!(answer.status, 429 | 500..=599) => answer.wait,
-                Ok(answer) => return Ok(answer),
-                Err(_) => None,
-            };
-            self.http.clock.sleep(wait.unwrap_or(pause)).await;
-            pause *= 2;
+        let host = call.url.host_str();
+        let mut attempts = self
+            .http
+            .attempts(Service::KeyVault, host, Repeat::Always)?;
+        loop {
+            let outcome = self.http.send(call).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
         }
-        self.http.send(call).await
     }
 }
 
@@ -197,88 +193,7 @@ fn fetched(
     })
 }
 
-/// What a refused read means.
-fn refused(credential: &Credential, answer: &Answer) -> ReadError {
-    let error = ErrorBody::of(answer);
-    let vault = &credential.vault.name;
-    let forbidden = |why: &str| {
-        let what = format!("secret {} in vault {vault}", credential.secret);
-        ReadError::Refused(Refusal::Forbidden {
-            what,
-            why: why.to_owned(),
-        })
-    };
-    let material = |problem: &str, remedy: String| {
-        let credential = credential.name.to_string();
-        ReadError::Refused(Refusal::Material {
-            credential,
-            problem: problem.to_owned(),
-            remedy,
-        })
-    };
-    if answer.status == 401
-        && let Err(why) = verified(credential, answer)
-    {
-        return material(
-            &format!("vault {vault} does not accept this sign-in: {why}"),
-            format!(
-                "check `url` of [vault.{vault}] and `id` of [tenant.{}] in the configuration",
-                credential.vault.window.tenant.name
-            ),
-        );
-    }
-    match (answer.status, error.code.as_str()) {
-        (401, _) if error.claims.is_some() => ReadError::Refused(Refusal::StepUp {
-            tenant: credential.vault.window.tenant.name.to_string(),
-            why: "Key Vault asks for more than this sign-in has shown".to_owned(),
-            claims: error.claims.unwrap_or_default(),
-        }),
-        (401, _) => ReadError::TokenRejected,
-        // A deny assignment does not go away by waiting.
-        (403, "ForbiddenByRbac") if denied(&error.message) => {
-            forbidden("a deny assignment forbids it")
-        }
-        (403, "ForbiddenByRbac") => ReadError::NotYet,
-        (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => {
-            forbidden("the vault's firewall does not let this network in")
-        }
-        (403, "SecretDisabled") => material(
-            &format!("secret {} in vault {vault} is disabled", credential.secret),
-            format!(
-                "an owner of the vault enables it: `az keyvault secret set-attributes --vault-name {vault} --name {} --enabled true`",
-                credential.secret
-            ),
-        ),
-        (403, _) => forbidden("the vault's access policy gives you no right to read secrets"),
-        (404, _) => material(
-            &format!("there is no secret {} in vault {vault}", credential.secret),
-            format!(
-                "check `secret` of {} in {}, or whether it was deleted",
-                credential.name,
-                credential.source.display()
-            ),
-        ),
-        _ => ReadError::Refused(error.refuse(Service::KeyVault, answer)),
-    }
-}
-
-/// Whether the challenge in an answer is one of the credential's own vault.
-fn verified(credential: &Credential, answer: &Answer) -> Result<(), String> {
-    let challenge = Challenge::parse(answer.challenge.as_deref().unwrap_or_default());
-    let host = credential.vault.url.host_str().unwrap_or_default();
-    challenge.verify(&credential.vault.window.tenant, host)
-}
-
-fn denied(message: &str) -> bool {
-    let id = message.split("DenyAssignmentId: ").nth(1).unwrap_or("null");
-    !id.trim_start().starts_with("null")
-}
-
 /// The newest stable version that Microsoft's own clients use by default.
 const API_VERSION: &str = "2025-07-01";
 /// Pages of 25 versions that are read: more than a secret has kept for years.
 const MOST_PAGES: usize = 20;
-/// Retries before the last attempt.
-const TRIES: usize = 3;
-/// A `Retry-After` above this is told instead of waited out.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);

@@ -361,6 +361,78 @@ pub mod open_event {
         Opened(super::Window),
     }
 }
+/// What PIM wants of whoever opens a window.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RehearseReply {
+    /// Whether it is open at PIM already, or a request for it waits.
+    #[prost(bool, tag = "1")]
+    pub exists: bool,
+    /// The longest activation, in seconds; 0: not known.
+    #[prost(uint64, tag = "2")]
+    pub longest: u64,
+    /// What has to be given: "reason", "ticket".
+    #[prost(string, repeated, tag = "3")]
+    pub needed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, tag = "4")]
+    pub second_factor: bool,
+    /// The authentication context that the sign-in has to satisfy; empty: none.
+    #[prost(string, tag = "5")]
+    pub context: ::prost::alloc::string::String,
+    #[prost(bool, tag = "6")]
+    pub approval: bool,
+    /// Who can approve, as far as that is known.
+    #[prost(string, repeated, tag = "7")]
+    pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApprovalsRequest {
+    /// Empty: the only tenant.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ApprovalsReply {
+    #[prost(message, repeated, tag = "1")]
+    pub approvals: ::prost::alloc::vec::Vec<Approval>,
+}
+/// A request that waits for approval.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Approval {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Who asks.
+    #[prost(string, tag = "2")]
+    pub who: ::prost::alloc::string::String,
+    /// For what.
+    #[prost(string, tag = "3")]
+    pub what: ::prost::alloc::string::String,
+    /// Why, in their words.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// The ticket, as SYSTEM:NUMBER; empty: none.
+    #[prost(string, tag = "5")]
+    pub ticket: ::prost::alloc::string::String,
+    /// For how long, in seconds.
+    #[prost(uint64, tag = "6")]
+    pub seconds: u64,
+    /// When it was asked for, RFC 3339.
+    #[prost(string, tag = "7")]
+    pub asked: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DecideRequest {
+    /// Empty: the only tenant.
+    #[prost(string, tag = "1")]
+    pub tenant: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub approve: bool,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DecideReply {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CloseRequest {
     /// Empty: all of them.
@@ -375,6 +447,9 @@ pub struct CloseReply {
     /// Why PIM did not end some of them; here they are wiped all the same.
     #[prost(message, repeated, tag = "2")]
     pub not_ended: ::prost::alloc::vec::Vec<Refusal>,
+    /// The windows that waited for approval, which is no longer asked for.
+    #[prost(string, repeated, tag = "3")]
+    pub taken_back: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LockRequest {
@@ -465,8 +540,6 @@ pub mod lookup_request {
         Docker = 1,
         /// git's credential helpers.
         Git = 2,
-        /// LoadCredential= of systemd.
-        Systemd = 3,
     }
     impl Use {
         /// String value of the enum field names used in the ProtoBuf definition.
@@ -478,7 +551,6 @@ pub mod lookup_request {
                 Self::Unspecified => "USE_UNSPECIFIED",
                 Self::Docker => "USE_DOCKER",
                 Self::Git => "USE_GIT",
-                Self::Systemd => "USE_SYSTEMD",
             }
         }
         /// Creates an enum from field names used in the ProtoBuf definition.
@@ -487,7 +559,6 @@ pub mod lookup_request {
                 "USE_UNSPECIFIED" => Some(Self::Unspecified),
                 "USE_DOCKER" => Some(Self::Docker),
                 "USE_GIT" => Some(Self::Git),
-                "USE_SYSTEMD" => Some(Self::Systemd),
                 _ => None,
             }
         }
@@ -503,9 +574,6 @@ pub struct PreflightRequest {
     pub user: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub said: ::core::option::Option<Said>,
-    /// Opens nothing: only tells what is open.
-    #[prost(bool, tag = "4")]
-    pub passive: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PasswordEvent {
@@ -777,7 +845,73 @@ pub mod control_client {
                 .insert(GrpcMethod::new("pimento.control.v1.Control", "Open"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// Wipes windows here and ends them at PIM.
+        /// Asks PIM what it would say to an opening. Opens nothing.
+        pub async fn rehearse(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OpenRequest>,
+        ) -> std::result::Result<tonic::Response<super::RehearseReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Rehearse",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Rehearse"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What waits for the approval of whoever is signed in.
+        pub async fn approvals(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApprovalsRequest>,
+        ) -> std::result::Result<tonic::Response<super::ApprovalsReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Approvals",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Approvals"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Approves or denies what somebody else asks for.
+        pub async fn decide(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DecideRequest>,
+        ) -> std::result::Result<tonic::Response<super::DecideReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Decide",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Decide"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Wipes windows here, ends them at PIM, and takes back what waits for approval.
         pub async fn close(
             &mut self,
             request: impl tonic::IntoRequest<super::CloseRequest>,
@@ -1025,7 +1159,22 @@ pub mod control_server {
             &self,
             request: tonic::Request<super::OpenRequest>,
         ) -> std::result::Result<tonic::Response<Self::OpenStream>, tonic::Status>;
-        /// Wipes windows here and ends them at PIM.
+        /// Asks PIM what it would say to an opening. Opens nothing.
+        async fn rehearse(
+            &self,
+            request: tonic::Request<super::OpenRequest>,
+        ) -> std::result::Result<tonic::Response<super::RehearseReply>, tonic::Status>;
+        /// What waits for the approval of whoever is signed in.
+        async fn approvals(
+            &self,
+            request: tonic::Request<super::ApprovalsRequest>,
+        ) -> std::result::Result<tonic::Response<super::ApprovalsReply>, tonic::Status>;
+        /// Approves or denies what somebody else asks for.
+        async fn decide(
+            &self,
+            request: tonic::Request<super::DecideRequest>,
+        ) -> std::result::Result<tonic::Response<super::DecideReply>, tonic::Status>;
+        /// Wipes windows here, ends them at PIM, and takes back what waits for approval.
         async fn close(
             &self,
             request: tonic::Request<super::CloseRequest>,
@@ -1432,6 +1581,135 @@ pub mod control_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Rehearse" => {
+                    #[allow(non_camel_case_types)]
+                    struct RehearseSvc<T: Control>(pub Arc<T>);
+                    impl<T: Control> tonic::server::UnaryService<super::OpenRequest>
+                    for RehearseSvc<T> {
+                        type Response = super::RehearseReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OpenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::rehearse(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RehearseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Approvals" => {
+                    #[allow(non_camel_case_types)]
+                    struct ApprovalsSvc<T: Control>(pub Arc<T>);
+                    impl<T: Control> tonic::server::UnaryService<super::ApprovalsRequest>
+                    for ApprovalsSvc<T> {
+                        type Response = super::ApprovalsReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApprovalsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::approvals(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ApprovalsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Decide" => {
+                    #[allow(non_camel_case_types)]
+                    struct DecideSvc<T: Control>(pub Arc<T>);
+                    impl<T: Control> tonic::server::UnaryService<super::DecideRequest>
+                    for DecideSvc<T> {
+                        type Response = super::DecideReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DecideRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::decide(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DecideSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Response, Status};
@@ -11,7 +12,9 @@ use super::prompt::Claim;
 use super::proto::{self, lookup_request, open_event, password_event};
 use super::sink::Sink;
 use super::view;
-use crate::catalog::{Credential, Kind, PasswordUse, Use};
+use crate::broker::Wish;
+use crate::catalog::{Credential, Kind, PasswordUse, Reason, Use, WindowSpec};
+use crate::cloud::CorrelationId;
 use crate::house::House;
 use crate::policy::{End, Receiver, Said, host_matches};
 use crate::refusal::Refusal;
@@ -111,9 +114,6 @@ pub(super) fn used(by: lookup_request::Use) -> Result<PasswordUse, Refusal> {
     match by {
         lookup_request::Use::Docker => Ok(PasswordUse::Docker),
         lookup_request::Use::Git => Ok(PasswordUse::Git),
-        lookup_request::Use::Systemd => Err(Refusal::Unsupported(
-            "systemd asks on a socket of its own".to_owned(),
-        )),
         lookup_request::Use::Unspecified => Err(Refusal::Unsupported(
             "the request does not say what the password is for".to_owned(),
         )),
@@ -135,13 +135,11 @@ pub(super) fn preflight(
             return;
         };
         let user = Some(request.user).filter(|user| !user.is_empty());
-        if !request.passive {
-            let end = End::Prepare { user, host };
-            let said = said(request.said);
-            let ready = house.prepare(&credential, end, said, &requester, &sink);
-            if let Err(refusal) = ready.await {
-                return sink.send(Err(status(&refusal)));
-            }
+        let end = End::Prepare { user, host };
+        let said = said(request.said);
+        let ready = house.prepare(&credential, end, said, &requester, &sink);
+        if let Err(refusal) = ready.await {
+            return sink.send(Err(status(&refusal)));
         }
         let window = view::window(&house, &credential.vault.window);
         sink.send(Ok(proto::OpenEvent {
@@ -174,6 +172,24 @@ fn needed(house: &House, request: &proto::PreflightRequest) -> Option<(Arc<Crede
             ))
         })
     })
+}
+
+/// What a request to open asks of PIM.
+pub(super) fn wish(window: &WindowSpec, request: proto::OpenRequest, person: &Requester) -> Wish {
+    let said = said(request.said);
+    let reason = said.reason.or_else(|| match &window.reason {
+        Reason::Ask => None,
+        Reason::Template(_) => Some(format!("opened by hand ({})", window.name)),
+    });
+    let seconds = i64::try_from(request.seconds).unwrap_or(i64::MAX);
+    let duration = (seconds > 0).then(|| SignedDuration::from_secs(seconds));
+    Wish {
+        reason,
+        ticket: said.ticket.or_else(|| window.ticket.clone()),
+        duration,
+        person: person.clone(),
+        id: CorrelationId::new(),
+    }
 }
 
 /// Runs `work` on its own, and streams what it sends.

@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use tonic::{Request, Response, Status};
 
+use super::approvals;
 use super::convert::{given, message, said, status};
 use super::prompt::{self, Answer, Prompts, Unanswered};
 use super::proto::control_server::Control;
 use super::proto::{self, login_event, login_request, open_event};
-use super::release::{self, Events, Release, streamed};
+use super::release::{self, Events, Release, streamed, wish};
 use super::sink::Guide;
 use super::view;
-use crate::broker::Wish;
-use crate::catalog::{SignInMethod, Version, WindowSpec};
-use crate::cloud::CorrelationId;
+use crate::broker::Ended;
+use crate::catalog::{SignInMethod, Version};
 use crate::house::House;
 use crate::policy::{End, Receiver};
 use crate::refusal::Refusal;
@@ -212,6 +211,36 @@ impl Control for Session {
         }))
     }
 
+    async fn rehearse(
+        &self,
+        request: Request<proto::OpenRequest>,
+    ) -> Result<Response<proto::RehearseReply>, Status> {
+        let person = requester(&request)?;
+        let request = request.into_inner();
+        let window = self.house.window(&request.window);
+        let window = window.map_err(|no| status(&no))?;
+        let wish = wish(window, request, &person);
+        let reply = approvals::rehearse(&self.house, window, wish).await;
+        reply.map(Response::new).map_err(|no| status(&no))
+    }
+
+    async fn approvals(
+        &self,
+        request: Request<proto::ApprovalsRequest>,
+    ) -> Result<Response<proto::ApprovalsReply>, Status> {
+        let reply = approvals::waiting(&self.house, &request.get_ref().tenant).await;
+        reply.map(Response::new).map_err(|no| status(&no))
+    }
+
+    async fn decide(
+        &self,
+        request: Request<proto::DecideRequest>,
+    ) -> Result<Response<proto::DecideReply>, Status> {
+        let decided = approvals::decide(&self.house, request.get_ref()).await;
+        let reply = decided.map(|()| Response::new(proto::DecideReply {}));
+        reply.map_err(|no| status(&no))
+    }
+
     async fn close(
         &self,
         request: Request<proto::CloseRequest>,
@@ -227,8 +256,12 @@ impl Control for Session {
         for window in windows {
             house.pipeline.wrong.forgive(&window.name);
             match broker.close(window, "closed by the user").await {
-                Ok(false) => continue,
-                Ok(true) => {}
+                Ok(Ended::Nothing) => continue,
+                Ok(Ended::TakenBack) => {
+                    reply.taken_back.push(window.name.to_string());
+                    continue;
+                }
+                Ok(Ended::Closed) => {}
                 Err(refusal) => reply.not_ended.push(message(&refusal)),
             }
             reply.closed.push(window.name.to_string());
@@ -389,21 +422,4 @@ impl Control for Session {
 fn requester<T>(request: &Request<T>) -> Result<Arc<Requester>, Status> {
     let found = request.extensions().get::<Arc<Requester>>().cloned();
     found.ok_or_else(|| status(&Refusal::Unsupported("the requester is unknown".to_owned())))
-}
-
-fn wish(window: &WindowSpec, request: proto::OpenRequest, person: &Requester) -> Wish {
-    let said = said(request.said);
-    let reason = said.reason.or_else(|| match &window.reason {
-        crate::catalog::Reason::Ask => None,
-        crate::catalog::Reason::Template(_) => Some(format!("opened by hand ({})", window.name)),
-    });
-    let seconds = i64::try_from(request.seconds).unwrap_or(i64::MAX);
-    let duration = (seconds > 0).then(|| SignedDuration::from_secs(seconds));
-    Wish {
-        reason,
-        ticket: said.ticket.or_else(|| window.ticket.clone()),
-        duration,
-        person: person.clone(),
-        id: CorrelationId::new(),
-    }
 }

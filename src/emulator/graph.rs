@@ -81,8 +81,10 @@ impl World {
             "graph.assignmentScheduleRequests.create" => self.create(request, &caller, &user),
             "graph.assignmentScheduleRequests.get" => self.get_request(&id, &user),
             "graph.assignmentScheduleRequests.cancel" => self.cancel(&id, &user),
-            "graph.assignmentApprovals.get" => self.approval(&id, &user),
-            "graph.assignmentApprovals.stages.update" => self.review(&id, request, &user),
+            "graph.assignmentApprovals.get" => self.approval(&id, "stages", &user),
+            "graph.beta.assignmentApprovals.get" => self.approval(&id, "steps", &user),
+            "graph.assignmentApprovals.stages.update"
+            | "graph.beta.assignmentApprovals.steps.update" => self.review(&id, request, &user),
             _ => self.list(operation, request, &user),
         }
     }
@@ -113,7 +115,10 @@ impl World {
                     .requests
                     .iter()
                     .filter(|found| self.may_review(found, user));
-                waiting.map(|found| found.to_json(delays, now)).collect()
+                let expand = request.query("$expand").unwrap_or_default();
+                waiting
+                    .map(|found| self.expanded(found.to_json(delays, now), expand))
+                    .collect()
             }
             _ => mine.map(|found| found.to_json(delays, now)).collect(),
         };
@@ -122,6 +127,26 @@ impl World {
             .filter(|item| filter.matches(item))
             .collect();
         Ok(self.page(request, set, items))
+    }
+
+    /// `item` with who asks for what, by name, as far as `expand` wants it.
+    fn expanded(&self, mut item: Value, expand: &str) -> Value {
+        let id = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
+        let group = self.scenario.group(id("groupId"));
+        let group = json!(group.map(|it| json!({"id": it.id, "displayName": it.name})));
+        let mut users = self.scenario.users.iter();
+        let principal = users.find(|user| user.id == id("principalId"));
+        let principal = json!(principal.map(|it| {
+            json!({"id": it.id, "displayName": it.name, "userPrincipalName": it.name})
+        }));
+        if let Some(item) = item.as_object_mut() {
+            for (name, value) in [("group", group), ("principal", principal)] {
+                if expand.split(',').any(|wanted| wanted == name) {
+                    item.insert(name.to_owned(), value);
+                }
+            }
+        }
+        item
     }
 
     fn page(&self, request: &Request, set: &str, items: Vec<Value>) -> Reply {

@@ -35,6 +35,9 @@ pub struct Scenario {
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Fault>,
+    /// Hosts that show a certificate of another name.
+    #[serde(default)]
+    pub misnamed: Vec<String>,
     /// Entries on one page of a list; Key Vault's own limit is 25.
     #[serde(default = "page_size")]
     pub page_size: usize,
@@ -254,12 +257,16 @@ pub struct Fault {
     pub retry_after: Option<String>,
     /// Answer with this body instead (and status 200 if none is given).
     pub body: Option<String>,
-    /// Answer with these headers as well.
+    /// Answer with these headers as well, or instead of the service's own.
     pub headers: BTreeMap<String, String>,
     /// Wait this long before the answer.
     pub delay: SignedDuration,
-    /// Cut the connection in the middle of the answer.
+    /// Do what is asked, and cut the connection before the answer.
+    pub hang_up: bool,
+    /// Do what is asked, and cut the connection in the middle of the answer.
     pub reset: bool,
+    /// Do what is asked, and give the first half of the answer for the whole.
+    pub half: bool,
 }
 
 impl Scenario {

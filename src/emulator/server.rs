@@ -10,10 +10,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::http::{Reply, Request};
 use super::scenario::Fault;
+use super::tls::Certificates;
 use super::world::World;
 use super::{admin, entra, graph, vault};
 
@@ -28,7 +31,7 @@ pub(super) enum Side {
 }
 
 /// Serves the cloud's connections until dropped.
-pub(super) async fn serve_cloud(listener: TcpListener, tls: TlsAcceptor, world: Shared) {
+pub(super) async fn serve_cloud(listener: TcpListener, tls: Certificates, world: Shared) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
@@ -36,12 +39,29 @@ pub(super) async fn serve_cloud(listener: TcpListener, tls: TlsAcceptor, world: 
         let (tls, world) = (tls.clone(), Arc::clone(&world));
         let _runs_on = tokio::spawn(async move {
             let _no_delay = stream.set_nodelay(true);
-            match tls.accept(stream).await {
+            match handshake(stream, &tls, &world).await {
                 Ok(stream) => connection(TokioIo::new(stream), world, Side::Cloud).await,
                 Err(error) => tracing::debug!(%error, "TLS handshake failed"),
             }
         });
     }
+}
+
+/// Shows the certificate of the host that is asked for, or the wrong one where that is to be.
+async fn handshake(
+    stream: TcpStream,
+    tls: &Certificates,
+    world: &Shared,
+) -> io::Result<TlsStream<TcpStream>> {
+    let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let host = hello
+        .client_hello()
+        .server_name()
+        .unwrap_or_default()
+        .to_owned();
+    let misnamed = lock(world).scenario.misnamed.contains(&host);
+    let shown = if misnamed { &tls.wrong } else { &tls.right };
+    hello.into_stream(Arc::clone(shown)).await
 }
 
 /// Serves the admin endpoint's connections until dropped.
@@ -77,7 +97,7 @@ async fn answer(
     let request = read(request).await.map_err(io::Error::other)?;
     if side == Side::Admin {
         let reply = admin::answer(&mut lock(&world), &request);
-        return respond(reply, Timestamp::now(), false);
+        return respond(reply, Timestamp::now(), &Fault::default());
     }
     let Some((operation, service)) = route(&request) else {
         let reply = Reply::json(
@@ -85,14 +105,16 @@ async fn answer(
             &serde_json::json!({"error": {"code": "NotFound", "message": "unknown path"}}),
         );
         lock(&world).saw("unknown", &request, 404);
-        return respond(reply, lock(&world).now(), false);
+        return respond(reply, lock(&world).now(), &Fault::default());
     };
     let fault = lock(&world).due_fault(operation).unwrap_or_default();
-    if let Ok(delay) = std::time::Duration::try_from(fault.delay) {
+    if fault.delay.is_positive() {
+        let _held = Held::new(&world);
+        let delay = std::time::Duration::try_from(fault.delay).unwrap_or_default();
         tokio::time::sleep(delay).await;
     }
     let mut world = lock(&world);
-    let reply = match faulty(&fault) {
+    let mut reply = match instead(&fault) {
         Some(reply) => reply,
         None => match service {
             Service::Entra => world.entra(operation, &request),
@@ -100,8 +122,27 @@ async fn answer(
             Service::Vault(name) => world.vault(operation, &name, &request),
         },
     };
+    for (name, value) in &fault.headers {
+        reply = reply.with(name, value.as_str());
+    }
     world.saw(operation, &request, reply.status);
-    respond(reply, world.now(), fault.reset)
+    respond(reply, world.now(), &fault)
+}
+
+/// A request that waits, until it is answered or its client gives up.
+struct Held(Shared);
+
+impl Held {
+    fn new(world: &Shared) -> Self {
+        lock(world).held += 1;
+        Self(Arc::clone(world))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        lock(&self.0).held -= 1;
+    }
 }
 
 enum Service {
@@ -126,7 +167,7 @@ fn route(request: &Request) -> Option<(&'static str, Service)> {
 }
 
 /// The reply that a fault gives instead of the service's own.
-fn faulty(fault: &Fault) -> Option<Reply> {
+fn instead(fault: &Fault) -> Option<Reply> {
     if fault.status.is_none() && fault.body.is_none() {
         return None;
     }
@@ -136,9 +177,6 @@ fn faulty(fault: &Fault) -> Option<Reply> {
         "application/json; charset=utf-8",
         body,
     );
-    for (name, value) in &fault.headers {
-        reply = reply.with(name, value.as_str());
-    }
     if let Some(seconds) = &fault.retry_after {
         reply = reply.with("Retry-After", seconds.as_str());
     }
@@ -179,7 +217,18 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, hyper::Error
 /// A body that may break off.
 type Body = http_body_util::combinators::BoxBody<Bytes, io::Error>;
 
-fn respond(reply: Reply, now: Timestamp, reset: bool) -> Result<hyper::Response<Body>, io::Error> {
+fn respond(
+    mut reply: Reply,
+    now: Timestamp,
+    fault: &Fault,
+) -> Result<hyper::Response<Body>, io::Error> {
+    if fault.hang_up {
+        return Err(cut());
+    }
+    let half = reply.body.len() / 2;
+    if fault.half {
+        reply.body.truncate(half);
+    }
     let mut response = hyper::Response::builder().status(reply.status).header(
         "Date",
         now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
@@ -187,16 +236,12 @@ fn respond(reply: Reply, now: Timestamp, reset: bool) -> Result<hyper::Response<
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
-    let body = if reset {
+    let body = if fault.reset {
         // Announce the whole, send half, and hang up.
         response = response.header("Content-Length", reply.body.len().max(2));
-        let half = reply
-            .body
-            .get(..reply.body.len() / 2)
-            .unwrap_or_default()
-            .to_vec();
-        let broken = io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault");
-        let parts = [Ok(hyper::body::Frame::data(Bytes::from(half))), Err(broken)];
+        reply.body.truncate(half);
+        let half = hyper::body::Frame::data(Bytes::from(reply.body));
+        let parts = [Ok(half), Err(cut())];
         BodyExt::boxed(http_body_util::StreamBody::new(futures_util::stream::iter(
             parts,
         )))
@@ -206,6 +251,10 @@ fn respond(reply: Reply, now: Timestamp, reset: bool) -> Result<hyper::Response<
             .boxed()
     };
     response.body(body).map_err(io::Error::other)
+}
+
+fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault")
 }
 
 pub(super) fn lock(world: &Shared) -> std::sync::MutexGuard<'_, World> {

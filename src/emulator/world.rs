@@ -29,6 +29,8 @@ pub struct World {
     pub(super) keys: BTreeMap<(String, String), StoredKey>,
     counts: BTreeMap<String, u64>,
     seen: Vec<Seen>,
+    /// Requests whose answer a fault holds back.
+    pub(super) held: usize,
 }
 
 /// A request that was answered.
@@ -142,6 +144,7 @@ impl World {
             keys: BTreeMap::new(),
             counts: BTreeMap::new(),
             seen: Vec::new(),
+            held: 0,
         };
         world.stock()?;
         Ok(world)
@@ -272,6 +275,12 @@ impl World {
     #[must_use]
     pub fn seen(&self) -> &[Seen] {
         &self.seen
+    }
+
+    /// How many requests wait for an answer that a fault holds back.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.held
     }
 
     /// Sets all counters to zero.

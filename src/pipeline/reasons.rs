@@ -105,9 +105,13 @@ impl Pipeline {
         if let Some(known) = self.reasons.tickets().get(&window.name) {
             return *known;
         }
-        let wanted = self.broker.demands(window, id).await.ticket;
-        self.reasons.tickets().insert(window.name.clone(), wanted);
-        wanted
+        // What could not be read is not remembered: the next opening reads it again.
+        let Some(demands) = self.broker.demands(window, id).await else {
+            return false;
+        };
+        let mut tickets = self.reasons.tickets();
+        tickets.insert(window.name.clone(), demands.ticket);
+        demands.ticket
     }
 
     async fn reason_asked(

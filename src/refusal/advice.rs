@@ -10,8 +10,8 @@ impl Refusal {
             Self::Ambiguous { .. } => AMBIGUOUS.to_owned(),
             Self::Audit(_) => AUDIT.to_owned(),
             Self::AwaitingApproval { request, .. } => format!(
-                "an approver decides in the Entra admin centre (PIM, Approve requests, {request}); \
-                 then try again, the request is kept"
+                "an approver decides it: `pimento approvals approve {request} --reason \"…\"`, or in \
+                 the Entra admin centre (PIM, Approve requests); then try again, the request is kept"
             ),
             Self::Binding { .. } => {
                 "connect with OpenSSH 8.9 or newer and without agent forwarding, to a host that \
@@ -23,28 +23,25 @@ impl Refusal {
                  ({service} keeps it in its log)"
             ),
             Self::Consent { link, .. } => format!("an administrator opens {link}"),
-            Self::Declined { .. } => {
-                "try again and answer yes; if you did not expect the question, `pimento why` \
-                 shows which program asked"
-                    .to_owned()
-            }
+            Self::Decided { .. } => "`pimento approvals` lists what still waits".to_owned(),
+            Self::Declined { .. } => DECLINED.to_owned(),
             Self::Denied { window, .. } => format!(
                 "ask the approvers why, then `pimento open {window} --reason \"…\"` asks again"
             ),
-            Self::Forbidden { .. } => {
-                "ask an owner of the vault; docs/azure-setup.md lists the role and network rules \
-                 that are needed"
-                    .to_owned()
-            }
             Self::Locked => "unlock it with `pimento lock --off`".to_owned(),
             Self::LockedWithPassphrase => "unlock it with `ssh-add -X`".to_owned(),
-            Self::Material { remedy, .. }
+            Self::Forbidden { remedy, .. }
+            | Self::Material { remedy, .. }
             | Self::StepUpFailed { remedy, .. }
             | Self::Unasked { remedy, .. } => remedy.clone(),
             Self::NoMatch { kind, .. } => no_match(kind),
             Self::NotEligible { window } => format!(
                 "an administrator makes you eligible for what window {window} names \
                  (Entra admin centre, PIM, Groups or Azure resources, Assignments)"
+            ),
+            Self::NotEndedYet { window } => format!(
+                "pimento ends it at PIM by itself in five minutes, unless window {window} is opened \
+                 again before"
             ),
             Self::NotInTime { window, .. } => {
                 format!("the opening goes on: try again, or watch it with `pimento open {window}`")
@@ -116,3 +113,6 @@ const AMBIGUOUS: &str =
     "narrow `user`, `hosts` or `uses` of these in the configuration, so that one is left";
 
 const AUDIT: &str = "free space on, or make writable, the audit folder that `pimento status` names";
+
+const DECLINED: &str = "try again and answer yes; if you did not expect the question, `pimento why` \
+                        shows which program asked";

@@ -58,12 +58,14 @@ impl Refusal {
             | Self::Unanswered { .. }
             | Self::Unasked { .. } => ExitCode::Policy,
             Self::Cloud { .. }
+            | Self::Decided { .. }
             | Self::Material { .. }
             | Self::Throttled { .. }
             | Self::Unreachable { .. }
             | Self::Unsupported(_)
             | Self::WindowEnded { .. } => ExitCode::Failed,
             Self::Ambiguous { .. } | Self::NoMatch { .. } => ExitCode::NoMatch,
+            Self::NotEndedYet { .. } => ExitCode::Partly,
             Self::NotInTime { .. } => ExitCode::NotUsable,
             Self::ReasonNeeded { .. } => ExitCode::Usage,
             Self::SignIn { .. } | Self::StepUp { .. } | Self::StepUpFailed { .. } => {
@@ -82,6 +84,7 @@ impl Refusal {
             Self::Binding { .. } => "binding",
             Self::Cloud { .. } => "cloud",
             Self::Consent { .. } => "consent_missing",
+            Self::Decided { .. } => "decided_already",
             Self::Declined { .. } => "declined",
             Self::Denied { .. } => "denied",
             Self::Forbidden { .. } => "forbidden",
@@ -89,6 +92,7 @@ impl Refusal {
             Self::Material { .. } => "material",
             Self::NoMatch { .. } => "no_match",
             Self::NotEligible { .. } => "not_eligible",
+            Self::NotEndedYet { .. } => "not_ended_yet",
             Self::NotInTime { .. } => "not_usable_in_time",
             Self::PimPolicy { .. } => "pim_policy",
             Self::Policy { .. } => "policy",

@@ -25,11 +25,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pimento::clock::Clock;
-use pimento::cloud::{SignInGuide, SignInStep, Stage};
+use pimento::cloud::{Account, SignInGuide, SignInStep, Stage};
 use pimento::config::{Config, Overrides, Paths};
 use pimento::emulator::scenario::Fault;
 use pimento::emulator::{Emulator, Options, Scenario, World as Cloud};
 use pimento::house::House;
+use pimento::refusal::Refusal;
 use pimento::run::Agent;
 use pimento::secret::private_key::PrivateKey;
 use ssh_key::PublicKey;
@@ -131,7 +132,7 @@ pub struct World {
 }
 
 /// A running agent.
-struct Serving {
+pub struct Serving {
     stop: oneshot::Sender<()>,
     agent: tokio::task::JoinHandle<()>,
 }
@@ -178,7 +179,7 @@ impl World {
         fs::write(&config, text).unwrap();
         fs::set_permissions(&config, PermissionsExt::from_mode(0o600)).unwrap();
         let paths = paths(folder.path(), &config);
-        let (house, serving) = serve(&paths, &clock);
+        let (house, serving) = serve(&paths, Arc::clone(&clock) as Arc<dyn Clock>);
         let world = Self {
             emulator,
             clock,
@@ -199,7 +200,7 @@ impl World {
         drop(self.house);
         drop(self.serving.stop);
         self.serving.agent.await.unwrap();
-        let (house, serving) = serve(&self.paths, &self.clock);
+        let (house, serving) = serve(&self.paths, Arc::clone(&self.clock) as Arc<dyn Clock>);
         let world = Self {
             house,
             serving,
@@ -211,25 +212,7 @@ impl World {
 
     /// Signs the user in by device code, as a person with a browser would.
     pub async fn sign_in(&self) {
-        struct Person<'a>(&'a Emulator);
-        impl SignInGuide for Person<'_> {
-            fn show(&self, step: SignInStep) {
-                let SignInStep::DeviceCode { user_code, .. } = step else {
-                    panic!("{step:?}")
-                };
-                assert!(
-                    self.0
-                        .change(|cloud| cloud.sign_in_device(&user_code, USER))
-                );
-            }
-        }
-        let tenant = Arc::clone(self.house.tenant("").unwrap());
-        let method = pimento::catalog::SignInMethod::DeviceCode;
-        self.house
-            .identity
-            .sign_in(&tenant, method, &Person(&self.emulator))
-            .await
-            .unwrap();
+        sign_in(&self.house, &self.emulator, USER).await;
     }
 
     /// Logs in with real `ssh`, by the key of that name.
@@ -279,7 +262,7 @@ impl World {
     }
 
     /// The last refusal, as `pimento why` tells it.
-    pub fn why(&self) -> pimento::refusal::Refusal {
+    pub fn why(&self) -> Refusal {
         self.house
             .pipeline
             .memory
@@ -374,6 +357,33 @@ impl Login {
     }
 }
 
+/// Signs `user` in by device code, as a person with a browser would.
+pub async fn sign_in(house: &House, emulator: &Emulator, user: &str) {
+    try_sign_in(house, emulator, user).await.unwrap();
+}
+
+/// The same, where it may be refused.
+pub async fn try_sign_in(
+    house: &House,
+    emulator: &Emulator,
+    user: &str,
+) -> Result<Account, Refusal> {
+    struct Person<'a>(&'a Emulator, &'a str);
+    impl SignInGuide for Person<'_> {
+        fn show(&self, step: SignInStep) {
+            let SignInStep::DeviceCode { user_code, .. } = step else {
+                panic!("{step:?}")
+            };
+            let signed_in = |cloud: &mut Cloud| cloud.sign_in_device(&user_code, self.1);
+            assert!(self.0.change(signed_in));
+        }
+    }
+    let tenant = Arc::clone(house.tenant("").unwrap());
+    let method = pimento::catalog::SignInMethod::DeviceCode;
+    let person = Person(emulator, user);
+    house.identity.sign_in(&tenant, method, &person).await
+}
+
 /// Waits for a condition; the time limit is only there to end a test that has failed.
 pub async fn until(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
@@ -411,9 +421,8 @@ pub fn paths(folder: &Path, config: &Path) -> Paths {
 }
 
 /// Starts the agent that `paths` configure.
-fn serve(paths: &Paths, clock: &Arc<WorldClock>) -> (Arc<House>, Serving) {
+pub fn serve(paths: &Paths, time: Arc<dyn Clock>) -> (Arc<House>, Serving) {
     let loaded = Config::load(paths).unwrap_or_else(|error| panic!("{error}"));
-    let time = Arc::clone(clock) as Arc<dyn Clock>;
     let agent = Agent::start(loaded, paths, time).unwrap_or_else(|error| panic!("{error}"));
     let house = Arc::clone(&agent.house);
     let (stop, stopped) = oneshot::channel::<()>();

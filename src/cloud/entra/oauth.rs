@@ -11,14 +11,17 @@ use oauth2::{
     RefreshToken, RequestTokenError, Scope, StandardDeviceAuthorizationResponse,
     StandardErrorResponse, StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
 };
+use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 use super::expires;
 use super::refused::{EntraError, refuse};
 use crate::catalog::Tenant;
-use crate::cloud::http::{Http, unreachable};
+use crate::cloud::error_body::ErrorBody;
+use crate::cloud::http::{Answer, Http, Repeat, unreachable};
 use crate::cloud::{AccessToken, CorrelationId, Resource};
 use crate::refusal::{Refusal, Service};
 
@@ -224,13 +227,10 @@ impl OAuth {
         }
     }
 
-    fn tokens<E>(
+    fn tokens(
         &self,
-        answer: Result<EntraTokens, RequestTokenError<E, EntraError>>,
-    ) -> Result<Tokens, Refusal>
-    where
-        E: std::error::Error + 'static,
-    {
+        answer: Result<EntraTokens, RequestTokenError<Refusal, EntraError>>,
+    ) -> Result<Tokens, Refusal> {
         let tokens = answer.map_err(|error| self.failed(error))?;
         let now = self.http.clock.now();
         Ok(Tokens {
@@ -245,13 +245,10 @@ impl OAuth {
         })
     }
 
-    fn failed<E>(&self, error: RequestTokenError<E, EntraError>) -> Refusal
-    where
-        E: std::error::Error + 'static,
-    {
+    fn failed(&self, error: RequestTokenError<Refusal, EntraError>) -> Refusal {
         match error {
             RequestTokenError::ServerResponse(error) => self.refused(&error),
-            RequestTokenError::Request(error) => unreachable(Service::Entra, &error),
+            RequestTokenError::Request(refusal) => refusal,
             // The body is not told: it may hold tokens.
             RequestTokenError::Parse(..) => Refusal::Unreachable {
                 service: Service::Entra,
@@ -261,31 +258,55 @@ impl OAuth {
         }
     }
 
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
-        let mut request = reqwest::Request::try_from(request)?;
+    /// Sends a request, again where that does no harm: a code may be redeemed once, a refresh token
+    /// stays valid when its answer is lost.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Refusal> {
+        let failed = |error: reqwest::Error| unreachable(Service::Entra, &error);
+        let refreshes = request
+            .body()
+            .windows(REFRESH.len())
+            .any(|part| part == REFRESH);
+        let mut request = reqwest::Request::try_from(request).map_err(failed)?;
         if let Ok(id) = self.id.to_string().parse() {
             request.headers_mut().insert("client-request-id", id);
         }
-        let response = self.http.once.execute(request).await?;
-        let _date_if_any = self.http.hear(response.headers());
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await?;
-        let mut answer = HttpResponse::new(body.to_vec());
-        *answer.status_mut() = status;
-        *answer.headers_mut() = headers;
-        Ok(answer)
+        let host = request.url().host_str().map(str::to_owned);
+        let (service, host) = (Service::Entra, host.as_deref());
+        let mut attempts = self.http.attempts(service, host, Repeat::Always)?;
+        loop {
+            let again = request.try_clone().filter(|_| refreshes);
+            let outcome = self.http.exchange(service, request).await;
+            match again {
+                Some(again) if attempts.again(&outcome).await => request = again,
+                _ => return response(&outcome?),
+            }
+        }
     }
+}
+
+/// What the OAuth library is to make of an answer; what is none of its errors is told here.
+fn response(answer: &Answer) -> Result<HttpResponse, Refusal> {
+    let theirs = || answer.json().get("error").is_some_and(Value::is_string);
+    if matches!(answer.status, 429 | 503) || (!answer.is_success() && !theirs()) {
+        return Err(ErrorBody::of(answer).refuse(Service::Entra, answer));
+    }
+    let mut response = HttpResponse::new(answer.body.to_vec());
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or_default();
+    Ok(response)
 }
 
 /// A boxed future, because the crate's own closures cannot be proven `Send` here.
 impl<'c> AsyncHttpClient<'c> for OAuth {
-    type Error = reqwest::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, reqwest::Error>> + Send + 'c>>;
+    type Error = Refusal;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Refusal>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.send(request))
     }
 }
+
+/// What stands in the form of a request that redeems a refresh token.
+const REFRESH: &[u8] = b"grant_type=refresh_token";
 
 /// The least delegated permissions (docs/azure-setup.md).
 const GRAPH_SCOPES: [&str; 4] = [

@@ -77,7 +77,8 @@ pub(super) fn refuse(tenant: &str, consent: &str, error: &EntraError) -> Refusal
         };
     }
     match (error.code(), error.error.as_str()) {
-        (65001, _) => Refusal::Consent {
+        // 500011: nobody has let the application use that service in this tenant yet.
+        (65001 | 500_011, _) => Refusal::Consent {
             tenant,
             scopes: "the permissions of this application".to_owned(),
             link: consent.to_owned(),
@@ -96,7 +97,9 @@ pub(super) fn refuse(tenant: &str, consent: &str, error: &EntraError) -> Refusal
         (65002, _) => {
             sign_in("this application may not ask for PIM; use a registration of your own")
         }
-        (700_016, _) => sign_in("the tenant does not know the application; check `client_id`"),
+        (700_016 | 700_038, _) => {
+            sign_in("the tenant does not know the application; check `client_id`")
+        }
         (90002, _) => sign_in("there is no such tenant; check `id` of the tenant"),
         (50105, _) => sign_in("you are not assigned to the application"),
         (_, "authorization_declined" | "access_denied") => sign_in("the sign-in was declined"),

@@ -5,15 +5,16 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::catalog::WindowSpec;
 use crate::clock::Moment;
 use crate::cloud::Activated;
 
 /// An assignment that is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// When it ends; `None` for a standing assignment.
+    /// When it ends; `None` for a standing assignment without end.
     pub(super) ends: Option<Timestamp>,
+    /// Whether it is held for good, without any activation.
+    pub(super) standing: bool,
 }
 
 impl Found {
@@ -33,6 +34,7 @@ impl Found {
             as_of: sent,
             ends,
             request: request.map(str::to_owned),
+            standing: self.standing,
         }
     }
 }
@@ -62,7 +64,6 @@ impl Listed<'_> {
 /// Of the assignments of a window: the one that `request` made, or else any that is in force.
 pub(super) fn find<'a>(
     listed: impl Iterator<Item = Listed<'a>>,
-    window: &WindowSpec,
     request: Option<&str>,
 ) -> Option<Found> {
     let listed: Vec<Listed<'_>> = listed.collect();
@@ -70,16 +71,15 @@ pub(super) fn find<'a>(
     let made = |item: &&Listed<'_>| request.is_some_and(|id| item.made_by(id));
     if let Some(item) = activated().find(made).or_else(|| activated().next()) {
         let ends = item.text("endDateTime").parse().ok()?;
-        return Some(Found { ends: Some(ends) });
+        return Some(Found {
+            ends: Some(ends),
+            standing: false,
+        });
     }
     let standing = listed.iter().find(|item| item.is("assigned"))?;
-    tracing::warn!(
-        window = %window.name,
-        target = %window.target,
-        "you hold this for good, without any activation: PIM protects nothing here"
-    );
     Some(Found {
         ends: standing.text("endDateTime").parse().ok(),
+        standing: true,
     })
 }
 
@@ -88,7 +88,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::catalog::testing::vault;
 
     fn ends(list: &[(&str, &str, Option<&str>)], request: Option<&str>) -> Option<Found> {
         let items: Vec<Value> = list
@@ -102,12 +101,14 @@ mod tests {
                 properties: item,
                 schedule: Some(schedule),
             });
-        find(listed, &vault("ops").window, request)
+        find(listed, request)
     }
 
     fn at(time: &str) -> Option<Found> {
-        let ends = Some(time.parse().unwrap());
-        Some(Found { ends })
+        Some(Found {
+            ends: Some(time.parse().unwrap()),
+            standing: false,
+        })
     }
 
     #[test]
@@ -126,7 +127,11 @@ mod tests {
         let end = "2026-01-01T01:00:00Z";
         let list = [("Assigned", "s", None), ("Activated", "a", Some(end))];
         assert_eq!(ends(&list, None), at(end));
-        assert_eq!(ends(&list[..1], None), Some(Found { ends: None }));
+        let standing = Found {
+            ends: None,
+            standing: true,
+        };
+        assert_eq!(ends(&list[..1], None), Some(standing));
         assert_eq!(ends(&[("odd", "x", Some(end))], None), None);
     }
 
@@ -134,6 +139,7 @@ mod tests {
     fn what_is_left_is_counted_by_the_servers_clock() {
         let found = Found {
             ends: Some("2026-01-01T01:00:00Z".parse().unwrap()),
+            standing: false,
         };
         let now = "2026-01-01T00:59:00Z".parse().unwrap();
         let sent = Moment::since_boot(Duration::from_secs(5));

@@ -1,7 +1,5 @@
 //! Requests to PIM on behalf of one case: which are repeated, and when.
 
-use std::time::Duration;
-
 use reqwest::Method;
 use serde_json::Value;
 use url::Url;
@@ -9,53 +7,51 @@ use url::Url;
 use super::{Case, refused};
 use crate::catalog::Target;
 use crate::cloud::error_body::ErrorBody;
-use crate::cloud::http::{Answer, Call};
+use crate::cloud::http::{Answer, Attempts, Call, Repeat};
 use crate::cloud::{Freshness, Identity as _, Resource};
 use crate::refusal::{Refusal, Service};
 
 impl Case<'_> {
     /// Reads; as often as need be.
     pub(super) async fn get(&self, url: Url) -> Result<Answer, Refusal> {
-        let mut pause = Duration::from_secs(1);
-        for _ in 0..3 {
-            match self.send(Method::GET, url.clone(), None).await {
-                Ok(answer) if answer.is_success() => return Ok(answer),
-                Ok(answer) if matches!(answer.status, 429 | 500..=599) => {
-                    let wait = answer.wait.unwrap_or(pause).min(LONGEST_WAIT);
-                    self.http.clock.sleep(wait).await;
-                }
-                Ok(answer) => return Err(self.refuse(&answer)),
-                Err(Refusal::Unreachable { .. }) => self.http.clock.sleep(pause).await,
-                Err(refusal) => return Err(refusal),
+        let mut attempts = self.attempts(&url, Repeat::Always)?;
+        loop {
+            let outcome = self.send(Method::GET, url.clone(), None).await;
+            if attempts.again(&outcome).await {
+                continue;
             }
-            pause *= 2;
+            let answer = outcome?;
+            if answer.is_success() {
+                return Ok(answer);
+            }
+            return Err(self.refuse(&answer));
         }
-        let answer = self.send(Method::GET, url, None).await?;
-        if answer.is_success() {
-            return Ok(answer);
-        }
-        Err(self.refuse(&answer))
     }
 
-    /// Sends `body`; again only where the service says that it did not take it.
+    /// Sends `body`. What is posted is sent again only where the service says that it did not take
+    /// it; what is put under a name of ours may be put there twice.
     pub(super) async fn submit(
         &self,
         method: Method,
         url: Url,
         body: &Value,
     ) -> Result<Answer, Refusal> {
-        for _ in 0..2 {
-            let answer = self.send(method.clone(), url.clone(), Some(body)).await?;
-            if !matches!(answer.status, 429 | 503) {
-                return Ok(answer);
+        let repeat = match method {
+            Method::PUT => Repeat::Always,
+            _ => Repeat::Untaken,
+        };
+        let mut attempts = self.attempts(&url, repeat)?;
+        loop {
+            let outcome = self.send(method.clone(), url.clone(), Some(body)).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
             }
-            let wait = answer.wait.unwrap_or(Duration::from_secs(2));
-            if wait > LONGEST_WAIT {
-                return Ok(answer);
-            }
-            self.http.clock.sleep(wait).await;
         }
-        self.send(method, url, Some(body)).await
+    }
+
+    fn attempts(&self, url: &Url, repeat: Repeat) -> Result<Attempts<'_>, Refusal> {
+        let service = Service::of(&self.window.target);
+        self.http.attempts(service, url.host_str(), repeat)
     }
 
     pub(super) async fn send(
@@ -114,6 +110,3 @@ impl Case<'_> {
         }
     }
 }
-
-/// A `Retry-After` above this is told instead of waited out.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);

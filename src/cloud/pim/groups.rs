@@ -15,7 +15,7 @@ use super::{Api, Begun, Case, Request, policy, status};
 use crate::catalog::AccessId;
 use crate::cloud::error_body::ErrorBody;
 use crate::cloud::http::Answer;
-use crate::cloud::{Activation, Demands};
+use crate::cloud::{Activation, Demands, Rehearsed};
 use crate::refusal::Refusal;
 
 /// The API of groups, for one case.
@@ -60,6 +60,24 @@ impl<'a> Groups<'a> {
         })
     }
 
+    /// The body that asks for an activation.
+    fn activation(&self, activation: &Activation, duration: SignedDuration) -> Value {
+        let mut body = self.body("selfActivate");
+        if let Some(body) = body.as_object_mut() {
+            let schedule = json!({
+                "startDateTime": self.case.http.server_time().to_string(),
+                "expiration": {"type": "afterDuration", "duration": format!("{duration}")},
+            });
+            body.insert("scheduleInfo".to_owned(), schedule);
+            body.insert("justification".to_owned(), json!(activation.reason));
+            if let Some(ticket) = &activation.ticket {
+                let info = json!({"ticketNumber": ticket.number, "ticketSystem": ticket.system});
+                body.insert("ticketInfo".to_owned(), info);
+            }
+        }
+        body
+    }
+
     async fn post(&self, body: &Value) -> Result<Answer, Refusal> {
         let url = self.url(&format!("{PIM}/assignmentScheduleRequests"), &[]);
         self.case.submit(Method::POST, url, body).await
@@ -95,19 +113,7 @@ impl Api for Groups<'_> {
         activation: &Activation,
         duration: SignedDuration,
     ) -> Result<Begun, Refusal> {
-        let mut body = self.body("selfActivate");
-        if let Some(body) = body.as_object_mut() {
-            let schedule = json!({
-                "startDateTime": self.case.http.server_time().to_string(),
-                "expiration": {"type": "afterDuration", "duration": format!("{duration}")},
-            });
-            body.insert("scheduleInfo".to_owned(), schedule);
-            body.insert("justification".to_owned(), json!(activation.reason));
-            if let Some(ticket) = &activation.ticket {
-                let info = json!({"ticketNumber": ticket.number, "ticketSystem": ticket.system});
-                body.insert("ticketInfo".to_owned(), info);
-            }
-        }
+        let body = self.activation(activation, duration);
         let answer = match self.post(&body).await {
             // The answer is lost, the request perhaps not: posting is not idempotent, so look.
             Err(Refusal::Unreachable { service, why }) => {
@@ -150,7 +156,7 @@ impl Api for Groups<'_> {
             properties: item,
             schedule: item.get("assignmentScheduleId").and_then(Value::as_str),
         });
-        let found = assignment::find(mine, self.case.window, request);
+        let found = assignment::find(mine, request);
         Ok((found, answer))
     }
 
@@ -164,8 +170,33 @@ impl Api for Groups<'_> {
             ("$expand", "policy($expand=rules)"),
         ];
         let url = self.url("policies/roleManagementPolicyAssignments", &query);
-        let answer = self.case.send(Method::GET, url, None).await?.json();
+        let answer = self.case.get(url).await?.json();
         Ok(policy::demands(answer.pointer("/value/0/policy/rules")))
+    }
+
+    async fn rehearse(&self, activation: &Activation) -> Result<Rehearsed, Refusal> {
+        let mut body = self.activation(activation, activation.duration);
+        if let Some(body) = body.as_object_mut() {
+            body.insert("isValidationOnly".to_owned(), json!(true));
+        }
+        let answer = self.post(&body).await?;
+        match ErrorBody::of(&answer).code.as_str() {
+            _ if answer.is_success() => Ok(Rehearsed::Taken),
+            "RoleAssignmentExists" | "PendingRoleAssignmentRequest" => Ok(Rehearsed::Exists),
+            _ => Err(self.case.refuse(&answer)),
+        }
+    }
+
+    async fn cancel(&self, request: &Request) -> Result<(), Refusal> {
+        let path = format!("{PIM}/assignmentScheduleRequests/{}/cancel", request.id);
+        let answer = self
+            .case
+            .send(Method::POST, self.url(&path, &[]), None)
+            .await?;
+        if answer.is_success() {
+            return Ok(());
+        }
+        Err(self.case.refuse(&answer))
     }
 
     async fn deactivate(&self) -> Result<(), Refusal> {

@@ -61,6 +61,7 @@ async fn settle(
     let clock = &case.http.clock;
     let (began, window) = (clock.now(), case.window.name.to_string());
     let mut polls = 0;
+    let mut approvers = None;
     loop {
         let class = status::Class::of(&request.status);
         match class {
@@ -69,14 +70,25 @@ async fn settle(
                 let status = request.status;
                 return Err(Refusal::Denied { window, status });
             }
-            status::Class::Human => stages.reached(Stage::AwaitingApproval {
-                request: request.id.clone(),
-            }),
+            status::Class::Human => {
+                if approvers.is_none() {
+                    // Only now is it worth a trip: somebody has to be found.
+                    let policy = api.demands().await.unwrap_or_default();
+                    approvers = Some(policy.approvers.unwrap_or_default());
+                }
+                stages.reached(Stage::AwaitingApproval {
+                    request: request.id.clone(),
+                    approvers: approvers.clone().unwrap_or_default(),
+                });
+            }
             status::Class::Soon => stages.reached(Stage::Provisioning),
         }
         if began.until(clock.now()) > case.approval {
-            let request = request.id;
-            return Err(Refusal::AwaitingApproval { window, request });
+            return Err(Refusal::AwaitingApproval {
+                window,
+                request: request.id,
+                approvers: approvers.unwrap_or_default(),
+            });
         }
         clock.sleep(status::pause(class, polls)).await;
         polls += 1;

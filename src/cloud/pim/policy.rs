@@ -9,10 +9,50 @@ use crate::cloud::Demands;
 pub(super) fn demands(rules: Option<&Value>) -> Demands {
     let enabled = rule(rules, "Enablement_EndUser_Assignment")
         .and_then(|rule| rule.get("enabledRules")?.as_array());
+    let wants = |name: &str| enabled.is_some_and(|enabled| enabled.iter().any(|it| it == name));
     Demands {
         longest: maximum_duration(rules),
-        ticket: enabled.is_some_and(|enabled| enabled.iter().any(|it| it == "Ticketing")),
+        reason: wants("Justification"),
+        ticket: wants("Ticketing"),
+        second_factor: wants("MultiFactorAuthentication"),
+        context: context(rules),
+        approvers: approvers(rules),
     }
+}
+
+/// The authentication context, if there is to be one.
+fn context(rules: Option<&Value>) -> Option<String> {
+    let rule = rule(rules, "AuthenticationContext_EndUser_Assignment")?;
+    rule.get("isEnabled")?.as_bool()?.then_some(())?;
+    let value = rule.get("claimValue")?.as_str()?;
+    Some(value.to_owned()).filter(|value| !value.is_empty())
+}
+
+/// Who can approve; `None` if nobody has to.
+fn approvers(rules: Option<&Value>) -> Option<Vec<String>> {
+    let setting = rule(rules, "Approval_EndUser_Assignment")?.get("setting")?;
+    setting
+        .get("isApprovalRequired")?
+        .as_bool()?
+        .then_some(())?;
+    let stages = setting.get("approvalStages").and_then(Value::as_array);
+    let approvers = stages
+        .into_iter()
+        .flatten()
+        .filter_map(|stage| stage.get("primaryApprovers")?.as_array())
+        .flatten()
+        .filter_map(approver);
+    Some(approvers.collect())
+}
+
+/// Graph names users and groups apart, Resource Manager by one `id`; both may describe them.
+fn approver(found: &Value) -> Option<String> {
+    let names = ["description", "displayName", "userId", "groupId", "id"];
+    let mut told = names
+        .iter()
+        .filter_map(|name| found.get(name)?.as_str())
+        .filter(|text| !text.is_empty());
+    told.next().map(str::to_owned)
 }
 
 /// The rule of that id.
@@ -53,6 +93,47 @@ mod tests {
         assert_eq!(longest("PT30M"), Some(SignedDuration::from_mins(30)));
         assert_eq!(longest("P1D"), Some(SignedDuration::from_hours(24)));
         assert_eq!(longest("P1Y"), None);
+    }
+
+    #[test]
+    fn a_policy_tells_all_that_is_asked_of_whoever_activates() {
+        let approvers = json!([
+            {"userId": "u1", "description": "Alex"}, {"groupId": "g1"}, {"id": "a1", "description": null},
+        ]);
+        let rules = |approval: bool| {
+            json!([
+                {"id": "Enablement_EndUser_Assignment",
+                 "enabledRules": ["MultiFactorAuthentication", "Justification"]},
+                {"id": "AuthenticationContext_EndUser_Assignment", "isEnabled": true, "claimValue": "c1"},
+                {"id": "Approval_EndUser_Assignment", "setting": {
+                    "isApprovalRequired": approval,
+                    "approvalStages": [{"primaryApprovers": approvers}]}},
+            ])
+        };
+        let found = demands(Some(&rules(true)));
+        let named = ["Alex", "g1", "a1"].map(str::to_owned).to_vec();
+        let wanted = Demands {
+            reason: true,
+            second_factor: true,
+            context: Some("c1".to_owned()),
+            approvers: Some(named),
+            ..Demands::default()
+        };
+        assert_eq!(found, wanted);
+        assert_eq!(demands(Some(&rules(false))).approvers, None);
+    }
+
+    #[test]
+    fn a_context_that_is_switched_off_or_empty_is_none() {
+        for rule in [
+            json!({"isEnabled": false, "claimValue": "c1"}),
+            json!({"isEnabled": true, "claimValue": ""}),
+            json!({"isEnabled": true}),
+        ] {
+            let mut rule = rule;
+            rule["id"] = json!("AuthenticationContext_EndUser_Assignment");
+            assert_eq!(demands(Some(&json!([rule]))).context, None);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What an error of PIM means for the person who asked.
 
-use crate::catalog::WindowSpec;
+use crate::catalog::{Tenant, WindowSpec};
 use crate::cloud::error_body::ErrorBody;
 use crate::cloud::http::Answer;
 use crate::refusal::{Needed, Refusal, Service};
@@ -9,38 +9,26 @@ use crate::refusal::{Needed, Refusal, Service};
 pub(super) fn refuse(window: &WindowSpec, error: &ErrorBody, answer: &Answer) -> Refusal {
     let (tenant, service) = (&window.tenant, Service::of(&window.target));
     let name = window.name.to_string();
-    if let Some(claims) = &error.claims {
-        return Refusal::StepUp {
-            tenant: tenant.name.to_string(),
-            why: "its policy wants a stronger sign-in for this".to_owned(),
-            claims: claims.clone(),
-        };
+    if let Some(refusal) = of_tenant(tenant, service, error) {
+        return refusal;
     }
     match error.code.as_str() {
         "RoleAssignmentRequestPolicyValidationFailed" => failed(window, rules(&error.message)),
         "RoleAssignmentDoesNotExist" | "RoleNotFound" | "SubjectNotFound" | "ResourceNotFound" => {
             Refusal::NotEligible { window: name }
         }
-        "PermissionScopeNotGranted" => {
-            let client = tenant.client_id.as_deref().unwrap_or("CLIENT_ID");
-            Refusal::Consent {
-                tenant: tenant.name.to_string(),
-                scopes: scopes(&error.message),
-                link: format!(
-                    "{}{}/adminconsent?client_id={client}",
-                    tenant.authority, tenant.id
-                ),
-            }
-        }
         "Authorization_RequestDenied" | "InsufficientPermissions" | "Forbidden" => {
             Refusal::Forbidden {
                 what: format!("window {name}"),
                 why: error.message.lines().next().unwrap_or_default().to_owned(),
+                remedy: "ask an administrator of PIM; docs/azure-setup.md lists the permissions \
+                         that are needed"
+                    .to_owned(),
             }
         }
-        "InvalidAuthenticationToken" => Refusal::SignIn {
-            tenant: tenant.name.to_string(),
-            why: format!("{service} no longer accepts the sign-in"),
+        "InvalidPolicy" => Refusal::PimPolicy {
+            window: name,
+            rules: error.code.clone(),
         },
         _ => error.refuse(service, answer),
     }
@@ -76,12 +64,40 @@ fn failed(window: &WindowSpec, rules: String) -> Refusal {
     }
 }
 
+/// The refusal for an error that is about the sign-in, whatever was asked for.
+pub(super) fn of_tenant(tenant: &Tenant, service: Service, error: &ErrorBody) -> Option<Refusal> {
+    let name = tenant.name.to_string();
+    if let Some(claims) = &error.claims {
+        return Some(Refusal::StepUp {
+            tenant: name,
+            why: "its policy wants a stronger sign-in for this".to_owned(),
+            claims: claims.clone(),
+        });
+    }
+    match error.code.as_str() {
+        "PermissionScopeNotGranted" => {
+            let client = tenant.client_id.as_deref().unwrap_or("CLIENT_ID");
+            Some(Refusal::Consent {
+                tenant: name,
+                scopes: scopes(&error.message),
+                link: format!(
+                    "{}{}/adminconsent?client_id={client}",
+                    tenant.authority, tenant.id
+                ),
+            })
+        }
+        "InvalidAuthenticationToken" => Some(Refusal::SignIn {
+            tenant: name,
+            why: format!("{service} no longer accepts the sign-in"),
+        }),
+        _ => None,
+    }
+}
+
 /// PIM ends no activation within its first five minutes.
 pub(super) fn too_short(window: &WindowSpec) -> Refusal {
-    Refusal::Forbidden {
-        what: format!("ending window {} at PIM", window.name),
-        why: "PIM ends an activation only after five minutes; here it is closed and wiped already"
-            .to_owned(),
+    Refusal::NotEndedYet {
+        window: window.name.to_string(),
     }
 }
 

@@ -15,7 +15,8 @@ impl World {
             && group.is_some_and(|group| group.policy.approvers.contains(&user.name))
     }
 
-    pub(super) fn approval(&self, id: &str, user: &User) -> Result<Reply, PimError> {
+    /// The approval; its one part is called a stage, or a step by the beta.
+    pub(super) fn approval(&self, id: &str, parts: &str, user: &User) -> Result<Reply, PimError> {
         let found = self
             .requests
             .iter()
@@ -37,7 +38,11 @@ impl World {
             "justification": "",
             "reviewedBy": null,
         });
-        Ok(Reply::json(200, &json!({"id": id, "stages": [stage]})))
+        let mut approval = json!({"id": id});
+        if let Some(approval) = approval.as_object_mut() {
+            approval.insert(parts.to_owned(), json!([stage]));
+        }
+        Ok(Reply::json(200, &approval))
     }
 
     pub(super) fn review(

@@ -6,6 +6,9 @@ use crate::emulator::http::Request;
 pub(in crate::emulator) fn operation(request: &Request) -> Option<&'static str> {
     let parts = request.parts();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if let Some(rest) = parts.strip_prefix(&["beta"]) {
+        return of_beta(&request.method, rest);
+    }
     let rest = parts.strip_prefix(&["v1.0"])?;
     let pim = rest.strip_prefix(&["identityGovernance", "privilegedAccess", "group"]);
     match (request.method.as_str(), pim, rest) {
@@ -46,6 +49,18 @@ pub(in crate::emulator) fn operation(request: &Request) -> Option<&'static str> 
         ("GET", Some(["assignmentApprovals", _]), _) => Some("graph.assignmentApprovals.get"),
         ("PATCH", Some(["assignmentApprovals", _, "stages", _]), _) => {
             Some("graph.assignmentApprovals.stages.update")
+        }
+        _ => None,
+    }
+}
+
+/// The one thing that is asked of the beta: approvals by `steps`, which are the stages of v1.0.
+fn of_beta(method: &str, rest: &[&str]) -> Option<&'static str> {
+    let pim = rest.strip_prefix(&["identityGovernance", "privilegedAccess", "group"])?;
+    match (method, pim) {
+        ("GET", ["assignmentApprovals", _]) => Some("graph.beta.assignmentApprovals.get"),
+        ("PATCH", ["assignmentApprovals", _, "steps", _]) => {
+            Some("graph.beta.assignmentApprovals.steps.update")
         }
         _ => None,
     }

@@ -1,0 +1,78 @@
+//! What others ask for, as the API tells it; and what an opening would need.
+
+use std::sync::Arc;
+
+use super::proto;
+use crate::broker::Wish;
+use crate::catalog::WindowSpec;
+use crate::cloud::{Approval, CorrelationId, Rehearsed, Verdict};
+use crate::house::House;
+use crate::refusal::{Needed, Refusal};
+
+/// What waits for the user.
+pub(super) async fn waiting(house: &House, tenant: &str) -> Result<proto::ApprovalsReply, Refusal> {
+    let tenant = house.tenant(tenant)?;
+    let approvals = house.pipeline.broker.approvals();
+    let found = approvals.waiting(tenant, CorrelationId::new()).await?;
+    let approvals = found.into_iter().map(shown).collect();
+    Ok(proto::ApprovalsReply { approvals })
+}
+
+/// Decides one request.
+pub(super) async fn decide(house: &House, request: &proto::DecideRequest) -> Result<(), Refusal> {
+    let tenant = house.tenant(&request.tenant)?;
+    let verdict = match request.approve {
+        true => Verdict::Approve,
+        false => Verdict::Deny,
+    };
+    let (approvals, id) = (house.pipeline.broker.approvals(), CorrelationId::new());
+    approvals
+        .decide(tenant, &request.id, verdict, &request.reason, id)
+        .await
+}
+
+/// What PIM would say to an opening, and what its policy wants.
+pub(super) async fn rehearse(
+    house: &House,
+    window: &Arc<WindowSpec>,
+    wish: Wish,
+) -> Result<proto::RehearseReply, Refusal> {
+    let (broker, id) = (&house.pipeline.broker, wish.id);
+    let said = broker.rehearse(window, wish).await?;
+    let policy = broker.demands(window, id).await.unwrap_or_default();
+    let longest = policy.longest.map(|longest| longest.as_secs());
+    let needed = [
+        (policy.reason, Needed::Reason),
+        (policy.ticket, Needed::Ticket),
+    ];
+    let needed = needed.iter().filter(|(wanted, _)| *wanted);
+    Ok(proto::RehearseReply {
+        exists: said == Rehearsed::Exists,
+        longest: longest
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .unwrap_or_default(),
+        needed: needed.map(|(_, what)| what.to_string()).collect(),
+        second_factor: policy.second_factor,
+        context: policy.context.unwrap_or_default(),
+        approval: policy.approvers.is_some(),
+        approvers: policy.approvers.unwrap_or_default(),
+    })
+}
+
+fn shown(approval: Approval) -> proto::Approval {
+    let ticket = approval.ticket;
+    let seconds = approval.duration.map(|it| it.as_secs());
+    proto::Approval {
+        id: approval.id,
+        who: approval.who,
+        what: approval.what,
+        reason: approval.reason,
+        ticket: ticket
+            .map(|it| format!("{}:{}", it.system, it.number))
+            .unwrap_or_default(),
+        seconds: seconds
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .unwrap_or_default(),
+        asked: approval.asked.map(|it| it.to_string()).unwrap_or_default(),
+    }
+}

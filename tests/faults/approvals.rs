@@ -1,0 +1,160 @@
+//! What somebody asks for, somebody else decides: two users, two agents, one tenant.
+
+use std::process::Output;
+
+use pimento::emulator::scenario::Fault;
+use pimento::refusal::Refusal;
+use serde_json::Value;
+
+use crate::stage::{Colleague, Stage};
+use crate::support::GROUP;
+use crate::support::home::text;
+
+const ALEX: &str = "alex@contoso.onmicrosoft.com";
+
+/// A stage where Alex approves, and Alex's agent.
+async fn with_approver() -> (Stage, Colleague) {
+    let stage = Stage::unhurried_with(|scenario| {
+        scenario.groups[0].policy.approvers = vec![ALEX.to_owned()];
+    })
+    .await;
+    let alex = stage.colleague(ALEX).await;
+    (stage, alex)
+}
+
+/// Asks for the password until there is a request; tells its id.
+async fn asked(stage: &Stage) -> String {
+    let broker = &stage.house.pipeline.broker;
+    let minute = async {
+        stage.awaits_approval().await;
+        stage.clock.advance(std::time::Duration::from_secs(60));
+    };
+    let (outcome, ()) = tokio::join!(stage.password(), minute);
+    let refusal = outcome.unwrap_err();
+    assert!(!broker.openings().is_empty(), "it goes on");
+    let Refusal::AwaitingApproval {
+        request, approvers, ..
+    } = &refusal
+    else {
+        panic!("{refusal:?}");
+    };
+    assert_eq!(approvers, &[ALEX]);
+    assert!(refusal.to_string().contains(ALEX), "{refusal}");
+    let command = format!("`pimento approvals approve {request} --reason");
+    assert!(refusal.advice().contains(&command), "{}", refusal.advice());
+    request.clone()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+async fn decide(who: &Colleague, verdict: &str, request: &str) -> Output {
+    let args = ["approvals", verdict, request, "--reason", "I know her"];
+    who.pimento(&args).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_listed_and_the_attempt_after_the_approval_goes_through() {
+    let (stage, alex) = with_approver().await;
+    let nothing = alex.pimento(&["approvals"]).await;
+    assert_eq!(text(&nothing.stdout), "nothing waits for your approval\n");
+    let request = asked(&stage).await;
+    let listed = alex.pimento(&["approvals", "--json"]).await;
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed[0]["id"], request.as_str());
+    assert_eq!(listed[0]["who"], crate::support::USER);
+    assert_eq!(listed[0]["what"], "member of PIM Linux root");
+    assert_eq!(listed[0]["seconds"], 3600);
+    let approved = decide(&alex, "approve", &request).await;
+    assert_eq!(code(&approved), 0, "{}", text(&approved.stderr));
+    stage.clock.advance(std::time::Duration::from_secs(15));
+    assert!(stage.password().await.is_ok());
+    assert_eq!(stage.made(), 1);
+    let again = decide(&alex, "deny", &request).await;
+    assert_eq!(code(&again), 1);
+    let told = text(&again.stderr);
+    assert!(told.contains("was decided already"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_is_told_to_whoever_asked() {
+    let (stage, alex) = with_approver().await;
+    let request = asked(&stage).await;
+    assert_eq!(code(&decide(&alex, "deny", &request).await), 0);
+    stage.clock.advance(std::time::Duration::from_secs(15));
+    assert_eq!(stage.password().await.unwrap_err().code(), "denied");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_no_approver_decides_nothing() {
+    let (stage, _alex) = with_approver().await;
+    let request = asked(&stage).await;
+    let own = ["approvals", "approve", &request, "--reason", "me"];
+    let own = stage.pimento(&own).await;
+    assert_eq!(code(&own), 6);
+    assert!(text(&own.stderr).contains("not among its approvers"));
+    let pending = stage.emulator.change(|world| world.decide(GROUP, false));
+    assert_eq!(pending, 1, "it still waited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_nobody_made_is_not_found_and_no_address() {
+    let (_stage, alex) = with_approver().await;
+    for id in ["7f6ba8f4-58e0-4ea2-8e9a-000000000000", "../users", "r1"] {
+        let unknown = decide(&alex, "approve", id).await;
+        assert_eq!(code(&unknown), 4, "{id}: {}", text(&unknown.stderr));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_stages_are_not_known_steps_are_decided() {
+    let (stage, alex) = with_approver().await;
+    let request = asked(&stage).await;
+    stage.fault(Fault {
+        operation: "graph.assignmentApprovals.stages.update".to_owned(),
+        status: Some(404),
+        ..Fault::default()
+    });
+    let approved = decide(&alex, "approve", &request).await;
+    assert_eq!(code(&approved), 0, "{}", text(&approved.stderr));
+    let steps = "graph.beta.assignmentApprovals.steps.update";
+    assert_eq!(stage.emulator.count(steps), 1);
+    stage.clock.advance(std::time::Duration::from_secs(15));
+    assert!(stage.password().await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_what_waits_takes_the_request_back_at_pim() {
+    let (stage, alex) = with_approver().await;
+    let request = asked(&stage).await;
+    let closed = stage.pimento(&["close", "linux-root"]).await;
+    let told = text(&closed.stdout);
+    assert_eq!(
+        (code(&closed), told.as_str()),
+        (0, "no longer asked for: linux-root\n")
+    );
+    let late = decide(&alex, "approve", &request).await;
+    assert_ne!(code(&late), 0);
+    stage.clock.advance(std::time::Duration::from_secs(15));
+    assert!(stage.house.pipeline.broker.views().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_tells_what_is_wanted_and_makes_nothing() {
+    let (stage, _alex) = with_approver().await;
+    let args = ["open", "linux-root", "--dry-run", "--reason", "to see"];
+    let told = stage.pimento(&args).await;
+    let told = text(&told.stdout);
+    assert!(
+        told.contains("PIM would open it\nlongest   8 h 00 min"),
+        "{told}"
+    );
+    assert!(told.contains("needs     reason"), "{told}");
+    assert!(told.contains(&format!("approval  by {ALEX}")), "{told}");
+    assert_eq!(stage.made(), 0);
+    let too_long = [&args[..], &["--duration", "9h"]].concat();
+    let refused = stage.pimento(&too_long).await;
+    assert_eq!(code(&refused), 6, "{}", text(&refused.stderr));
+    assert_eq!(stage.made(), 0);
+}
