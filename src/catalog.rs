@@ -127,6 +127,8 @@ pub struct VaultSpec {
     pub url: Url,
     /// What must be open to read it.
     pub window: Arc<WindowSpec>,
+    /// At which age its secrets are to be replaced, unless more is said of one.
+    pub rotate_after: Option<SignedDuration>,
 }
 
 impl VaultSpec {
@@ -153,6 +155,8 @@ pub struct Credential {
     pub hosts: Vec<String>,
     /// Which kind of thing it is.
     pub kind: Kind,
+    /// At which age it is to be replaced.
+    pub rotate_after: Option<SignedDuration>,
     /// The file that configured it, for messages.
     pub source: PathBuf,
 }
@@ -170,6 +174,7 @@ impl Credential {
             secret: self.secret.clone(),
             hosts: self.hosts.clone(),
             kind: self.kind.clone(),
+            rotate_after: self.rotate_after,
             source: self.source.clone(),
             version,
         })

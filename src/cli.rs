@@ -23,6 +23,8 @@ mod approvals;
 mod askpass;
 mod clip;
 mod docker;
+mod doctor;
+mod export;
 mod git;
 mod input;
 mod output;
@@ -34,7 +36,9 @@ mod show;
 mod sign_in;
 mod ssh_agent;
 mod ssh_config;
+mod stale;
 mod sudo;
+mod sync;
 #[cfg(unix)]
 mod terminal;
 mod verb;

@@ -21,18 +21,24 @@ use crate::refusal::Refusal;
 use crate::requester::Requester;
 
 pub use approvals::{Approval, Approvals, Verdict};
+pub use download::download;
 pub use http::Network;
 pub use membership::Membership;
 pub use reach::{Outage, Reach};
+pub use survey::{
+    Discovery, GRAPH_SCOPES, Holding, IMPERSONATION, SecretFacts, Survey, TokenFacts, Unread,
+};
 
 mod approvals;
 mod challenge;
+mod download;
 mod entra;
 mod error_body;
 mod http;
 mod membership;
 mod pim;
 mod reach;
+mod survey;
 mod vault;
 
 /// The parts of the cloud, connected.
@@ -48,6 +54,8 @@ pub struct Cloud {
     pub vault: Arc<dyn Vault>,
     /// Which of its hosts answer.
     pub reach: Arc<Reach>,
+    /// What there is.
+    pub survey: Arc<dyn Survey>,
 }
 
 impl Cloud {
@@ -72,6 +80,10 @@ impl Cloud {
             approval,
         });
         let reach = Arc::clone(&http.reach);
+        let survey = survey::Surveyor {
+            http: Arc::clone(&http),
+            identity: Arc::clone(&entra) as Arc<dyn Identity>,
+        };
         let vault = vault::KeyVault { http };
         Ok(Self {
             identity: entra,
@@ -79,6 +91,7 @@ impl Cloud {
             approvals: pim,
             vault: Arc::new(vault),
             reach,
+            survey: Arc::new(survey),
         })
     }
 }
@@ -423,6 +436,8 @@ pub struct FetchedSecret {
     ///
     /// Key Vault itself gives expired secrets out; this is ours to enforce.
     pub valid_for: Option<Duration>,
+    /// What is known of it besides.
+    pub facts: SecretFacts,
 }
 
 /// Why a vault did not give a secret out.

@@ -13,15 +13,18 @@ use toml::de::DeTable;
 use crate::catalog::{Catalog, Name, Tenant, VaultSpec, WindowSpec};
 use document::Document;
 use entries::{Entries, Noun};
+pub use include::Pinned;
 pub use paths::{Overrides, Paths, PathsError};
 use problem::Findings;
 pub use problem::{ConfigError, Problem};
 pub use settings::{AgentSettings, Danger, known_hosts};
+pub use span::rotation_age;
 
 mod access;
 mod credential;
 mod document;
 mod entries;
+mod include;
 mod layers;
 mod paths;
 mod problem;
@@ -75,6 +78,35 @@ impl Config {
     pub fn parse(text: &str, paths: &Paths) -> Result<Self, ConfigError> {
         let document = Document::from_text(&paths.config, text);
         Self::build(&[document], paths, Findings::default())
+    }
+
+    /// The catalogs that the user's files include by address and that are not here yet, and what has
+    /// to be known to reach them.
+    ///
+    /// # Errors
+    /// If the user's files cannot be read so far.
+    pub fn missing(paths: &Paths) -> Result<(Vec<Pinned>, Danger), ConfigError> {
+        let mut findings = Findings::default();
+        let documents = layers::own(paths, &mut findings);
+        let absent = |pinned: &Pinned| {
+            let copy = std::fs::read(pinned.copy(paths));
+            !copy.is_ok_and(|copy| pinned.check(&copy).is_ok())
+        };
+        let mut missing = layers::pinned(&documents);
+        missing.retain(absent);
+        let parsed: Vec<(&Document, DeTable<'_>)> = documents
+            .iter()
+            .filter_map(|document| Some((document, layers::parse(document, &mut findings)?)))
+            .collect();
+        let mut entries = Entries::default();
+        for (document, table) in &parsed {
+            entries.add(document, table, &mut findings);
+        }
+        let danger = settings::danger(&entries, paths.home.as_deref(), &mut findings);
+        match findings.problems.is_empty() {
+            true => Ok((missing, danger)),
+            false => Err(ConfigError::Invalid(findings.problems)),
+        }
     }
 
     /// What is allowed but deserves a second look.

@@ -33,6 +33,20 @@ pub fn harden() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether [`harden`] holds in this process: no core dump, and no other process of the user's reads it.
+#[must_use]
+pub fn holds() -> bool {
+    #[cfg(unix)]
+    if rustix::process::getrlimit(rustix::process::Resource::Core).current != Some(0) {
+        return false;
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if rustix::process::dumpable_behavior() != Ok(rustix::process::DumpableBehavior::NotDumpable) {
+        return false;
+    }
+    true
+}
+
 /// Raises a limit to `enough`, or as far as it goes: locked memory for keys (`status` tells of
 /// keys beyond it), open files for connections.
 #[cfg(unix)]

@@ -10,10 +10,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::agent::{self, Bound, Keyring, Lock, SignAsk, Upstream};
+use crate::ages::Ages;
 use crate::audit::Event;
-use crate::catalog::{Catalog, Credential, Kind, Name, Reference, Tenant, WindowSpec, nearest};
+use crate::catalog::{
+    Catalog, Credential, Kind, Name, Reference, Tenant, VaultSpec, WindowSpec, nearest,
+};
 use crate::clock::Clock;
-use crate::cloud::{CorrelationId, Identity, Stage, StageSink};
+use crate::cloud::{CorrelationId, Identity, Pim, Stage, StageSink, Survey};
 use crate::known_hosts::KnownHosts;
 use crate::pipeline::Pipeline;
 use crate::policy::{Ask, End, Said};
@@ -38,6 +41,12 @@ pub struct Rooms {
     pub pipeline: Pipeline,
     /// Sign-in.
     pub identity: Arc<dyn Identity>,
+    /// What PIM's policies ask for.
+    pub pim: Arc<dyn Pim>,
+    /// What there is, without changing it.
+    pub survey: Arc<dyn Survey>,
+    /// How old the secrets are that were read.
+    pub ages: Arc<Ages>,
     /// The keys that clients have added.
     pub keyring: Arc<Keyring>,
     /// The lock with a passphrase, over everything.
@@ -52,6 +61,8 @@ pub struct Rooms {
     pub tenants: Vec<Arc<Tenant>>,
     /// Every window of the configuration.
     pub windows: Vec<Arc<WindowSpec>>,
+    /// Every vault of the configuration.
+    pub vaults: Vec<Arc<VaultSpec>>,
     /// What `status` tells besides.
     pub facts: Facts,
 }

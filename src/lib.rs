@@ -18,9 +18,11 @@ pub mod house;
 pub mod pipeline;
 
 pub mod aftermath;
+pub mod ages;
 pub mod audit;
 pub mod broker;
 pub mod catalog;
+pub mod doctor;
 pub mod known_hosts;
 pub mod policy;
 pub mod prompt;

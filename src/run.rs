@@ -8,11 +8,12 @@ use tokio::task::JoinSet;
 
 use crate::aftermath::Aftermath;
 use crate::agent::{Keyring, Lock, Service, Upstream};
+use crate::ages::{Ages, Remembering};
 use crate::audit::Audit;
 use crate::broker::{Broker, Limits, Pace};
 use crate::clock::Clock;
 use crate::cloud::{Cloud, Network};
-use crate::config::{AgentSettings, Config, Paths};
+use crate::config::{AgentSettings, Config, Danger, Paths};
 use crate::cores::Cores;
 use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
@@ -82,12 +83,11 @@ impl Agent {
             .map_err(|error| StartError::Audit { folder, error })?;
         let audit = Arc::new(audit);
         let settings = &config.agent;
-        let network = network(&config)?;
         let own: Environment = std::env::vars_os().collect();
         let pages = Arc::new(Browser::new(own.clone()));
-        let cloud = Cloud::connect(&network, Arc::clone(&clock), settings.approval_wait, pages)
-            .map_err(StartError::Cloud)?;
+        let (cloud, ages) = cloud(&config, paths, &clock, pages)?;
         let identity = Arc::clone(&cloud.identity);
+        let (pim, survey) = (Arc::clone(&cloud.pim), Arc::clone(&cloud.survey));
         let broker = broker(cloud, settings, &clock, &audit, paths);
         let cores = Arc::new(Cores::default());
         let upstream = config
@@ -106,6 +106,9 @@ impl Agent {
         let house = House::new(Rooms {
             pipeline: Pipeline::new(broker, audit, Arc::clone(&cores), desktop, &clock),
             identity,
+            pim,
+            survey,
+            ages,
             known_hosts: KnownHosts::new(config.agent.known_hosts),
             clock: Arc::clone(&clock),
             keyring: Arc::clone(&keyring),
@@ -114,6 +117,7 @@ impl Agent {
             catalog: config.catalog,
             tenants: config.tenants,
             windows: config.windows,
+            vaults: config.vaults,
             facts,
         })?;
         let house = Arc::new(house);
@@ -155,6 +159,7 @@ impl Agent {
             () = sweeper.sweep() => Ok(()),
             () = service.keyring.sweep() => Ok(()),
             () = aftermath.follow(&house.pipeline) => Ok(()),
+            () = house.ages.remind(&house.catalog, &aftermath.notifier) => Ok(()),
             () = syncer.keep_synced() => Ok(()),
             served = controlled => served.map_err(|error| RunError(error.to_string())),
         };
@@ -170,6 +175,25 @@ impl Agent {
             .map_err(|error| RunError(error.to_string()))?;
         outcome
     }
+}
+
+/// The cloud, and the ages of what is read of it.
+fn cloud(
+    config: &Config,
+    paths: &Paths,
+    clock: &Arc<dyn Clock>,
+    pages: Arc<Browser>,
+) -> Result<(Cloud, Arc<Ages>), StartError> {
+    let network = network(&config.danger)?;
+    let approval = config.agent.approval_wait;
+    let mut cloud =
+        Cloud::connect(&network, Arc::clone(clock), approval, pages).map_err(StartError::Cloud)?;
+    let ages = Arc::new(Ages::open(&paths.state, Arc::clone(clock)));
+    cloud.vault = Arc::new(Remembering {
+        vault: cloud.vault,
+        ages: Arc::clone(&ages),
+    });
+    Ok((cloud, ages))
 }
 
 fn broker(
@@ -215,7 +239,11 @@ async fn stops(mut stopped: watch::Receiver<bool>) {
     let _stopped = stopped.wait_for(|stopped| *stopped).await.is_ok();
 }
 
-fn network(config: &Config) -> Result<Network, StartError> {
+/// How to reach the cloud.
+///
+/// # Errors
+/// If the authority to trust cannot be read.
+pub fn network(danger: &Danger) -> Result<Network, StartError> {
     let read = |file: &std::path::PathBuf| {
         let failed = |error| StartError::Authority {
             file: file.clone(),
@@ -223,9 +251,9 @@ fn network(config: &Config) -> Result<Network, StartError> {
         };
         std::fs::read(file).map_err(failed)
     };
-    let ca_pem = config.danger.ca_file.as_ref().map(read).transpose()?;
+    let ca_pem = danger.ca_file.as_ref().map(read).transpose()?;
     Ok(Network {
         ca_pem,
-        resolve: config.danger.resolve.clone(),
+        resolve: danger.resolve.clone(),
     })
 }

@@ -12,6 +12,7 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| Paths {
     managed: PathBuf::from("/nowhere/managed.toml"),
     runtime: PathBuf::from("/run/user/7/pimento"),
     state: PathBuf::from("/home/ann/.local/state/pimento"),
+    cache: "/home/ann/.cache/pimento".into(),
     home: None,
 });
 

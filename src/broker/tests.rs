@@ -12,10 +12,11 @@ use crate::catalog::testing::password;
 use crate::catalog::{Credential, SignInMethod, Tenant};
 use crate::clock::manual::ManualClock;
 use crate::cloud::{
-    AccessToken, Account, Activated, Approval, FetchedSecret, Freshness, Identity, Pim, Reach,
-    ReadError, Resource, SignInGuide, StepUp, Vault, Verdict,
+    AccessToken, Account, Activated, Approval, FetchedSecret, Freshness, Identity, Network, Pim,
+    Reach, ReadError, Resource, SecretFacts, SignInGuide, StepUp, Vault, Verdict,
 };
 use crate::policy::{Ask, End, Said, judge};
+use crate::prompt::{Browser, Environment};
 
 /// A cloud that answers at once, unless told to wait for `gate`.
 struct Fake {
@@ -128,6 +129,16 @@ impl Vault for Fake {
             value,
             version: "v1".to_owned(),
             valid_for: None,
+            facts: SecretFacts {
+                name: "web".to_owned(),
+                version: "v1".to_owned(),
+                enabled: true,
+                not_before: None,
+                expires: None,
+                created: None,
+                content_type: None,
+                tags: std::collections::BTreeMap::new(),
+            },
         })
     }
 }
@@ -229,12 +240,18 @@ impl House {
         change(&mut fake);
         let fake = Arc::new(fake);
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        // The broker surveys nothing.
+        let network = Network::default();
+        let nobody = Arc::new(Browser::new(Environment::default()));
+        let connected =
+            Cloud::connect(&network, Arc::clone(&time), Duration::ZERO, nobody).unwrap();
         let cloud = Cloud {
             identity: Arc::clone(&fake) as Arc<dyn Identity>,
             pim: Arc::clone(&fake) as Arc<dyn Pim>,
             approvals: Arc::clone(&fake) as Arc<dyn Approvals>,
             vault: Arc::clone(&fake) as Arc<dyn Vault>,
             reach: Arc::new(Reach::new(Arc::clone(&time))),
+            survey: connected.survey,
         };
         let audit = Arc::new(Audit::open(folder.path(), Arc::clone(&time)).unwrap());
         let broker = Broker::new(cloud, time, audit, Limits::default(), Pace::default());

@@ -50,6 +50,7 @@ fn credential(name: &str, kind: Kind) -> Credential {
         version: Version::Newest,
         hosts: Vec::new(),
         kind,
+        rotate_after: None,
         source: PathBuf::from("config.toml"),
     }
 }
@@ -89,5 +90,6 @@ pub(crate) fn vault(window: &str) -> Arc<VaultSpec> {
         name: Name::parse("kv-ops").unwrap(),
         url,
         window,
+        rotate_after: None,
     })
 }

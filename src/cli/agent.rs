@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::output::{self, Output};
-use super::{Failure, runtime};
+use super::{Failure, runtime, sync};
 use crate::clock::SystemClock;
 use crate::config::{Config, Paths};
 use crate::harden::harden;
@@ -16,12 +16,13 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
     harden()
         .map_err(|error| Failure::failed(format!("the process cannot be hardened: {error}")))?;
     output::logs();
+    let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
+    runtime.block_on(sync::quietly(paths));
     let config = Config::load(paths)
         .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
     runtime.block_on(async {
         let agent = Agent::start(config, paths, Arc::new(SystemClock))
             .map_err(|error| Failure::failed(error.to_string()))?;

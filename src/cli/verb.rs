@@ -6,8 +6,9 @@ use clap::{CommandFactory, Subcommand};
 
 use super::output::Output;
 use super::{
-    Cli, Failure, agent, ansible, approvals, askpass, connect, docker, git, password, preflight,
-    run, runtime, show, sign_in, ssh_agent, ssh_config, sudo, window,
+    Cli, Failure, agent, ansible, approvals, askpass, connect, docker, doctor, export, git,
+    password, preflight, run, runtime, show, sign_in, ssh_agent, ssh_config, stale, sudo, sync,
+    window,
 };
 use crate::config::{Overrides, Paths};
 use crate::refusal::ExitCode;
@@ -23,6 +24,9 @@ pub(super) enum Verb {
         /// Show it again whenever something changes
         #[arg(long)]
         watch: bool,
+        /// The keys and passwords that expire soon, or are older than they should be
+        #[arg(long, conflicts_with = "watch")]
+        stale: bool,
     },
     /// Sign in to a tenant
     Login(sign_in::Args),
@@ -52,6 +56,10 @@ pub(super) enum Verb {
     Preflight(preflight::Args),
     /// Print what ssh has to know of the configured hosts, for an Include of ~/.ssh/config
     SshConfig(ssh_config::Args),
+    /// Look for whatever keeps keys and passwords from being used, and tell what to do about it
+    Doctor,
+    /// Print what an administrator has to set up, as Terraform, Bicep or a script for az; asks nobody
+    Export(export::Args),
     /// Run a command with passwords in its environment, or in files that are on no disk
     ///
     /// A variable of your environment that is a reference, pimento://VAULT/SECRET[@VERSION], is
@@ -59,6 +67,8 @@ pub(super) enum Verb {
     Run(run::Args),
     /// Run a command by sudo, here or on another host, with a password of a vault
     Sudo(sudo::Args),
+    /// Fetch the catalogs that the configuration includes by address
+    Sync,
     /// Wipe everything and refuse until unlocked
     Lock {
         /// Unlock
@@ -107,7 +117,10 @@ pub(super) enum Verb {
 
 impl Default for Verb {
     fn default() -> Self {
-        Self::Status { watch: false }
+        Self::Status {
+            watch: false,
+            stale: false,
+        }
     }
 }
 
@@ -133,6 +146,7 @@ impl Verb {
             Self::SshConfig(args) => {
                 return ssh_config::print(&paths, output, args).map(Exit::from);
             }
+            Self::Export(args) => return export::print(&paths, output, args).map(Exit::from),
             _ => {}
         }
         let runtime = runtime(tokio::runtime::Builder::new_current_thread())?;
@@ -155,7 +169,8 @@ impl Verb {
     async fn asks(self, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
         let agent = || connect(paths);
         match self {
-            Self::Status { watch } => show::status(agent().await?, output, watch).await,
+            Self::Status { stale: true, .. } => stale::show(agent().await?, output).await,
+            Self::Status { watch, .. } => show::status(agent().await?, output, watch).await,
             Self::Approvals(args) => approvals::run(args, agent().await?, output).await,
             Self::Keys => show::keys(agent().await?, output).await,
             Self::Why { last } => show::why(agent().await?, output, last).await,
@@ -174,6 +189,8 @@ impl Verb {
             Self::AnsibleVaultClient { vault_id } => {
                 ansible::vault_client(agent().await?, output, vault_id).await
             }
+            Self::Sync => sync::run(paths, output).await,
+            Self::Doctor => doctor::examine(paths, output).await,
             Self::Preflight(args) => preflight::preflight(paths, output, args).await,
             Self::Askpass { prompt } => askpass::answer(agent().await?, output, prompt).await,
             // The others need no agent and were run before.

@@ -17,9 +17,9 @@ use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::AccessToken;
 use super::error_body::ErrorBody;
 use super::reach::Reach;
+use super::{AccessToken, CorrelationId};
 use crate::clock::{Clock, Moment};
 use crate::refusal::{Refusal, Service};
 
@@ -152,6 +152,32 @@ impl Http {
         Some(date)
     }
 
+    /// Reads `url` once; without a token, what a service tells anybody.
+    pub(super) async fn get(
+        &self,
+        service: Service,
+        url: Url,
+        token: Option<&AccessToken>,
+        id: CorrelationId,
+    ) -> Result<Answer, Refusal> {
+        let name = match service {
+            Service::KeyVault => "x-ms-client-request-id",
+            _ => "client-request-id",
+        };
+        let mut request = self
+            .client(service)
+            .get(url)
+            .header(name, id.to_string())
+            .header("Accept", "application/json");
+        if let Some(token) = token {
+            request = request.bearer_auth(token.secret.expose_secret());
+        }
+        let request = request
+            .build()
+            .map_err(|error| unreachable(service, &error))?;
+        self.exchange(service, request).await
+    }
+
     /// Sends `call` once.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
         let client = self.client(call.service);
@@ -244,7 +270,7 @@ impl Http {
     }
 }
 
-fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwest::Error> {
+pub(super) fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwest::Error> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("pimento/", env!("CARGO_PKG_VERSION")))
         .https_only(true)

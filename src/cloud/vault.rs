@@ -4,6 +4,7 @@
 //! wiped, the token to the vault's own host alone, and the decisive error code is not lost
 //! (docs/decisions). What never happens here: a retry of a refused read; that is the broker's.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,11 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::http::{Answer, Call, Http, Repeat, unreachable};
-use super::{AccessToken, CorrelationId, FetchedSecret, ReadError, Vault};
-use crate::catalog::{Credential, Version};
+use super::{AccessToken, CorrelationId, FetchedSecret, ReadError, SecretFacts, Vault};
+use crate::catalog::{Credential, SecretName, Version};
 use crate::refusal::{Refusal, Service};
 
+pub(super) use refused::denied;
 use refused::refused;
 
 mod refused;
@@ -133,12 +135,34 @@ struct Bundle<'a> {
     id: String,
     #[serde(default)]
     attributes: Attributes,
+    #[serde(rename = "contentType")]
+    content_type: Option<String>,
+    tags: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Default, Deserialize)]
 struct Attributes {
     nbf: Option<i64>,
     exp: Option<i64>,
+    created: Option<i64>,
+}
+
+impl Bundle<'_> {
+    /// All but the value.
+    fn facts(self, name: &SecretName, version: String) -> SecretFacts {
+        let time = |seconds: Option<i64>| Timestamp::from_second(seconds?).ok();
+        SecretFacts {
+            name: name.to_string(),
+            version,
+            // What is disabled is not given out.
+            enabled: true,
+            not_before: time(self.attributes.nbf),
+            expires: time(self.attributes.exp),
+            created: time(self.attributes.created),
+            content_type: self.content_type,
+            tags: self.tags.unwrap_or_default(),
+        }
+    }
 }
 
 /// The secret in an answer. `heard` is the cloud's time as known without it: an answer that does not
@@ -188,12 +212,13 @@ fn fetched(
     let valid_for = left.and_then(|left| Duration::try_from(left).ok());
     Ok(FetchedSecret {
         value,
+        facts: bundle.facts(&credential.secret, version.clone()),
         version,
         valid_for,
     })
 }
 
 /// The newest stable version that Microsoft's own clients use by default.
-const API_VERSION: &str = "2025-07-01";
+pub(super) const API_VERSION: &str = "2025-07-01";
 /// Pages of 25 versions that are read: more than a secret has kept for years.
 const MOST_PAGES: usize = 20;

@@ -9,6 +9,7 @@ use super::entries::{Entries, Entry, Noun};
 use super::problem::Findings;
 use super::section::{Section, Text, one_of};
 use super::settings::Danger;
+use super::span::rotate_after;
 use crate::catalog::{AzureCloud, Keep, Name, SignInMethod, Tenant, VaultSpec, WindowSpec};
 
 /// Reads one tenant.
@@ -61,7 +62,7 @@ pub(super) fn vault(
     findings: &mut Findings,
 ) -> Option<VaultSpec> {
     let section = &entry.section;
-    section.allow(&["url", "window"], findings);
+    section.allow(&["rotate_after", "url", "window"], findings);
     let url = section
         .needed(
             "url",
@@ -79,6 +80,7 @@ pub(super) fn vault(
         name: entry.name.clone(),
         url: url?,
         window: Arc::clone(window?),
+        rotate_after: rotate_after(section, findings),
     })
 }
 

@@ -8,6 +8,7 @@ use ssh_key::public::KeyData;
 use super::entries::{Entries, Entry, Noun};
 use super::problem::Findings;
 use super::section::{Field, Section, Text, one_of};
+use super::span::rotate_after;
 use crate::catalog::{
     Catalog, Credential, KeySpec, Kind, Name, PasswordSpec, PasswordUse, Permission, SecretName,
     Use, VaultSpec, Version,
@@ -67,6 +68,7 @@ fn credential(
     };
     let secret = secret(section, findings);
     let hosts = hosts(section, findings);
+    let rotate_after = rotate_after(section, findings);
     Some(Credential {
         name: entry.name.clone(),
         vault: Arc::clone(vault?),
@@ -74,6 +76,7 @@ fn credential(
         version: Version::Newest,
         hosts: hosts?,
         kind: kind?,
+        rotate_after,
         source: section.place.document.path.clone(),
     })
 }
@@ -265,19 +268,27 @@ fn hosts(section: &Section<'_>, findings: &mut Findings) -> Option<Vec<String>> 
     Some(patterns)
 }
 
-const KEY: [&str; 8] = [
+const KEY: [&str; 9] = [
     "confirm",
     "forwarded",
     "hosts",
     "public_key",
+    "rotate_after",
     "secret",
     "unbound",
     "uses",
     "vault",
 ];
 
-const PASSWORD: [&str; 7] = [
-    "confirm", "hosts", "secret", "units", "user", "uses", "vault",
+const PASSWORD: [&str; 8] = [
+    "confirm",
+    "hosts",
+    "rotate_after",
+    "secret",
+    "units",
+    "user",
+    "uses",
+    "vault",
 ];
 
 /// What a password is for unless `uses` says otherwise.

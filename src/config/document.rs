@@ -35,6 +35,8 @@ pub(super) struct Document {
     pub(super) line_ends: Vec<usize>,
     pub(super) layer: Layer,
     pub(super) custody: Custody,
+    /// It came from an address: whose hash the user vouches for, and who is somebody else.
+    pub(super) fetched: bool,
 }
 
 impl Document {
@@ -56,6 +58,7 @@ impl Document {
             text,
             layer,
             custody: custody(&metadata),
+            fetched: false,
         })
     }
 
@@ -71,6 +74,7 @@ impl Document {
                 by_user: true,
                 shared: false,
             },
+            fetched: false,
         }
     }
 

@@ -9,23 +9,21 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::document::{Document, Layer, Place};
+use super::include::{self, Include, Pinned};
 use super::paths::Paths;
 use super::problem::{Findings, Problem};
 use super::section::fields;
 
 /// Reads every file there is; what can't be read is a finding.
 pub(super) fn read(paths: &Paths, findings: &mut Findings) -> Vec<Document> {
-    let mut documents = Vec::new();
-    let mut wanted = vec![paths.config.clone()];
-    wanted.extend(drop_ins(&paths.config, findings));
-    for path in wanted {
-        documents.extend(read_one(&path, Layer::User, findings));
+    let mut documents = own(paths, findings);
+    for at in 0..documents.len() {
+        let included = match documents.get(at) {
+            Some(document) => included(document, &documents, paths, findings),
+            None => Vec::new(),
+        };
+        documents.extend(included);
     }
-    let included: Vec<Document> = documents
-        .iter()
-        .flat_map(|document| included(document, paths.home.as_deref(), findings))
-        .collect();
-    documents.extend(included);
     documents.extend(managed(&paths.managed, findings));
     for document in &documents {
         if document.custody.shared {
@@ -33,6 +31,32 @@ pub(super) fn read(paths: &Paths, findings: &mut Findings) -> Vec<Document> {
         }
     }
     documents
+}
+
+/// Reads the user's own files.
+pub(super) fn own(paths: &Paths, findings: &mut Findings) -> Vec<Document> {
+    let mut documents = Vec::new();
+    let mut wanted = vec![paths.config.clone()];
+    wanted.extend(drop_ins(&paths.config, findings));
+    for path in wanted {
+        documents.extend(read_one(&path, Layer::User, findings));
+    }
+    documents
+}
+
+/// The catalogs that `documents` include by address.
+pub(super) fn pinned(documents: &[Document]) -> Vec<Pinned> {
+    // What is wrong with them is told when they are read.
+    let mut findings = Findings::default();
+    let mut all = Vec::new();
+    for document in documents {
+        for_each_include(document, &mut findings, |include, _| {
+            if let Include::Pinned(pinned, _) = include {
+                all.push(pinned);
+            }
+        });
+    }
+    all
 }
 
 /// Parses `document`. A text that others could misuse is refused before anything quotes it.
@@ -92,26 +116,55 @@ fn read_one(path: &Path, layer: Layer, findings: &mut Findings) -> Option<Docume
     }
 }
 
-fn included(document: &Document, home: Option<&Path>, findings: &mut Findings) -> Vec<Document> {
+fn included(
+    document: &Document,
+    read: &[Document],
+    paths: &Paths,
+    findings: &mut Findings,
+) -> Vec<Document> {
+    let mut documents = Vec::new();
+    for_each_include(document, findings, |include, findings| match include {
+        Include::Pinned(pinned, place) => {
+            documents.extend(include::copied(&pinned, place, paths, findings));
+        }
+        Include::File(file) => {
+            let path = document.resolve(file.text, paths.home.as_deref());
+            if include::known(&path, read) || include::known(&path, &documents) {
+                let what = format!("{} is read already", path.display());
+                findings.wrong(file.place, what, "take it out of the list");
+                return;
+            }
+            match Document::read(&path, Layer::Team) {
+                Ok(document) => documents.push(document),
+                Err(error) => findings.wrong(
+                    file.place,
+                    format!("cannot include {}: {error}", path.display()),
+                    "mount or copy that file, or take it out of the list",
+                ),
+            }
+        }
+    });
+    documents
+}
+
+/// Only the user's own files include others: what is not of the user's writing names no more.
+fn for_each_include(
+    document: &Document,
+    findings: &mut Findings,
+    mut each: impl FnMut(Include<'_>, &mut Findings),
+) {
+    if document.layer != Layer::User {
+        return;
+    }
     // Its mistakes are found when all files are parsed; here only the list is wanted.
     let (table, _) = DeTable::parse_recoverable(&document.text);
     let include = fields(document, table.get_ref())
         .into_iter()
         .find(|field| field.name == "include");
-    let files = include.and_then(|field| field.texts(findings));
-    let mut documents = Vec::new();
-    for file in files.unwrap_or_default() {
-        let path = document.resolve(file.text, home);
-        match Document::read(&path, Layer::Team) {
-            Ok(document) => documents.push(document),
-            Err(error) => findings.wrong(
-                file.place,
-                format!("cannot include {}: {error}", path.display()),
-                "mount or copy that file, or take it out of the list",
-            ),
-        }
+    let Some(field) = include else { return };
+    for include in include::list(field, findings) {
+        each(include, findings);
     }
-    documents
 }
 
 fn managed(path: &Path, findings: &mut Findings) -> Option<Document> {

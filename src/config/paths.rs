@@ -28,6 +28,8 @@ pub struct Paths {
     pub runtime: PathBuf,
     /// The folder of what outlives a run.
     pub state: PathBuf,
+    /// The folder of what can be fetched again.
+    pub cache: PathBuf,
     /// The user's home folder.
     pub home: Option<PathBuf>,
 }
@@ -93,6 +95,9 @@ impl Paths {
             config,
             managed: managed(),
             runtime,
+            cache: absolute("XDG_CACHE_HOME")
+                .or_else(|| Some(home.as_ref()?.join(".cache")))
+                .map_or_else(|| state.join("cache"), |folder| folder.join("pimento")),
             state,
             home,
         })

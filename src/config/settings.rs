@@ -230,6 +230,15 @@ fn guard(field: Field<'_>, findings: &mut Findings) {
 fn owned(place: Place<'_>, what: &str, findings: &mut Findings) -> bool {
     let document = place.document;
     let custody = document.custody;
+    if document.fetched {
+        let what = format!("{what} only in a file of your own, and this one was fetched");
+        findings.wrong(
+            place,
+            what,
+            "write it into your config.toml, if you want it",
+        );
+        return false;
+    }
     if !custody.shared && (custody.by_user || custody.by_root) {
         return true;
     }

@@ -53,6 +53,7 @@ fn paths() -> Paths {
         managed: "/nowhere/managed.toml".into(),
         runtime: "/run/user/7/pimento".into(),
         state: "/home/ann/.local/state/pimento".into(),
+        cache: "/home/ann/.cache/pimento".into(),
         home: Some("/home/ann".into()),
     }
 }

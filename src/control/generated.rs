@@ -627,6 +627,152 @@ pub struct WatchEvent {
     #[prost(bool, tag = "2")]
     pub locked: bool,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExamineRequest {}
+/// What a check found.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    /// A stable name.
+    #[prost(string, tag = "1")]
+    pub check: ::prost::alloc::string::String,
+    /// What it looked at: a tenant, window, vault or credential; empty: this machine.
+    #[prost(string, tag = "2")]
+    pub subject: ::prost::alloc::string::String,
+    #[prost(enumeration = "finding::Verdict", tag = "3")]
+    pub verdict: i32,
+    /// What was found.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// What to do about it; empty where there is nothing to do.
+    #[prost(string, tag = "5")]
+    pub remedy: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `Finding`.
+pub mod finding {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Verdict {
+        Unspecified = 0,
+        Ok = 1,
+        /// It could not be looked at.
+        Skipped = 2,
+        Warning = 3,
+        Failure = 4,
+    }
+    impl Verdict {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "VERDICT_UNSPECIFIED",
+                Self::Ok => "VERDICT_OK",
+                Self::Skipped => "VERDICT_SKIPPED",
+                Self::Warning => "VERDICT_WARNING",
+                Self::Failure => "VERDICT_FAILURE",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "VERDICT_UNSPECIFIED" => Some(Self::Unspecified),
+                "VERDICT_OK" => Some(Self::Ok),
+                "VERDICT_SKIPPED" => Some(Self::Skipped),
+                "VERDICT_WARNING" => Some(Self::Warning),
+                "VERDICT_FAILURE" => Some(Self::Failure),
+                _ => None,
+            }
+        }
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StaleRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StaleReply {
+    #[prost(message, repeated, tag = "1")]
+    pub credentials: ::prost::alloc::vec::Vec<Aged>,
+}
+/// What is known of a credential's age.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Aged {
+    #[prost(string, tag = "1")]
+    pub credential: ::prost::alloc::string::String,
+    #[prost(enumeration = "aged::State", tag = "2")]
+    pub state: i32,
+    /// Why it is in that state, in words.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// When it expires, RFC 3339; empty: it does not.
+    #[prost(string, tag = "4")]
+    pub expires: ::prost::alloc::string::String,
+    /// When its newest version was made, RFC 3339; empty: unknown.
+    #[prost(string, tag = "5")]
+    pub created: ::prost::alloc::string::String,
+    /// When this was last read of the vault, RFC 3339; empty: never.
+    #[prost(string, tag = "6")]
+    pub seen: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `Aged`.
+pub mod aged {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum State {
+        Unspecified = 0,
+        Fresh = 1,
+        /// Nothing was read of it yet.
+        Unknown = 2,
+        /// It expires soon, or is older than `rotate_after` says.
+        Due = 3,
+        Expired = 4,
+    }
+    impl State {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "STATE_UNSPECIFIED",
+                Self::Fresh => "STATE_FRESH",
+                Self::Unknown => "STATE_UNKNOWN",
+                Self::Due => "STATE_DUE",
+                Self::Expired => "STATE_EXPIRED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "STATE_UNSPECIFIED" => Some(Self::Unspecified),
+                "STATE_FRESH" => Some(Self::Fresh),
+                "STATE_UNKNOWN" => Some(Self::Unknown),
+                "STATE_DUE" => Some(Self::Due),
+                "STATE_EXPIRED" => Some(Self::Expired),
+                _ => None,
+            }
+        }
+    }
+}
 /// Generated client implementations.
 pub mod control_client {
     #![allow(
@@ -1102,6 +1248,55 @@ pub mod control_client {
                 .insert(GrpcMethod::new("pimento.control.v1.Control", "Watch"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Looks at all that openings and reads depend on, and tells each finding as it is made. Opens and
+        /// changes nothing.
+        pub async fn examine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExamineRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::Finding>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Examine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Examine"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// What nears its expiry or is older than it should be, by what was last read of it. Never reaches
+        /// the cloud.
+        pub async fn stale(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StaleRequest>,
+        ) -> std::result::Result<tonic::Response<super::StaleReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Stale",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Stale"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1244,6 +1439,24 @@ pub mod control_server {
             &self,
             request: tonic::Request<super::WatchRequest>,
         ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+        /// Server streaming response type for the Examine method.
+        type ExamineStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::Finding, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Looks at all that openings and reads depend on, and tells each finding as it is made. Opens and
+        /// changes nothing.
+        async fn examine(
+            &self,
+            request: tonic::Request<super::ExamineRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ExamineStream>, tonic::Status>;
+        /// What nears its expiry or is older than it should be, by what was last read of it. Never reaches
+        /// the cloud.
+        async fn stale(
+            &self,
+            request: tonic::Request<super::StaleRequest>,
+        ) -> std::result::Result<tonic::Response<super::StaleReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ControlServer<T> {
@@ -2069,6 +2282,95 @@ pub mod control_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Examine" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExamineSvc<T: Control>(pub Arc<T>);
+                    impl<
+                        T: Control,
+                    > tonic::server::ServerStreamingService<super::ExamineRequest>
+                    for ExamineSvc<T> {
+                        type Response = super::Finding;
+                        type ResponseStream = T::ExamineStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExamineRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::examine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExamineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Stale" => {
+                    #[allow(non_camel_case_types)]
+                    struct StaleSvc<T: Control>(pub Arc<T>);
+                    impl<T: Control> tonic::server::UnaryService<super::StaleRequest>
+                    for StaleSvc<T> {
+                        type Response = super::StaleReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StaleRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::stale(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StaleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -14,6 +14,7 @@ use super::sink::Guide;
 use super::view;
 use crate::broker::Ended;
 use crate::catalog::{SignInMethod, Version};
+use crate::doctor;
 use crate::house::House;
 use crate::policy::{End, Receiver};
 use crate::refusal::Refusal;
@@ -62,6 +63,7 @@ impl Control for Session {
     type LookupStream = Events<proto::PasswordEvent>;
     type PreflightStream = Events<proto::OpenEvent>;
     type WatchStream = Events<proto::WatchEvent>;
+    type ExamineStream = Events<proto::Finding>;
 
     async fn status(
         &self,
@@ -415,6 +417,28 @@ impl Control for Session {
                     return;
                 }
             }
+        }))
+    }
+
+    async fn examine(
+        &self,
+        _: Request<proto::ExamineRequest>,
+    ) -> Result<Response<Self::ExamineStream>, Status> {
+        let house = Arc::clone(&self.house);
+        Ok(streamed(move |sink| async move {
+            doctor::examine(&house, &sink).await;
+        }))
+    }
+
+    async fn stale(
+        &self,
+        _: Request<proto::StaleRequest>,
+    ) -> Result<Response<proto::StaleReply>, Status> {
+        let credentials = self.house.catalog.iter();
+        Ok(Response::new(proto::StaleReply {
+            credentials: credentials
+                .map(|it| view::aged(&self.house.ages.of(it)))
+                .collect(),
         }))
     }
 }

@@ -6,8 +6,11 @@ use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::proto::login_event::{Browser, DeviceCode, Event};
-use super::proto::{LoginEvent, OpenEvent, PasswordEvent, open_event, password_event};
+use super::proto::{
+    Finding, LoginEvent, OpenEvent, PasswordEvent, finding, open_event, password_event,
+};
 use crate::cloud::{SignInGuide, SignInStep, Stage, StageSink};
+use crate::doctor::{self, Chart, Verdict};
 use crate::requester::Requester;
 
 /// Sends events of one call. A client that hung up simply gets no more of them.
@@ -58,5 +61,23 @@ impl SignInGuide for Guide<'_> {
             }),
         };
         self.sink.send(Ok(LoginEvent { event: Some(event) }));
+    }
+}
+
+impl Chart for Sink<Finding> {
+    fn note(&self, found: doctor::Finding) {
+        let verdict = match found.verdict {
+            Verdict::Ok => finding::Verdict::Ok,
+            Verdict::Skipped => finding::Verdict::Skipped,
+            Verdict::Warning => finding::Verdict::Warning,
+            Verdict::Failure => finding::Verdict::Failure,
+        };
+        self.send(Ok(Finding {
+            check: found.check.to_owned(),
+            subject: found.subject,
+            verdict: verdict.into(),
+            reason: found.reason,
+            remedy: found.remedy,
+        }));
     }
 }

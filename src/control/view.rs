@@ -1,7 +1,10 @@
 //! What there is, as the API shows it.
 
+use jiff::Timestamp;
+
 use super::proto;
-use super::proto::window::State;
+use super::proto::window::State as WindowState;
+use crate::ages::{Aged, State};
 use crate::catalog::{Credential, Kind, WindowSpec};
 use crate::house::House;
 
@@ -31,11 +34,11 @@ pub(super) fn window(house: &House, spec: &WindowSpec) -> proto::Window {
     let mut shown = proto::Window {
         name: spec.name.to_string(),
         tenant: spec.tenant.name.to_string(),
-        state: State::Closed.into(),
+        state: WindowState::Closed.into(),
         ..proto::Window::default()
     };
     if let Some(open) = broker.view(&spec.name) {
-        shown.state = State::Open.into();
+        shown.state = WindowState::Open.into();
         shown.ends = open.terms.ends.to_string();
         shown.seconds_left = broker.left(&open.terms).as_secs();
         shown.id = open.terms.id.to_string();
@@ -48,7 +51,7 @@ pub(super) fn window(house: &House, spec: &WindowSpec) -> proto::Window {
             })
             .collect();
     } else if let Some(stage) = broker.opening(&spec.name) {
-        shown.state = State::Opening.into();
+        shown.state = WindowState::Opening.into();
         shown.stage = stage.to_string();
     }
     shown
@@ -77,4 +80,24 @@ pub(super) fn credential(credential: &Credential) -> proto::Credential {
         }
     }
     shown
+}
+
+/// How old a credential is.
+pub(super) fn aged(aged: &Aged) -> proto::Aged {
+    let state = match aged.state {
+        State::Fresh => proto::aged::State::Fresh,
+        State::Unknown => proto::aged::State::Unknown,
+        State::Due => proto::aged::State::Due,
+        State::Expired => proto::aged::State::Expired,
+    };
+    let age = aged.age.as_ref();
+    let text = |time: Option<Timestamp>| time.map(|it| it.to_string()).unwrap_or_default();
+    proto::Aged {
+        credential: aged.credential.clone(),
+        state: state.into(),
+        reason: aged.reason.clone(),
+        expires: text(age.and_then(|it| it.expires)),
+        created: text(age.and_then(|it| it.created)),
+        seen: text(age.map(|it| it.seen)),
+    }
 }

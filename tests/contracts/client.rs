@@ -146,6 +146,7 @@ impl<'a> Client<'a> {
             name: Name::parse("linux").unwrap(),
             url: Url::parse("https://kv-pim.vault.azure.net").unwrap(),
             window: self.window('1'),
+            rotate_after: None,
         };
         let credential = Credential {
             name: Name::parse("db01-root").unwrap(),
@@ -159,6 +160,7 @@ impl<'a> Client<'a> {
                 confirm: false,
             }),
             version: Version::Newest,
+            rotate_after: None,
             source: "config.toml".into(),
         };
         let id = CorrelationId::new();

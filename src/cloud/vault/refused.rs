@@ -179,7 +179,7 @@ fn deleted(credential: &Credential) -> Refusal {
 }
 
 /// The deny assignment that a refusal names.
-fn denied(message: &str) -> Option<&str> {
+pub(in crate::cloud) fn denied(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("DenyAssignmentId: ")?;
     let id = rest.split_whitespace().next()?.trim_matches('\'');
     (id != "null" && !id.is_empty()).then_some(id)

@@ -1,0 +1,40 @@
+//! The half of the plan that Bicep has types for: the rights on the vaults, and their log.
+
+use super::plan::{Plan, ROLE, Vault};
+use super::template::fill;
+
+pub(super) fn text(plan: &Plan<'_>) -> String {
+    let mut text = fill(
+        include_str!("bicep/head.bicep"),
+        &[
+            ("TENANT", plan.tenant.name.as_str()),
+            ("ROLE", ROLE.0),
+            ("ROLE_ID", ROLE.1),
+        ],
+    );
+    for group in &plan.groups {
+        let id = group.id.to_string();
+        text.push_str(&fill(
+            include_str!("bicep/group.bicep"),
+            &[("LABEL", &group.label), ("ID", &id)],
+        ));
+    }
+    for vault in &plan.vaults {
+        text.push_str(&vault_text(vault));
+    }
+    text
+}
+
+fn vault_text(vault: &Vault) -> String {
+    let mut text = fill(
+        include_str!("bicep/vault.bicep"),
+        &[("LABEL", &vault.label), ("NAME", &vault.name)],
+    );
+    for group in &vault.groups {
+        text.push_str(&fill(
+            include_str!("bicep/grant.bicep"),
+            &[("LABEL", &vault.label), ("GROUP", group)],
+        ));
+    }
+    text
+}

@@ -1,0 +1,10 @@
+
+resource grant_@LABEL@_@GROUP@ 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (here_@LABEL@) {
+  name: guid(vault_@LABEL@.id, group_@GROUP@, role)
+  scope: vault_@LABEL@
+  properties: {
+    roleDefinitionId: role
+    principalId: group_@GROUP@
+    principalType: 'Group'
+  }
+}

@@ -1,0 +1,3 @@
+
+@description('Object id of the PIM group of @LABEL@')
+param group_@LABEL@ string = '@ID@'

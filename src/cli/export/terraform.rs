@@ -1,0 +1,107 @@
+//! The plan as Terraform: providers azuread and azurerm.
+
+use super::plan::{AzureRole, Group, Membership, Plan, ROLE, Terms, Vault};
+use super::template::fill;
+use crate::cloud::GRAPH_SCOPES;
+
+pub(super) fn text(plan: &Plan<'_>) -> String {
+    let tenant = plan.tenant;
+    let device_code = plan.device_code().to_string();
+    let scopes: Vec<String> = GRAPH_SCOPES
+        .iter()
+        .map(|it| format!("    \"{it}\","))
+        .collect();
+    let mut text = fill(
+        include_str!("terraform/head.tf"),
+        &[
+            ("TENANT", tenant.name.as_str()),
+            ("TENANT_ID", &tenant.id),
+            (
+                "CLIENT_ID",
+                tenant.client_id.as_deref().unwrap_or("none yet"),
+            ),
+            ("DEVICE_CODE", &device_code),
+            ("SCOPES", &scopes.join("\n")),
+        ],
+    );
+    for group in &plan.groups {
+        text.push_str(&group_text(group));
+        for membership in &group.memberships {
+            text.push_str(&membership_text(group, membership));
+        }
+    }
+    for role in &plan.roles {
+        text.push_str(&role_text(role));
+    }
+    for vault in &plan.vaults {
+        text.push_str(&vault_text(vault));
+    }
+    text
+}
+
+fn group_text(group: &Group) -> String {
+    let id = group.id.to_string();
+    let windows: Vec<&str> = group
+        .memberships
+        .iter()
+        .flat_map(|it| it.terms.windows.iter().map(String::as_str))
+        .collect();
+    fill(
+        include_str!("terraform/group.tf"),
+        &[
+            ("LABEL", &group.label),
+            ("ID", &id),
+            ("WINDOWS", &windows.join(", ")),
+        ],
+    )
+}
+
+fn membership_text(group: &Group, membership: &Membership) -> String {
+    fill(
+        include_str!("terraform/membership.tf"),
+        &[
+            ("LABEL", &membership.label),
+            ("GROUP", &group.label),
+            ("ACCESS", &membership.access.to_string()),
+            ("LONGEST", &longest(&membership.terms)),
+            ("TICKET", &membership.terms.ticket.to_string()),
+        ],
+    )
+}
+
+fn role_text(role: &AzureRole) -> String {
+    fill(
+        include_str!("terraform/role.tf"),
+        &[
+            ("LABEL", &role.label),
+            ("WINDOWS", &role.terms.windows.join(", ")),
+            ("ROLE", &role.role.to_string()),
+            ("SCOPE", role.scope.as_str()),
+            ("DEFINITION", &role.definition()),
+            ("LONGEST", &longest(&role.terms)),
+            ("TICKET", &role.terms.ticket.to_string()),
+        ],
+    )
+}
+
+/// The providers write a whole day in days only.
+fn longest(terms: &Terms) -> String {
+    match terms.longest.as_hours() {
+        24 => "P1D".to_owned(),
+        _ => terms.longest.to_string(),
+    }
+}
+
+fn vault_text(vault: &Vault) -> String {
+    let mut text = fill(
+        include_str!("terraform/vault.tf"),
+        &[("LABEL", &vault.label), ("NAME", &vault.name)],
+    );
+    for group in &vault.groups {
+        text.push_str(&fill(
+            include_str!("terraform/grant.tf"),
+            &[("LABEL", &vault.label), ("GROUP", group), ("ROLE", ROLE.0)],
+        ));
+    }
+    text
+}

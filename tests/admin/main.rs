@@ -1,0 +1,19 @@
+//! What an administrator sets up, and what a user is set up with.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
+
+#[cfg(feature = "emulator")]
+mod doctor;
+mod export;
+mod include;
+#[cfg(feature = "emulator")]
+mod stale;
+#[cfg(feature = "emulator")]
+#[path = "../support/mod.rs"]
+mod support;
