@@ -74,11 +74,7 @@ impl Cloud {
     ) -> Result<Self, Refusal> {
         let http = Arc::new(http::Http::new(network, clock)?);
         let entra = Arc::new(entra::Entra::new(Arc::clone(&http), pages));
-        let pim = Arc::new(pim::Privileges {
-            http: Arc::clone(&http),
-            entra: Arc::clone(&entra),
-            approval,
-        });
+        let pim = Arc::new(pim::Privileges::new(&http, &entra, approval));
         let reach = Arc::clone(&http.reach);
         let survey = survey::Surveyor {
             http: Arc::clone(&http),

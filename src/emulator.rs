@@ -1,4 +1,4 @@
-//! Entra, Graph and Key Vault on loopback: a cloud for tests, and for trying pimento out.
+//! Entra, Graph, Resource Manager and Key Vault on loopback: a cloud for tests, and for trying pimento out.
 //!
 //! One HTTPS server answers for every host name of the scenario; clients reach it with the
 //! configuration that private clouds need as well (`ca_file`, `resolve`). A second server, plain
@@ -17,6 +17,7 @@ pub use scenario::Scenario;
 pub use world::{Seen, World};
 
 mod admin;
+mod arm;
 mod command;
 mod entra;
 mod graph;
@@ -161,6 +162,7 @@ fn cloud_hosts(scenario: &Scenario) -> Vec<String> {
     let mut hosts = vec![
         "login.microsoftonline.com".to_owned(),
         "graph.microsoft.com".to_owned(),
+        "management.azure.com".to_owned(),
     ];
     hosts.extend(
         scenario

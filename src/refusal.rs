@@ -40,6 +40,17 @@ pub enum Refusal {
         why: String,
     },
 
+    /// The Azure CLI, whose sign-in is used, gives no token.
+    #[error("the Azure CLI gives no token for tenant {tenant}: {why}")]
+    AzureCli {
+        /// The tenant, as the configuration calls it.
+        tenant: String,
+        /// Its id or domain, as `az` takes it.
+        id: String,
+        /// The Azure CLI's own words.
+        why: String,
+    },
+
     /// A cloud service answered with an error that nothing here can mend.
     #[error("{service} answered {status} {code}: {message}")]
     Cloud {

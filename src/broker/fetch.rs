@@ -174,10 +174,11 @@ impl Broker {
         Ok(())
     }
 
-    /// Reads the secret, waiting while the new membership spreads.
+    /// Reads the secret, waiting while the new assignment spreads.
     ///
-    /// The one place that retries a refused read, with one deadline: the groups in a token are
-    /// those of its minting, so each further try gets a *new* token.
+    /// The one place that retries a refused read, with one deadline. The groups in a token are
+    /// those of its minting, so for a group each further try gets a *new* token. An Azure role is
+    /// looked up by who the token is of: there the same token works once the role has spread.
     async fn read(
         &self,
         credential: &Credential,
@@ -224,6 +225,9 @@ impl Broker {
                     let usually = self.pace.usual(&credential.vault.window);
                     stages.reached(Stage::WaitingForVault { attempts, usually });
                     self.pause(credential, &token, attempts, deadline).await?;
+                    if let Target::AzureRole { .. } = credential.vault.window.target {
+                        continue;
+                    }
                 }
             }
             self.windows_mut().drop_token(window);

@@ -342,7 +342,7 @@ impl Identity for Entra {
             return Ok(token);
         }
         let token = self.redeem(tenant, &signed_in, (resource, None), id).await;
-        if let Err(Refusal::SignIn { .. }) = &token {
+        if let Err(Refusal::SignIn { .. } | Refusal::AzureCli { .. }) = &token {
             // The refresh token is dead; `status` must not go on showing a sign-in.
             self.tenants().remove(&tenant.name);
             keystore::forget(tenant).await;

@@ -33,10 +33,11 @@ mod status;
 
 /// PIM, by whichever API a window needs.
 pub(super) struct Privileges {
-    pub(super) http: Arc<Http>,
-    pub(super) entra: Arc<Entra>,
+    http: Arc<Http>,
+    entra: Arc<Entra>,
     /// How long to wait for an approver.
-    pub(super) approval: Duration,
+    approval: Duration,
+    known: azure::Known,
 }
 
 /// One user's dealings with one window.
@@ -66,30 +67,21 @@ trait Api: Send + Sync {
     /// The request that waits already, if there is one.
     async fn pending(&self) -> Result<Option<Request>, Refusal>;
 
-    /// How the request of that id stands.
-    async fn request(&self, id: &str) -> Result<Request, Refusal>;
+    /// How that request stands now.
+    async fn request(&self, made: &Request) -> Result<Request, Refusal>;
 
-    /// The assignment that `request` made, or else any that is in force; with the answer that says
+    /// The assignment that `made` led to, or else any that is in force; with the answer that says
     /// so, for its time.
-    async fn assignment(&self, request: Option<&str>) -> Result<(Option<Found>, Answer), Refusal>;
+    async fn assignment(&self, made: Option<&Request>) -> Result<(Option<Found>, Answer), Refusal>;
 
     /// What the policy asks of those who activate.
     async fn demands(&self) -> Result<Demands, Refusal>;
 
     /// What PIM would say to an activation.
-    async fn rehearse(&self, _activation: &Activation) -> Result<Rehearsed, Refusal> {
-        Err(self.unsupported("rehearsed"))
-    }
+    async fn rehearse(&self, activation: &Activation) -> Result<Rehearsed, Refusal>;
 
     /// Takes back a request that waits.
-    async fn cancel(&self, _request: &Request) -> Result<(), Refusal> {
-        Err(self.unsupported("taken back"))
-    }
-
-    fn unsupported(&self, what: &str) -> Refusal {
-        let target = &self.case().window.target;
-        Refusal::Unsupported(format!("the activation of {target} cannot be {what} yet"))
-    }
+    async fn cancel(&self, request: &Request) -> Result<(), Refusal>;
 
     /// Ends the activation.
     async fn deactivate(&self) -> Result<(), Refusal>;
@@ -98,8 +90,13 @@ trait Api: Send + Sync {
 /// A request to PIM, as far as its life is concerned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Request {
+    /// What people know it by: a GUID.
     id: String,
+    /// Where the API has it.
+    path: String,
     status: String,
+    /// Of what schedule the assignment will be an instance.
+    schedule: String,
 }
 
 /// How PIM took an activation.
@@ -150,6 +147,15 @@ impl Pim for Privileges {
 }
 
 impl Privileges {
+    pub(super) fn new(http: &Arc<Http>, entra: &Arc<Entra>, approval: Duration) -> Self {
+        Self {
+            http: Arc::clone(http),
+            entra: Arc::clone(entra),
+            approval,
+            known: azure::Known::default(),
+        }
+    }
+
     async fn api<'a>(
         &'a self,
         window: &'a Arc<WindowSpec>,
@@ -170,6 +176,7 @@ impl Privileges {
                 case,
                 scope,
                 role: *role,
+                known: &self.known,
             }),
         })
     }

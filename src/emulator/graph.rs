@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::http::{Reply, Request};
-use super::pim::{Decision, PimError, PimRequest, Wanted, iso};
+use super::pim::{PimError, PimRequest, STEP_UP, Wanted, is_azure, not_found};
 use super::scenario::{Group, User};
 use super::tokens::{Caller, TokenProblem};
 use super::world::World;
@@ -18,6 +18,7 @@ mod approvals;
 mod filter;
 mod operations;
 mod policy;
+mod shapes;
 
 impl World {
     pub(super) fn graph(&mut self, operation: &str, request: &Request) -> Reply {
@@ -80,7 +81,10 @@ impl World {
             "graph.roleManagementPolicyAssignments" => self.policy_assignments(request),
             "graph.assignmentScheduleRequests.create" => self.create(request, &caller, &user),
             "graph.assignmentScheduleRequests.get" => self.get_request(&id, &user),
-            "graph.assignmentScheduleRequests.cancel" => self.cancel(&id, &user),
+            "graph.assignmentScheduleRequests.cancel" => {
+                self.cancel_request(&id, &user.id)?;
+                Ok(Reply::empty(204))
+            }
             "graph.assignmentApprovals.get" => self.approval(&id, "stages", &user),
             "graph.beta.assignmentApprovals.get" => self.approval(&id, "steps", &user),
             "graph.assignmentApprovals.stages.update"
@@ -103,12 +107,12 @@ impl World {
         let mine = self
             .requests
             .iter()
-            .filter(|found| found.principal == user.id);
+            .filter(|found| found.principal == user.id && !is_azure(&found.scope));
         let items: Vec<Value> = match set {
             "eligibilityScheduleInstances" => self.eligible(user),
             "assignmentScheduleInstances" => {
-                let active = mine.filter_map(|found| found.instance(delays, now));
-                active.chain(standing(user)).collect()
+                let active = mine.filter_map(|found| shapes::instance(found, delays, now));
+                active.chain(shapes::standing(user)).collect()
             }
             _ if on.contains("approver") => {
                 let waiting = self
@@ -117,10 +121,12 @@ impl World {
                     .filter(|found| self.may_review(found, user));
                 let expand = request.query("$expand").unwrap_or_default();
                 waiting
-                    .map(|found| self.expanded(found.to_json(delays, now), expand))
+                    .map(|found| self.expanded(shapes::request(found, delays, now), expand))
                     .collect()
             }
-            _ => mine.map(|found| found.to_json(delays, now)).collect(),
+            _ => mine
+                .map(|found| shapes::request(found, delays, now))
+                .collect(),
         };
         let items: Vec<Value> = items
             .into_iter()
@@ -225,7 +231,8 @@ impl World {
             ));
         }
         if text("action") == Some("selfDeactivate") {
-            let ended = self.deactivate(access, group, &user.id)?;
+            let id = Uuid::new_v4().to_string();
+            let ended = self.deactivate(group, access, &user.id, id)?;
             return Ok(self.created(&ended));
         }
         if text("action") != Some("selfActivate") {
@@ -249,18 +256,19 @@ impl World {
             .filter(|found| found.is_object())
             .unwrap_or(&no_ticket);
         let wanted = Wanted {
-            access,
-            group,
+            scope: group,
+            role: access,
             duration,
             justification: text("justification"),
             ticket,
         };
-        self.check_activation(&wanted, user, caller)?;
+        self.check_activation(&wanted, user, caller)
+            .map_err(wrapped)?;
         let id = Uuid::new_v4().to_string();
         if body.get("isValidationOnly") == Some(&json!(true)) {
             return Ok(Reply::json(
                 201,
-                &validated(&wanted, user, &id, &self.now().to_string()),
+                &shapes::validated(&wanted, user, &id, &self.now().to_string()),
             ));
         }
         let made = self.activate(&wanted, user, id);
@@ -272,8 +280,11 @@ impl World {
             "https://graph.microsoft.com/v1.0/identityGovernance/privilegedAccess/group/assignmentScheduleRequests/{}",
             request.id
         );
-        Reply::json(201, &request.to_json(&self.scenario.delays, self.now()))
-            .with("Location", location)
+        Reply::json(
+            201,
+            &shapes::request(request, &self.scenario.delays, self.now()),
+        )
+        .with("Location", location)
     }
 
     fn get_request(&self, id: &str, user: &User) -> Result<Reply, PimError> {
@@ -284,53 +295,9 @@ impl World {
         let found = found.ok_or_else(not_found)?;
         Ok(Reply::json(
             200,
-            &found.to_json(&self.scenario.delays, self.now()),
+            &shapes::request(found, &self.scenario.delays, self.now()),
         ))
     }
-
-    fn cancel(&mut self, id: &str, user: &User) -> Result<Reply, PimError> {
-        let found = self
-            .requests
-            .iter_mut()
-            .find(|found| found.id == id && found.principal == user.id);
-        let found = found.ok_or_else(not_found)?;
-        if found.decision != Decision::Pending {
-            let text = "The request cannot be canceled in its present state.";
-            return Err((400, "InvalidRoleAssignmentRequest", text.to_owned()));
-        }
-        found.decision = Decision::Canceled;
-        Ok(Reply::empty(204))
-    }
-}
-
-/// A standing membership, as PIM lists it: assigned, without end.
-fn standing(user: &User) -> impl Iterator<Item = Value> {
-    user.member_of.iter().map(|group| {
-        let id = format!("{group}_member_{}", user.id);
-        json!({
-            "id": id,
-            "startDateTime": "2026-01-01T00:00:00Z",
-            "endDateTime": null,
-            "accessId": "member",
-            "principalId": user.id,
-            "groupId": group,
-            "memberType": "direct",
-            "assignmentType": "assigned",
-            "assignmentScheduleId": id,
-        })
-    })
-}
-
-fn validated(wanted: &Wanted<'_>, user: &User, id: &str, now: &str) -> Value {
-    json!({
-        "id": id, "status": "Granted", "completedDateTime": null, "createdDateTime": now,
-        "approvalId": null, "customData": null, "createdBy": {"user": {"id": user.id}},
-        "action": "selfActivate", "isValidationOnly": true, "justification": wanted.justification,
-        "scheduleInfo": {"startDateTime": now, "recurrence": null, "expiration":
-            {"type": "afterDuration", "endDateTime": null, "duration": iso(wanted.duration)}},
-        "ticketInfo": wanted.ticket, "accessId": wanted.access, "principalId": user.id,
-        "groupId": wanted.group, "targetScheduleId": null,
-    })
 }
 
 fn me(user: &User) -> Value {
@@ -340,14 +307,6 @@ fn me(user: &User) -> Value {
         "mail": user.name, "mobilePhone": null, "officeLocation": null, "preferredLanguage": null,
         "surname": null, "userPrincipalName": user.name, "id": user.id,
     })
-}
-
-fn not_found() -> PimError {
-    (
-        404,
-        "ResourceNotFound",
-        "The resource is not found.".to_owned(),
-    )
 }
 
 fn unauthenticated(problem: &TokenProblem) -> PimError {
@@ -360,7 +319,16 @@ fn unauthenticated(problem: &TokenProblem) -> PimError {
     (401, "InvalidAuthenticationToken", text.to_owned())
 }
 
-/// Graph wraps this one: the real code is in a JSON string inside the message.
+/// Graph wraps some errors: the real code is in a JSON string inside the message.
+fn wrapped(error: PimError) -> PimError {
+    if error.1 != STEP_UP {
+        return error;
+    }
+    let inner = json!({"errorCode": error.1, "message": error.2});
+    (error.0, "UnknownError", inner.to_string())
+}
+
+/// This one too.
 fn no_scope(needed: &[&str]) -> PimError {
     let message = format!(
         "Authorization failed due to missing permission scope {}.",

@@ -1,9 +1,12 @@
 //! PIM's engine: requests, their life, and the policy they must meet.
+//!
+//! The same for both of its APIs. To it a group is a scope as a vault is, and being a member of the
+//! group is a role there; how each API writes that down is the API's own affair.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::scenario::{Delays, Policy, User};
+use super::scenario::{Delays, Eligibility, Policy, User};
 use super::tokens::Caller;
 use super::world::World;
 
@@ -11,9 +14,11 @@ use super::world::World;
 #[derive(Clone, Debug)]
 pub(super) struct PimRequest {
     pub(super) id: String,
-    pub(super) action: String,
-    pub(super) access: String,
-    pub(super) group: String,
+    pub(super) action: Action,
+    /// The id of a group, or the path of an Azure resource.
+    pub(super) scope: String,
+    /// `member` or `owner`, or the GUID of a role's definition.
+    pub(super) role: String,
     pub(super) principal: String,
     pub(super) justification: Option<String>,
     pub(super) ticket: Value,
@@ -23,6 +28,13 @@ pub(super) struct PimRequest {
     /// Where an eligibility ends before the activation would.
     pub(super) latest: Option<Timestamp>,
     pub(super) ended: Option<Timestamp>,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Activate,
+    Deactivate,
 }
 
 /// What approvers said.
@@ -40,7 +52,7 @@ impl PimRequest {
         let Decision::Approved(at) = self.decision else {
             return None;
         };
-        if self.action != "selfActivate" {
+        if self.action != Action::Activate {
             return None;
         }
         let start = at + delays.provisioning;
@@ -57,8 +69,34 @@ impl PimRequest {
             .map(|(start, end)| (start + delays.membership, end))
     }
 
+    /// From when to when Key Vault honours the role.
+    pub(super) fn honoured(&self, delays: &Delays) -> Option<(Timestamp, Timestamp)> {
+        self.active(delays)
+            .map(|(start, end)| (start + delays.assignment, end))
+    }
+
+    /// Whether PIM lists the assignment by now.
+    pub(super) fn listed(&self, delays: &Delays, now: Timestamp) -> bool {
+        let active = self.active(delays);
+        active.is_some_and(|(start, end)| start + delays.instance <= now && now < end)
+    }
+
+    /// Until when PIM takes no other activation. Of an Azure role it lets go late.
+    fn blocks_until(&self, delays: &Delays) -> Option<Timestamp> {
+        let (_, end) = self.active(delays)?;
+        let late = self.ended.is_some() && is_azure(&self.scope);
+        Some(if late { end + delays.release } else { end })
+    }
+
+    /// Whether it is that principal's request for that role there.
+    pub(super) fn is_for(&self, scope: &str, role: &str, principal: &str) -> bool {
+        self.scope.eq_ignore_ascii_case(scope)
+            && self.role.eq_ignore_ascii_case(role)
+            && self.principal == principal
+    }
+
     pub(super) fn status(&self, delays: &Delays, now: Timestamp) -> &'static str {
-        if self.action == "selfDeactivate" || self.ended.is_some() {
+        if self.action == Action::Deactivate || self.ended.is_some() {
             return "Revoked";
         }
         match self.decision {
@@ -71,64 +109,14 @@ impl PimRequest {
             },
         }
     }
-
-    pub(super) fn schedule_id(&self) -> String {
-        format!("{}_{}_{}", self.group, self.access, self.id)
-    }
-
-    pub(super) fn to_json(&self, delays: &Delays, now: Timestamp) -> Value {
-        let status = self.status(delays, now);
-        let pending = self.decision == Decision::Pending;
-        let completed = (!status.starts_with("Pending")).then(|| self.created.to_string());
-        let schedule = (!pending).then(|| self.schedule_id());
-        json!({
-            "id": self.id,
-            "status": status,
-            "completedDateTime": completed,
-            "createdDateTime": self.created.to_string(),
-            "approvalId": pending.then(|| self.id.clone()),
-            "customData": null,
-            "createdBy": {"user": {"id": self.principal}},
-            "action": self.action,
-            "isValidationOnly": false,
-            "justification": self.justification,
-            "scheduleInfo": {
-                "startDateTime": self.created.to_string(),
-                "recurrence": null,
-                "expiration": {
-                    "type": "afterDuration",
-                    "endDateTime": null,
-                    "duration": iso(self.duration),
-                },
-            },
-            "ticketInfo": self.ticket,
-            "accessId": self.access,
-            "principalId": self.principal,
-            "groupId": self.group,
-            "targetScheduleId": schedule,
-        })
-    }
-
-    /// The instance, if it is listed by now.
-    pub(super) fn instance(&self, delays: &Delays, now: Timestamp) -> Option<Value> {
-        let (start, end) = self.active(delays)?;
-        (start + delays.instance <= now && now < end).then(|| {
-            json!({
-                "id": self.schedule_id(),
-                "startDateTime": start.to_string(),
-                "endDateTime": end.to_string(),
-                "accessId": self.access,
-                "principalId": self.principal,
-                "groupId": self.group,
-                "memberType": "direct",
-                "assignmentType": "activated",
-                "assignmentScheduleId": self.schedule_id(),
-            })
-        })
-    }
 }
 
-/// ISO 8601, as Graph writes durations.
+/// Whether that is an Azure resource, not a group.
+pub(super) fn is_azure(scope: &str) -> bool {
+    scope.starts_with('/')
+}
+
+/// ISO 8601, as PIM writes durations.
 pub(super) fn iso(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
     let parts = [
@@ -148,13 +136,13 @@ pub(super) fn iso(duration: SignedDuration) -> String {
     }
 }
 
-/// A Graph error: status, code, message.
+/// An error: status, code, message.
 pub(super) type PimError = (u16, &'static str, String);
 
 /// What somebody asks PIM for.
 pub(super) struct Wanted<'a> {
-    pub(super) access: &'a str,
-    pub(super) group: &'a str,
+    pub(super) scope: &'a str,
+    pub(super) role: &'a str,
     pub(super) duration: SignedDuration,
     pub(super) justification: Option<&'a str>,
     pub(super) ticket: &'a Value,
@@ -195,13 +183,27 @@ impl World {
     /// The end of the eligibility: `Some(None)` if it has none.
     fn eligibility(&self, user: &User, wanted: &Wanted<'_>) -> Option<Option<Timestamp>> {
         let now = self.now();
-        let found = self.scenario.eligibilities.iter().find(|eligible| {
-            eligible.user == user.name
-                && eligible.group == wanted.group
-                && eligible.access == wanted.access
-                && eligible.end.is_none_or(|end| now < end)
-        })?;
-        Some(found.end)
+        let end = if is_azure(wanted.scope) {
+            let role = self.scenario.azure_role(wanted.scope, wanted.role)?;
+            role.eligible.contains(&user.name).then_some(role.end)?
+        } else {
+            let mine = |found: &&Eligibility| {
+                found.user == user.name
+                    && found.group == wanted.scope
+                    && found.access == wanted.role
+                    && found.end.is_none_or(|end| now < end)
+            };
+            self.scenario.eligibilities.iter().find(mine)?.end
+        };
+        end.is_none_or(|end| now < end).then_some(end)
+    }
+
+    /// The policy of that role on that scope.
+    pub(super) fn policy(&self, scope: &str, role: &str) -> Option<&Policy> {
+        if is_azure(scope) {
+            return self.scenario.azure_role(scope, role).map(|it| &it.policy);
+        }
+        self.scenario.group(scope).map(|group| &group.policy)
     }
 
     /// Checks an activation against the policy, and against what is there already.
@@ -211,37 +213,35 @@ impl World {
         user: &User,
         caller: &Caller,
     ) -> Result<(), PimError> {
-        let Some(group) = self.scenario.group(wanted.group) else {
-            return Err((
-                404,
-                "ResourceNotFound",
-                "The resource is not found.".to_owned(),
-            ));
+        let none = Policy::default();
+        let policy = match self.policy(wanted.scope, wanted.role) {
+            Some(policy) => policy,
+            // Every role of Azure has a policy at every scope; who may use it is another matter.
+            None if is_azure(wanted.scope) => &none,
+            None => return Err(not_found()),
         };
         let (now, delays) = (self.now(), &self.scenario.delays);
         let mine = |request: &&PimRequest| {
-            request.group == wanted.group
-                && request.access == wanted.access
-                && request.principal == user.id
-                && request.action == "selfActivate"
+            request.is_for(wanted.scope, wanted.role, &user.id)
+                && request.action == Action::Activate
         };
         for request in self.requests.iter().filter(mine) {
             if request.decision == Decision::Pending {
                 let text = "There is already an existing pending Role assignment request.";
                 return Err((400, "PendingRoleAssignmentRequest", text.to_owned()));
             }
-            if request.active(delays).is_some_and(|(_, end)| now < end) {
+            if request.blocks_until(delays).is_some_and(|end| now < end) {
                 let text = "The Role assignment already exists.";
                 return Err((400, "RoleAssignmentExists", text.to_owned()));
             }
         }
-        let failed = self.failed_rules(wanted, user, caller, &group.policy);
+        let failed = self.failed_rules(wanted, user, caller, policy);
         if !failed.is_empty() {
             let rules: Vec<String> = failed.iter().map(|rule| format!("{rule:?}")).collect();
             let text = format!("The following policy rules failed: [{}]", rules.join(","));
             return Err((400, "RoleAssignmentRequestPolicyValidationFailed", text));
         }
-        match &group.policy.authentication_context {
+        match &policy.authentication_context {
             Some(context) if !caller.has_acrs(context) => Err(step_up(context)),
             _ => Ok(()),
         }
@@ -249,16 +249,22 @@ impl World {
 
     /// Makes the request that [`Self::check_activation`] let through.
     pub(super) fn activate(&mut self, wanted: &Wanted<'_>, user: &User, id: String) -> PimRequest {
+        let request = self.draft(wanted, user, id);
+        self.requests.push(request.clone());
+        request
+    }
+
+    /// The request as it would be made.
+    pub(super) fn draft(&self, wanted: &Wanted<'_>, user: &User, id: String) -> PimRequest {
         let now = self.now();
         let approved = self
-            .scenario
-            .group(wanted.group)
-            .is_some_and(|g| g.policy.approvers.is_empty());
-        let request = PimRequest {
+            .policy(wanted.scope, wanted.role)
+            .is_some_and(|policy| policy.approvers.is_empty());
+        PimRequest {
             id,
-            action: "selfActivate".to_owned(),
-            access: wanted.access.to_owned(),
-            group: wanted.group.to_owned(),
+            action: Action::Activate,
+            scope: wanted.scope.to_owned(),
+            role: wanted.role.to_owned(),
             principal: user.id.clone(),
             justification: wanted.justification.map(str::to_owned),
             ticket: wanted.ticket.clone(),
@@ -271,23 +277,39 @@ impl World {
             },
             latest: self.eligibility(user, wanted).flatten(),
             ended: None,
-        };
-        self.requests.push(request.clone());
-        request
+        }
+    }
+
+    /// Whether that user is an approver of the request.
+    pub(super) fn approves(&self, request: &PimRequest, user: &User) -> bool {
+        let policy = self.policy(&request.scope, &request.role);
+        policy.is_some_and(|policy| policy.approvers.contains(&user.name))
+    }
+
+    /// Takes back a request that waits.
+    pub(super) fn cancel_request(&mut self, id: &str, principal: &str) -> Result<(), PimError> {
+        let mut requests = self.requests.iter_mut();
+        let found = requests.find(|found| found.id == id && found.principal == principal);
+        let found = found.ok_or_else(not_found)?;
+        if found.decision != Decision::Pending {
+            let text = "The request cannot be canceled in its present state.";
+            return Err((400, "InvalidRoleAssignmentRequest", text.to_owned()));
+        }
+        found.decision = Decision::Canceled;
+        Ok(())
     }
 
     /// Ends an activation before its time.
     pub(super) fn deactivate(
         &mut self,
-        access: &str,
-        group: &str,
+        scope: &str,
+        role: &str,
         principal: &str,
+        id: String,
     ) -> Result<PimRequest, PimError> {
         let (now, delays) = (self.now(), self.scenario.delays);
         let active = self.requests.iter_mut().find(|request| {
-            request.group == group
-                && request.access == access
-                && request.principal == principal
+            request.is_for(scope, role, principal)
                 && request
                     .active(&delays)
                     .is_some_and(|(start, end)| start <= now && now < end)
@@ -306,26 +328,26 @@ impl World {
         }
         active.ended = Some(now);
         let mut request = active.clone();
-        request.id = uuid::Uuid::new_v4().to_string();
-        "selfDeactivate".clone_into(&mut request.action);
+        request.id = id;
+        request.action = Action::Deactivate;
         request.created = now;
         self.requests.push(request.clone());
         Ok(request)
     }
 
-    /// How many activations of `group` were ever requested.
+    /// How many activations of a group, or of a role on a scope, were ever requested.
     #[must_use]
-    pub fn requests_of(&self, group: &str) -> usize {
-        let activation = |it: &&PimRequest| it.group == group && it.action == "selfActivate";
+    pub fn requests_of(&self, scope: &str) -> usize {
+        let activation = |it: &&PimRequest| it.scope == scope && it.action == Action::Activate;
         self.requests.iter().filter(activation).count()
     }
 
-    /// Decides every request of `group` that waits for approval; tells how many there were.
-    pub fn decide(&mut self, group: &str, approve: bool) -> usize {
+    /// Decides every request of a group or scope that waits for approval; tells how many there were.
+    pub fn decide(&mut self, scope: &str, approve: bool) -> usize {
         let now = self.now();
         let mut decided = 0;
         for request in &mut self.requests {
-            if request.group == group && request.decision == Decision::Pending {
+            if request.scope == scope && request.decision == Decision::Pending {
                 request.decision = if approve {
                     Decision::Approved(now)
                 } else {
@@ -338,16 +360,21 @@ impl World {
     }
 }
 
+/// What is asked for does not exist.
+pub(super) fn not_found() -> PimError {
+    let text = "The resource is not found.";
+    (404, "ResourceNotFound", text.to_owned())
+}
+
 /// PIM asks for an authentication context with a 400 and the claims inside the message.
 fn step_up(context: &str) -> PimError {
     let claims = format!(
         "{{\"access_token\":{{\"acrs\":{{\"essential\":true, \"value\":\"{context}\"}}}}}}"
     );
     let encoded: String = url::form_urlencoded::byte_serialize(claims.as_bytes()).collect();
-    let encoded = encoded.replace('+', "%20");
-    let inner = json!({
-        "errorCode": "RoleAssignmentRequestAcrsValidationFailed",
-        "message": format!("&claims={encoded}"),
-    });
-    (400, "UnknownError", inner.to_string())
+    let message = format!("&claims={}", encoded.replace('+', "%20"));
+    (400, STEP_UP, message)
 }
+
+/// The code of a refusal that asks for an authentication context.
+pub(super) const STEP_UP: &str = "RoleAssignmentRequestAcrsValidationFailed";

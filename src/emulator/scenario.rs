@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use azure::{AzureRole, RESOURCE_GROUP, vault_path};
+
+mod azure;
+
 /// Everything that is there before the first request.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +30,9 @@ pub struct Scenario {
     /// Who may become a member of what.
     #[serde(default)]
     pub eligibilities: Vec<Eligibility>,
+    /// Azure roles that PIM manages.
+    #[serde(default)]
+    pub azure_roles: Vec<AzureRole>,
     /// Key vaults.
     #[serde(default)]
     pub vaults: Vec<Vault>,
@@ -123,6 +130,21 @@ pub struct Policy {
     pub approvers: Vec<String>,
     /// The authentication context that is asked for, such as `c1`.
     pub authentication_context: Option<String>,
+}
+
+impl Policy {
+    /// What it asks for, as `enabledRules` name it.
+    #[must_use]
+    pub fn enabled(&self) -> Vec<&'static str> {
+        [
+            (self.mfa, "MultiFactorAuthentication"),
+            (self.justification, "Justification"),
+            (self.ticketing, "Ticketing"),
+        ]
+        .into_iter()
+        .filter_map(|(wanted, name)| wanted.then_some(name))
+        .collect()
+    }
 }
 
 impl Default for Policy {
@@ -241,6 +263,10 @@ pub struct Delays {
     pub instance: SignedDuration,
     /// From `Provisioned` until new tokens contain the group.
     pub membership: SignedDuration,
+    /// From `Provisioned` until Key Vault honours an Azure role.
+    pub assignment: SignedDuration,
+    /// From the end of an Azure role by its holder until it can be activated again.
+    pub release: SignedDuration,
 }
 
 /// Something that goes wrong.
@@ -290,6 +316,15 @@ impl Scenario {
     #[must_use]
     pub fn group(&self, id: &str) -> Option<&Group> {
         self.groups.iter().find(|group| group.id == id)
+    }
+
+    /// That role on exactly that scope.
+    #[must_use]
+    pub fn azure_role(&self, scope: &str, definition: &str) -> Option<&AzureRole> {
+        self.azure_roles.iter().find(|role| {
+            role.scope.eq_ignore_ascii_case(scope)
+                && role.role.definition().eq_ignore_ascii_case(definition)
+        })
     }
 
     /// The vault of that name.

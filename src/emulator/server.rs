@@ -18,7 +18,7 @@ use super::http::{Reply, Request};
 use super::scenario::Fault;
 use super::tls::Certificates;
 use super::world::World;
-use super::{admin, entra, graph, vault};
+use super::{admin, arm, entra, graph, vault};
 
 /// The world, shared by all connections.
 pub(super) type Shared = Arc<Mutex<World>>;
@@ -118,6 +118,7 @@ async fn answer(
         Some(reply) => reply,
         None => match service {
             Service::Entra => world.entra(operation, &request),
+            Service::Arm => world.arm(operation, &request),
             Service::Graph => world.graph(operation, &request),
             Service::Vault(name) => world.vault(operation, &name, &request),
         },
@@ -146,6 +147,7 @@ impl Drop for Held {
 }
 
 enum Service {
+    Arm,
     Entra,
     Graph,
     Vault(String),
@@ -158,6 +160,9 @@ fn route(request: &Request) -> Option<(&'static str, Service)> {
         }
         "graph.microsoft.com" => {
             graph::operation(request).map(|operation| (operation, Service::Graph))
+        }
+        "management.azure.com" => {
+            arm::operation(request).map(|operation| (operation, Service::Arm))
         }
         host => {
             let name = host.strip_suffix(".vault.azure.net")?.to_owned();

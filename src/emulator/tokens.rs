@@ -235,10 +235,10 @@ impl World {
         let mut groups = user.member_of.clone();
         for request in &self.requests {
             let span = request.membership(&self.scenario.delays);
-            let member = request.access == "member" && request.principal == user.id;
+            let member = request.role == "member" && request.principal == user.id;
             let inside = span.is_some_and(|(start, end)| start <= at && at < end);
-            if member && inside && !groups.contains(&request.group) {
-                groups.push(request.group.clone());
+            if member && inside && !groups.contains(&request.scope) {
+                groups.push(request.scope.clone());
             }
         }
         groups

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::http::{Reply, Request};
-use super::scenario::{Role, Vault};
+use super::scenario::{Role, Vault, vault_path};
 use super::tokens::{Caller, TokenProblem};
 use super::world::{SecretVersion, World};
 
@@ -159,7 +159,8 @@ impl World {
     }
 
     /// RBAC from the groups *inside the token*, as Key Vault evaluates it: a token of before the
-    /// activation has no right yet, one of within the window keeps its right until it expires.
+    /// activation has no right yet, one of within the window keeps its right until it expires. A
+    /// role of the caller's own is looked up instead, by `oid`, whenever the token was minted.
     fn authorize_action(
         &self,
         vault: &Vault,
@@ -183,18 +184,21 @@ impl World {
                 .is_some_and(|name| user.is_some_and(|u| u.name == name));
             (group || own) && allows(grant.role, action)
         });
-        if granted {
+        let object: Vec<&str> = parts.iter().take(2).map(String::as_str).collect();
+        let path = format!("{}/{}", vault_path(&vault.name), object.join("/"));
+        let holds = self.holds_role(caller.object_id(), &path, |role| allows(role, action));
+        if granted || holds {
             return Ok(());
         }
         let message = format!(
             "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny \
              assignments or role definitions were changed recently, please observe propagation \
              time.\r\nCaller: appid={};oid={};iss=https://sts.windows.net/{}/\r\nAction: \
-             'Microsoft.KeyVault/vaults/{action}'\r\nResource: '/subscriptions/00000000-0000-0000-0000-000000000000/resourcegroups/rg/providers/microsoft.keyvault/vaults/{}/{}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: 'DeniedWithNoValidRBAC' \r\nVault: {};location=westeurope\r\n",
+             'Microsoft.KeyVault/vaults/{action}'\r\nResource: '{}/{}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\nDecisionReason: 'DeniedWithNoValidRBAC' \r\nVault: {};location=westeurope\r\n",
             caller.app_id(),
             caller.object_id(),
             self.scenario.tenant.id,
-            vault.name,
+            vault_path(&vault.name).to_lowercase(),
             parts.join("/"),
             vault.name,
         );

@@ -13,6 +13,17 @@ impl Refusal {
                 "an approver decides it: `pimento approvals approve {request} --reason \"…\"`, or in \
                  the Entra admin centre (PIM, Approve requests); then try again, the request is kept"
             ),
+            Self::AzureCli { id, why, .. } => {
+                let login = format!("`az login --tenant {id}`, then try again");
+                if why.contains("not found on PATH") {
+                    format!(
+                        "install the Azure CLI (https://aka.ms/azure-cli) where the agent finds it, \
+                         then {login}"
+                    )
+                } else {
+                    login
+                }
+            }
             Self::Binding { .. } => {
                 "connect with OpenSSH 8.9 or newer and without agent forwarding, to a host that \
                  `hosts` and known_hosts name; `pimento why` shows what was seen"

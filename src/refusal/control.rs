@@ -68,9 +68,10 @@ impl Refusal {
             Self::NotEndedYet { .. } => ExitCode::Partly,
             Self::NotInTime { .. } => ExitCode::NotUsable,
             Self::ReasonNeeded { .. } => ExitCode::Usage,
-            Self::SignIn { .. } | Self::StepUp { .. } | Self::StepUpFailed { .. } => {
-                ExitCode::SignIn
-            }
+            Self::AzureCli { .. }
+            | Self::SignIn { .. }
+            | Self::StepUp { .. }
+            | Self::StepUpFailed { .. } => ExitCode::SignIn,
         }
     }
 
@@ -97,7 +98,7 @@ impl Refusal {
             Self::PimPolicy { .. } => "pim_policy",
             Self::Policy { .. } => "policy",
             Self::ReasonNeeded { .. } => "reason_needed",
-            Self::SignIn { .. } => "sign_in_needed",
+            Self::AzureCli { .. } | Self::SignIn { .. } => "sign_in_needed",
             Self::StepUp { .. } => "step_up_needed",
             Self::StepUpFailed { .. } => "step_up_failed",
             Self::Throttled { .. } => "throttled",

@@ -11,7 +11,7 @@ use pimento::emulator::{Emulator, Options, Scenario};
 use ssh_key::PublicKey;
 
 use super::etc::Etc;
-use super::sshd::Sshd;
+use super::sshd::{self, Sshd};
 use super::{CLIENT, GROUP, KEYS, USER, private_folder, public_key};
 
 /// A home for one agent process, and the cloud it is configured for.
@@ -157,6 +157,21 @@ impl Home {
             }
         }
         assert!(login.wait().unwrap().success());
+    }
+
+    /// Logs in with real `ssh`, by the key of that name.
+    pub fn ssh(&self, key: &str) -> Output {
+        let (_, secret) = KEYS.iter().find(|(name, _)| *name == key).unwrap();
+        let file = self.path(&format!("{key}.pub"));
+        let public = public_key(&self.emulator, secret);
+        sshd::settle(&file, &public.to_openssh().unwrap());
+        let mut ssh = Command::new("ssh");
+        // The options given first win, so the file stands before the host's own.
+        ssh.arg("-o").arg("IdentitiesOnly=yes").arg("-i").arg(file);
+        let agent = self.path("run/agent.sock");
+        ssh.args(self.sshd.ssh(&agent, "host.test").get_args());
+        ssh.env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
+        ssh.output().unwrap()
     }
 
     pub fn ssh_add(&self) -> Output {

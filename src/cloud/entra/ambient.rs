@@ -39,18 +39,7 @@ pub(super) async fn token(
     resource: Resource,
     clock: &Arc<dyn Clock>,
 ) -> Result<AccessToken, Refusal> {
-    let failed = |error: azure_core::Error| {
-        let why = error.to_string();
-        let why = why.lines().next().unwrap_or_default();
-        let remedy = match tenant.sign_in {
-            SignInMethod::AzureCli => format!(" (`az login --tenant {}` signs it in)", tenant.id),
-            _ => String::new(),
-        };
-        Refusal::SignIn {
-            tenant: tenant.name.to_string(),
-            why: format!("{why}{remedy}"),
-        }
-    };
+    let failed = |error: azure_core::Error| refused(tenant, &error.to_string());
     let credential: Arc<dyn TokenCredential> = match tenant.sign_in {
         SignInMethod::ManagedIdentity => ManagedIdentityCredential::new(None).map_err(failed)?,
         _ => {
@@ -78,4 +67,62 @@ pub(super) async fn token(
         secret: token.token.secret().into(),
         expires: expires(clock.now(), Some(Duration::from_secs(left))),
     })
+}
+
+fn refused(gone: &Tenant, error: &str) -> Refusal {
+    let tenant = gone.name.to_string();
+    let error = error
+        .split_once("authentication failed.")
+        .map_or(error, |(_, error)| error);
+    let error = error.split("\nTo troubleshoot").next().unwrap_or(error);
+    let mut lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
+    // The Azure CLI warns before it tells what is wrong.
+    let why = lines
+        .clone()
+        .find_map(|line| line.strip_prefix("ERROR:"))
+        .or_else(|| lines.next())
+        .unwrap_or("it does not say why");
+    let why: String = why.trim().chars().take(300).collect();
+    match gone.sign_in {
+        SignInMethod::ManagedIdentity => Refusal::SignIn { tenant, why },
+        _ => Refusal::AzureCli {
+            tenant,
+            id: gone.id.clone(),
+            why,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::testing::vault;
+
+    fn said(error: &str) -> String {
+        refused(&vault("ops").window.tenant, error).to_string()
+    }
+
+    #[test]
+    fn the_azure_clis_own_error_is_told_without_its_warnings_and_wrapping() {
+        let wrapped = "AzureCliCredential authentication failed. WARNING: old version\n\
+                       ERROR: Please run 'az login' to setup account.\n\
+                       \nTo troubleshoot, visit https://aka.ms/x#azure-cli";
+        assert!(
+            said(wrapped).ends_with(": Please run 'az login' to setup account."),
+            "{}",
+            said(wrapped)
+        );
+        let missing = "AzureCliCredential authentication failed. az not found on PATH";
+        assert!(said(missing).ends_with(": az not found on PATH"));
+        assert!(said("AzureCliCredential authentication failed.").ends_with("does not say why"));
+    }
+
+    #[test]
+    fn the_advice_names_the_tenant_and_where_need_be_the_program() {
+        let advice = |error: &str| refused(&vault("ops").window.tenant, error).advice();
+        let login = "`az login --tenant contoso.onmicrosoft.com`, then try again";
+        assert_eq!(advice("ERROR: no"), login);
+        assert!(advice("az not found on PATH").starts_with("install the Azure CLI"));
+        assert!(advice("az not found on PATH").ends_with(login));
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::Request;
 use crate::clock::Moment;
 use crate::cloud::Activated;
 
@@ -43,7 +44,7 @@ impl Found {
 pub(super) struct Listed<'a> {
     pub(super) properties: &'a Value,
     /// The schedule it is an instance of, by which the request that made it is known.
-    pub(super) schedule: Option<&'a str>,
+    pub(super) schedule: &'a str,
 }
 
 impl Listed<'_> {
@@ -56,19 +57,23 @@ impl Listed<'_> {
         self.text("assignmentType").eq_ignore_ascii_case(kind)
     }
 
-    fn made_by(&self, request: &str) -> bool {
-        self.schedule.is_some_and(|id| id.ends_with(request))
+    /// A request names the schedule it leads to, by its path or by the last part of it alone; of a
+    /// group's, the request's own id is that part.
+    fn made_by(&self, request: &Request) -> bool {
+        let named = [&request.schedule, &request.id];
+        let mut named = named.iter().filter(|name| !name.is_empty());
+        named.any(|name| self.schedule.ends_with(name.as_str()))
     }
 }
 
 /// Of the assignments of a window: the one that `request` made, or else any that is in force.
 pub(super) fn find<'a>(
     listed: impl Iterator<Item = Listed<'a>>,
-    request: Option<&str>,
+    request: Option<&Request>,
 ) -> Option<Found> {
     let listed: Vec<Listed<'_>> = listed.collect();
     let activated = || listed.iter().filter(|item| item.is("activated"));
-    let made = |item: &&Listed<'_>| request.is_some_and(|id| item.made_by(id));
+    let made = |item: &&Listed<'_>| request.is_some_and(|request| item.made_by(request));
     if let Some(item) = activated().find(made).or_else(|| activated().next()) {
         let ends = item.text("endDateTime").parse().ok()?;
         return Some(Found {
@@ -89,7 +94,11 @@ mod tests {
 
     use super::*;
 
-    fn ends(list: &[(&str, &str, Option<&str>)], request: Option<&str>) -> Option<Found> {
+    fn ends(list: &[(&str, &str, Option<&str>)], schedule: Option<&str>) -> Option<Found> {
+        let request = schedule.map(|schedule| Request {
+            schedule: schedule.to_owned(),
+            ..Request::default()
+        });
         let items: Vec<Value> = list
             .iter()
             .map(|(kind, _, end)| json!({"assignmentType": kind, "endDateTime": end}))
@@ -99,9 +108,9 @@ mod tests {
             .zip(list)
             .map(|(item, (_, schedule, _))| Listed {
                 properties: item,
-                schedule: Some(schedule),
+                schedule,
             });
-        find(listed, request)
+        find(listed, request.as_ref())
     }
 
     fn at(time: &str) -> Option<Found> {

@@ -12,35 +12,34 @@ use crate::cloud::{Freshness, Identity as _, Resource};
 use crate::refusal::{Refusal, Service};
 
 impl Case<'_> {
-    /// Reads; as often as need be.
+    /// Reads what is there.
     pub(super) async fn get(&self, url: Url) -> Result<Answer, Refusal> {
+        let answer = self.read(url).await?;
+        if answer.is_success() {
+            return Ok(answer);
+        }
+        Err(self.refuse(&answer))
+    }
+
+    /// Reads, as often as need be; an error is an answer too.
+    pub(super) async fn read(&self, url: Url) -> Result<Answer, Refusal> {
         let mut attempts = self.attempts(&url, Repeat::Always)?;
         loop {
             let outcome = self.send(Method::GET, url.clone(), None).await;
-            if attempts.again(&outcome).await {
-                continue;
+            if !attempts.again(&outcome).await {
+                return outcome;
             }
-            let answer = outcome?;
-            if answer.is_success() {
-                return Ok(answer);
-            }
-            return Err(self.refuse(&answer));
         }
     }
 
-    /// Sends `body`. What is posted is sent again only where the service says that it did not take
-    /// it; what is put under a name of ours may be put there twice.
+    /// Sends `body`; again only where the service says that it did not take it.
     pub(super) async fn submit(
         &self,
         method: Method,
         url: Url,
         body: &Value,
     ) -> Result<Answer, Refusal> {
-        let repeat = match method {
-            Method::PUT => Repeat::Always,
-            _ => Repeat::Untaken,
-        };
-        let mut attempts = self.attempts(&url, repeat)?;
+        let mut attempts = self.attempts(&url, Repeat::Untaken)?;
         loop {
             let outcome = self.send(method.clone(), url.clone(), Some(body)).await;
             if !attempts.again(&outcome).await {

@@ -142,21 +142,24 @@ impl Api for Groups<'_> {
         Ok(mine.map(request).find(|found| status::waits(&found.status)))
     }
 
-    async fn request(&self, id: &str) -> Result<Request, Refusal> {
-        let url = self.url(&format!("{PIM}/assignmentScheduleRequests/{id}"), &[]);
+    async fn request(&self, made: &Request) -> Result<Request, Refusal> {
+        let url = self.url(&made.path, &[]);
         Ok(request(&self.case.get(url).await?.json()))
     }
 
-    async fn assignment(&self, request: Option<&str>) -> Result<(Option<Found>, Answer), Refusal> {
+    async fn assignment(&self, made: Option<&Request>) -> Result<(Option<Found>, Answer), Refusal> {
         let answer = self.list("assignmentScheduleInstances").await?;
         let list = answer.json();
         let items = list.get("value").and_then(Value::as_array);
         let items = items.into_iter().flatten();
         let mine = items.filter(|item| self.is_for(item)).map(|item| Listed {
             properties: item,
-            schedule: item.get("assignmentScheduleId").and_then(Value::as_str),
+            schedule: item
+                .get("assignmentScheduleId")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
         });
-        let found = assignment::find(mine, request);
+        let found = assignment::find(mine, made);
         Ok((found, answer))
     }
 
@@ -210,9 +213,12 @@ fn request(item: &Value) -> Request {
         let text = item.get(name).and_then(Value::as_str);
         text.unwrap_or_default().to_owned()
     };
+    let id = text("id");
     Request {
-        id: text("id"),
+        path: format!("{PIM}/assignmentScheduleRequests/{id}"),
         status: text("status"),
+        schedule: text("targetScheduleId"),
+        id,
     }
 }
 
@@ -224,6 +230,7 @@ mod tests {
 
     #[test]
     fn a_request_without_id_or_status_is_one_that_nothing_is_known_of() {
-        assert_eq!(request(&json!({"id": 7})), Request::default());
+        let odd = request(&json!({"id": 7}));
+        assert_eq!((odd.id.as_str(), odd.status.as_str()), ("", ""));
     }
 }

@@ -14,21 +14,23 @@ pub(super) async fn activate(
     activation: &Activation,
     stages: &dyn StageSink,
 ) -> Result<Activated, Refusal> {
-    let mut begun = begin(api, activation).await?;
-    stages.reached(Stage::Requested);
-    for _ in 0..ENDING_TRIES {
-        if !matches!(begun, Begun::Exists) {
-            break;
+    let clock = &api.case().http.clock;
+    let (began, mut tries) = (clock.now(), 0);
+    let request = loop {
+        let begun = begin(api, activation).await?;
+        stages.reached(Stage::Requested);
+        match begun {
+            Begun::Request(request) => break request,
+            Begun::Pending => break pending(api).await?,
+            Begun::Exists => {}
         }
-        if let Some(lasting) = lasting(api, activation.duration).await? {
+        if let Some(lasting) = lasting(api, activation.duration, tries).await? {
             return Ok(lasting);
         }
-        begun = begin(api, activation).await?;
-    }
-    let request = match begun {
-        Begun::Exists => return window_of(api, None, activation.duration).await,
-        Begun::Pending => pending(api).await?,
-        Begun::Request(request) => request,
+        if began.until(clock.now()) > LETTING_GO {
+            return Err(not_listed(api));
+        }
+        tries += 1;
     };
     let request = settle(api, request, stages).await?;
     window_of(api, Some(&request), activation.duration).await
@@ -38,10 +40,10 @@ pub(super) async fn activate(
 async fn begin(api: &dyn Api, activation: &Activation) -> Result<Begun, Refusal> {
     match api.begin(activation, activation.duration).await {
         Err(Refusal::PimPolicy { rules, window }) if rules.contains("ExpirationRule") => {
-            // Only now is the policy read: in the common case that would be a trip for nothing.
-            let longest = api
-                .demands()
-                .await?
+            // Only now is the policy read: in the common case that would be a trip for nothing. Not
+            // everybody may read it, and what PIM said of the request says more than that.
+            let policy = api.demands().await.unwrap_or_default();
+            let longest = policy
                 .longest
                 .filter(|longest| *longest < activation.duration);
             let longest = longest.ok_or(Refusal::PimPolicy { rules, window })?;
@@ -56,7 +58,7 @@ async fn settle(
     api: &dyn Api,
     mut request: Request,
     stages: &dyn StageSink,
-) -> Result<String, Refusal> {
+) -> Result<Request, Refusal> {
     let case = api.case();
     let clock = &case.http.clock;
     let (began, window) = (clock.now(), case.window.name.to_string());
@@ -65,7 +67,7 @@ async fn settle(
     loop {
         let class = status::Class::of(&request.status);
         match class {
-            status::Class::Active => return Ok(request.id),
+            status::Class::Active => return Ok(request),
             status::Class::Ended => {
                 let status = request.status;
                 return Err(Refusal::Denied { window, status });
@@ -92,7 +94,7 @@ async fn settle(
         }
         clock.sleep(status::pause(class, polls)).await;
         polls += 1;
-        request = api.request(&request.id).await?;
+        request = api.request(&request).await?;
     }
 }
 
@@ -110,12 +112,17 @@ async fn pending(api: &dyn Api) -> Result<Request, Refusal> {
 ///
 /// Our end of a window comes up to a second before PIM's, which is when the next use is likeliest:
 /// what is opened by the rest of the old activation would be gone at once.
-async fn lasting(api: &dyn Api, asked: SignedDuration) -> Result<Option<Activated>, Refusal> {
+async fn lasting(
+    api: &dyn Api,
+    asked: SignedDuration,
+    tries: u32,
+) -> Result<Option<Activated>, Refusal> {
     let (found, answer) = api.assignment(None).await?;
     let clock = &api.case().http.clock;
     let Some(found) = found else {
-        // Ended since, or not listed yet: asking to activate again tells which.
-        clock.sleep(ENDING_PAUSE).await;
+        // Ended since, not listed yet, or not let go of yet: asking again tells which.
+        let pause = ENDING_PAUSE * 2_u32.saturating_pow(tries);
+        clock.sleep(pause.min(LONGEST_PAUSE)).await;
         return Ok(None);
     };
     let now = answer.latest().unwrap_or_else(|| clock.wall());
@@ -130,7 +137,7 @@ async fn lasting(api: &dyn Api, asked: SignedDuration) -> Result<Option<Activate
 /// The true window, from the list of active assignments; asked again while it lags behind.
 async fn window_of(
     api: &dyn Api,
-    request: Option<&str>,
+    request: Option<&Request>,
     asked: SignedDuration,
 ) -> Result<Activated, Refusal> {
     let case = api.case();
@@ -140,15 +147,21 @@ async fn window_of(
         let (found, answer) = api.assignment(request).await?;
         if let Some(found) = found {
             let now = answer.latest().unwrap_or_else(|| clock.wall());
+            let request = request.map(|request| request.id.as_str());
             return Ok(found.activated(now, answer.sent, asked, request));
         }
         if polls == LISTING_POLLS {
-            let window = case.window.name.to_string();
-            let status = "not listed".to_owned();
-            return Err(Refusal::Denied { window, status });
+            return Err(not_listed(api));
         }
         clock.sleep(status::pause(status::Class::Soon, polls)).await;
         polls += 1;
+    }
+}
+
+fn not_listed(api: &dyn Api) -> Refusal {
+    Refusal::Denied {
+        window: api.case().window.name.to_string(),
+        status: "not listed".to_owned(),
     }
 }
 
@@ -158,8 +171,12 @@ const ENDING: Duration = Duration::from_secs(5);
 /// Beyond the end of an activation, until PIM takes the next one.
 const ENDING_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often PIM is asked to activate beside an activation that ends.
-const ENDING_TRIES: usize = 4;
+/// The longest pause before PIM is asked again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// How long PIM may say that an assignment exists which it does not list. Of an Azure role it lets
+/// go about two minutes after a deactivation.
+const LETTING_GO: Duration = Duration::from_secs(180);
 
 /// Reads of the list after `Provisioned`; with the pauses between them about a minute.
 const LISTING_POLLS: u32 = 14;

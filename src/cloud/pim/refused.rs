@@ -17,15 +17,16 @@ pub(super) fn refuse(window: &WindowSpec, error: &ErrorBody, answer: &Answer) ->
         "RoleAssignmentDoesNotExist" | "RoleNotFound" | "SubjectNotFound" | "ResourceNotFound" => {
             Refusal::NotEligible { window: name }
         }
-        "Authorization_RequestDenied" | "InsufficientPermissions" | "Forbidden" => {
-            Refusal::Forbidden {
-                what: format!("window {name}"),
-                why: error.message.lines().next().unwrap_or_default().to_owned(),
-                remedy: "ask an administrator of PIM; docs/azure-setup.md lists the permissions \
-                         that are needed"
-                    .to_owned(),
-            }
-        }
+        "Authorization_RequestDenied"
+        | "AuthorizationFailed"
+        | "InsufficientPermissions"
+        | "Forbidden" => Refusal::Forbidden {
+            what: format!("window {name}"),
+            why: error.message.lines().next().unwrap_or_default().to_owned(),
+            remedy: "ask an administrator of PIM; docs/azure-setup.md lists the permissions that \
+                     are needed"
+                .to_owned(),
+        },
         "InvalidPolicy" => Refusal::PimPolicy {
             window: name,
             rules: error.code.clone(),
@@ -86,7 +87,12 @@ pub(super) fn of_tenant(tenant: &Tenant, service: Service, error: &ErrorBody) ->
                 ),
             })
         }
-        "InvalidAuthenticationToken" => Some(Refusal::SignIn {
+        // The first is Graph's, and all of them are Resource Manager's.
+        "InvalidAuthenticationToken"
+        | "InvalidAuthenticationTokenAudience"
+        | "InvalidAuthenticationTokenTenant"
+        | "ExpiredAuthenticationToken"
+        | "AuthenticationFailed" => Some(Refusal::SignIn {
             tenant: name,
             why: format!("{service} no longer accepts the sign-in"),
         }),

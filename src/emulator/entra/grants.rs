@@ -224,7 +224,7 @@ impl World {
                 continue;
             }
             let (of, name) = split_scope(scope);
-            if !["https://graph.microsoft.com", "https://vault.azure.net"].contains(&of.as_str()) {
+            if !RESOURCES.contains(&of.as_str()) {
                 return Err(Problem::resource(&of));
             }
             if resource.as_ref().is_some_and(|known| *known != of) {
@@ -238,6 +238,13 @@ impl World {
         Ok(Scope { resource, names })
     }
 }
+
+/// What a token can be for.
+const RESOURCES: [&str; 3] = [
+    "https://graph.microsoft.com",
+    "https://management.azure.com",
+    "https://vault.azure.net",
+];
 
 /// What of `resource` is consented to under `name`; `.default` means all of it.
 fn granted(consented: &[String], resource: &str, name: &str) -> Option<Vec<String>> {

@@ -2,17 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::not_found;
 use crate::emulator::http::{Reply, Request};
-use crate::emulator::pim::{Decision, PimError, PimRequest};
+use crate::emulator::pim::{Decision, PimError, PimRequest, is_azure, not_found};
 use crate::emulator::scenario::User;
 use crate::emulator::world::World;
 
 impl World {
     pub(super) fn may_review(&self, request: &PimRequest, user: &User) -> bool {
-        let group = self.scenario.group(&request.group);
         request.decision == Decision::Pending
-            && group.is_some_and(|group| group.policy.approvers.contains(&user.name))
+            && !is_azure(&request.scope)
+            && self.approves(request, user)
     }
 
     /// The approval; its one part is called a stage, or a step by the beta.

@@ -53,16 +53,6 @@ impl World {
 
     fn rules(&self, group: &Group) -> Vec<Value> {
         let policy = &group.policy;
-        let mut enabled = Vec::new();
-        for (wanted, name) in [
-            (policy.mfa, "MultiFactorAuthentication"),
-            (policy.justification, "Justification"),
-            (policy.ticketing, "Ticketing"),
-        ] {
-            if wanted {
-                enabled.push(name);
-            }
-        }
         let approvers: Vec<Value> = policy
             .approvers
             .iter()
@@ -78,7 +68,7 @@ impl World {
             }),
             json!({
                 "@odata.type": kind("Enablement"), "id": "Enablement_EndUser_Assignment",
-                "enabledRules": enabled, "target": target(),
+                "enabledRules": policy.enabled(), "target": target(),
             }),
             json!({
                 "@odata.type": kind("Approval"), "id": "Approval_EndUser_Assignment",
