@@ -292,7 +292,9 @@ impl Broker {
         tokio::select! {
             landed = flight.landed(stages) => landed,
             () = self.clock.sleep_until(asked.after(self.limits.answer)) => {
-                Err(self.too_late(flight.stage(), window, asked))
+                // A fetch hears of its opening's stages a moment later than they are reached.
+                let stage = self.opening(&window.name).unwrap_or_else(|| flight.stage());
+                Err(self.too_late(stage, window, asked))
             }
         }
     }

@@ -75,7 +75,7 @@ async fn a_cloud_that_is_out_costs_nothing_after_the_first_failure_and_says_sinc
         told.contains("no answer of graph.microsoft.com since "),
         "{told}"
     );
-    assert!(told.contains(", tried again in 2 s ("), "{told}");
+    assert!(told.contains(", tried again in "), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
