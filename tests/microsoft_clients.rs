@@ -85,7 +85,7 @@ async fn a_script_that_fails_fails_its_test() {
 async fn a_script_cannot_reach_a_host_that_the_emulator_does_not_have() {
     let Some(python) = python() else { return };
     let emulator = emulator().await;
-    let stray = "import emulator, requests; requests.get('https://management.azure.com/')";
+    let stray = "import emulator, requests; requests.get('https://dev.azure.com/')";
     let output = script(&python, &emulator, stray);
     assert!(!output.status.success());
     let told = String::from_utf8_lossy(&output.stderr);

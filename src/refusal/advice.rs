@@ -13,22 +13,8 @@ impl Refusal {
                 "an approver decides it: `pimento approvals approve {request} --reason \"…\"`, or in \
                  the Entra admin centre (PIM, Approve requests); then try again, the request is kept"
             ),
-            Self::AzureCli { id, why, .. } => {
-                let login = format!("`az login --tenant {id}`, then try again");
-                if why.contains("not found on PATH") {
-                    format!(
-                        "install the Azure CLI (https://aka.ms/azure-cli) where the agent finds it, \
-                         then {login}"
-                    )
-                } else {
-                    login
-                }
-            }
-            Self::Binding { .. } => {
-                "connect with OpenSSH 8.9 or newer and without agent forwarding, to a host that \
-                 `hosts` and known_hosts name; `pimento why` shows what was seen"
-                    .to_owned()
-            }
+            Self::AzureCli { id, why, .. } => azure_cli(id, why),
+            Self::Binding { .. } => BINDING.to_owned(),
             Self::Cloud { service, .. } => format!(
                 "if it lasts, give your administrator the request id that `pimento why` shows \
                  ({service} keeps it in its log)"
@@ -64,16 +50,24 @@ impl Refusal {
                 format!("`pimento login {tenant}`")
             }
             Self::Throttled { wait, .. } => format!("try again in {} s", wait.as_secs()),
-            Self::Unanswered { .. } => {
-                "try again and answer in time; `prompt_timeout` of [agent] is how long it stands"
-                    .to_owned()
-            }
+            Self::Unanswered { .. } => UNANSWERED.to_owned(),
             Self::Unreachable { service, .. } => unreachable_service(*service).to_owned(),
             Self::Unsupported(_) => "see docs/protocol.md for what is supported".to_owned(),
             Self::WindowEnded { window, .. } => {
                 format!("try again: the next request opens window {window} anew")
             }
         }
+    }
+}
+
+fn azure_cli(id: &str, why: &str) -> String {
+    let login = format!("`az login --tenant {id}`, then try again");
+    if why.contains("not found on PATH") {
+        format!(
+            "install the Azure CLI (https://aka.ms/azure-cli) where the agent finds it, then {login}"
+        )
+    } else {
+        login
     }
 }
 
@@ -124,6 +118,12 @@ const AMBIGUOUS: &str =
     "narrow `user`, `hosts` or `uses` of these in the configuration, so that one is left";
 
 const AUDIT: &str = "free space on, or make writable, the audit folder that `pimento status` names";
+
+const BINDING: &str = "connect with OpenSSH 8.9 or newer and without agent forwarding, to a host \
+                       that `hosts` and known_hosts name; `pimento why` shows what was seen";
+
+const UNANSWERED: &str =
+    "try again and answer in time; `prompt_timeout` of [agent] is how long it stands";
 
 const DECLINED: &str = "try again and answer yes; if you did not expect the question, `pimento why` \
                         shows which program asked";
