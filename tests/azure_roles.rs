@@ -78,7 +78,7 @@ fn made(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cold_login_takes_six_calls_a_warm_one_none_and_the_next_window_five() {
+async fn a_cold_login_takes_six_calls_a_warm_one_none_and_the_next_window_four() {
     let world = plan().start().await;
     world.ssh("web").await.assert_ok();
     assert_eq!(

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pimento::catalog::{
-    AccessId, AzureCloud, Credential, Keep, Kind, Name, PasswordSpec, PasswordUse, Reason,
-    SecretName, SignInMethod, Target, Tenant, Ticket, VaultSpec, Version, WindowSpec,
+    AccessId, AzureCloud, Credential, Keep, Kind, Name, PasswordSpec, PasswordUse, Reason, Role,
+    Scope, SecretName, SignInMethod, Target, Tenant, Ticket, VaultSpec, Version, WindowSpec,
 };
 use pimento::clock::{Clock, Moment, SystemClock};
 use pimento::cloud::{
-    Activation, Cloud, CorrelationId, Freshness, Network, ReadError, Resource, SignInGuide,
-    SignInStep, Stage, StageSink,
+    Activation, Cloud, CorrelationId, Demands, Freshness, Network, ReadError, Rehearsed, Resource,
+    SignInGuide, SignInStep, Stage, StageSink,
 };
 use pimento::prompt::{Browser, Environment};
 use pimento::refusal::Refusal;
@@ -74,7 +74,10 @@ struct Approver<'a>(&'a Wire);
 impl StageSink for Approver<'_> {
     fn reached(&self, stage: Stage) {
         if let Stage::AwaitingApproval { .. } = stage {
-            self.0.change(|world| world.decide(&group_id('4'), true));
+            self.0.change(|world| {
+                world.decide(&group_id('4'), true);
+                world.decide(&crate::arm::scope("kv-approved"), true)
+            });
         }
     }
 }
@@ -116,13 +119,29 @@ impl<'a> Client<'a> {
     }
 
     fn window(&self, group: char) -> Arc<WindowSpec> {
+        self.window_of(Target::Group {
+            group: group_id(group).parse().unwrap(),
+            access: AccessId::Member,
+        })
+    }
+
+    /// The window of Key Vault Secrets User on `scope`.
+    fn role(&self, scope: &str) -> Arc<WindowSpec> {
+        self.window_of(Target::AzureRole {
+            scope: Scope::parse(scope).unwrap(),
+            role: Role::parse("Key Vault Secrets User").unwrap(),
+        })
+    }
+
+    fn window_of(&self, target: Target) -> Arc<WindowSpec> {
+        let name = match &target {
+            Target::Group { .. } => "linux-root",
+            Target::AzureRole { scope, .. } => scope.as_str().rsplit('/').next().unwrap(),
+        };
         Arc::new(WindowSpec {
-            name: Name::parse("linux-root").unwrap(),
+            name: Name::parse(name).unwrap(),
             tenant: Arc::clone(&self.tenant),
-            target: Target::Group {
-                group: group_id(group).parse().unwrap(),
-                access: AccessId::Member,
-            },
+            target,
             duration: "1h".parse().unwrap(),
             reason: Reason::Ask,
             ticket: None,
@@ -130,13 +149,35 @@ impl<'a> Client<'a> {
     }
 
     pub async fn activate(&self, group: char, ticket: Option<Ticket>) -> Result<(), Refusal> {
-        let activation = Activation {
-            window: self.window(group),
-            duration: "1h".parse().unwrap(),
-            reason: "ssh to root@web1".to_owned(),
-            ticket,
-            id: CorrelationId::new(),
-        };
+        self.open(activation(self.window(group), ticket)).await
+    }
+
+    pub async fn activate_role(&self, scope: &str) -> Result<(), Refusal> {
+        self.open(activation(self.role(scope), None)).await
+    }
+
+    pub async fn rehearse_role(&self, scope: &str) -> Result<Rehearsed, Refusal> {
+        let activation = activation(self.role(scope), None);
+        self.cloud.pim.rehearse(&activation).await
+    }
+
+    pub async fn deactivate_role(&self, scope: &str) -> Result<(), Refusal> {
+        let pim = &self.cloud.pim;
+        pim.deactivate(&self.role(scope), CorrelationId::new())
+            .await
+    }
+
+    pub async fn cancel_role(&self, scope: &str) -> Result<bool, Refusal> {
+        let pim = &self.cloud.pim;
+        pim.cancel(&self.role(scope), CorrelationId::new()).await
+    }
+
+    pub async fn demands_of_role(&self, scope: &str) -> Result<Demands, Refusal> {
+        let pim = &self.cloud.pim;
+        pim.demands(&self.role(scope), CorrelationId::new()).await
+    }
+
+    async fn open(&self, activation: Activation) -> Result<(), Refusal> {
         let sink = Approver(self.wire);
         self.cloud.pim.activate(&activation, &sink).await.map(drop)
     }
@@ -171,6 +212,16 @@ impl<'a> Client<'a> {
             .map_err(ReadError::Refused)?;
         let found = self.cloud.vault.secret(&credential, &token, id).await?;
         Ok(found.value.to_vec())
+    }
+}
+
+fn activation(window: Arc<WindowSpec>, ticket: Option<Ticket>) -> Activation {
+    Activation {
+        window,
+        duration: "1h".parse().unwrap(),
+        reason: "ssh to root@web1".to_owned(),
+        ticket,
+        id: CorrelationId::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::arm;
 use crate::shape;
 use crate::source;
 use crate::wire::{
@@ -14,12 +15,7 @@ use crate::wire::{
 };
 
 /// What the emulator has no part of, and why; a scenario's fault can still answer with any of them.
-const NOT_SERVED: [(&str, &str); 18] = [
-    ("arm-pim-400-acrs-validation-failed", "no Azure roles"),
-    (
-        "arm-pim-400-policy-validation-failed-expiration",
-        "no Azure roles",
-    ),
+const NOT_SERVED: [(&str, &str); 16] = [
     (
         "entra-400-interaction-required",
         "Entra answers invalid_grant with a suberror instead",
@@ -131,6 +127,8 @@ async fn provoke(wire: &Wire, name: &str) -> Option<Answer> {
         entra(wire, name).await
     } else if name.starts_with("kv-") {
         vault(wire, name).await
+    } else if name.starts_with("arm-") {
+        arm::provoke(wire, name).await
     } else {
         pim(wire, name).await
     }
@@ -267,7 +265,7 @@ async fn pim(wire: &Wire, name: &str) -> Option<Answer> {
 }
 
 /// Everything in which `answer` is not the published error.
-fn differences(expected: &Value, answer: &Answer, known: &BTreeSet<String>) -> Vec<String> {
+pub fn differences(expected: &Value, answer: &Answer, known: &BTreeSet<String>) -> Vec<String> {
     let mut found = Vec::new();
     if expected["status"] != json!(answer.status) {
         found.push(format!(
@@ -334,7 +332,7 @@ fn inside_the_message(published: &Value, given: &Value) -> Option<String> {
 }
 
 /// Every member that occurs in some published error.
-fn known_members(published: &[(String, Value)]) -> BTreeSet<String> {
+pub fn known_members(published: &[(String, Value)]) -> BTreeSet<String> {
     fn walk(at: &str, value: &Value, known: &mut BTreeSet<String>) {
         for (name, member) in value.as_object().into_iter().flatten() {
             let at = format!("{at}/{name}");

@@ -15,6 +15,8 @@
 //! What never happens here: a judgement by the project's own reading of the service.
 
 #[cfg(feature = "emulator")]
+mod arm;
+#[cfg(feature = "emulator")]
 mod classifier;
 #[cfg(feature = "emulator")]
 mod client;

@@ -22,10 +22,13 @@ pub const KIM: (&str, &str) = ("kim@contoso.onmicrosoft.com", "no second factor"
 pub const KIM_ID: &str = "b0a1f3a4-0d5e-4a55-8f3c-0f6f6a9a3333";
 pub const GRAPH: &str = "https://graph.microsoft.com/v1.0";
 pub const PIM: &str = "https://graph.microsoft.com/v1.0/identityGovernance/privilegedAccess/group";
+pub const ARM: &str = "https://management.azure.com";
 pub const VAULT: &str = "https://kv-own.vault.azure.net";
 pub const API: &str = "api-version=2025-07-01";
 pub const GRAPH_SCOPE: &str = "https://graph.microsoft.com/.default offline_access openid profile";
 pub const VAULT_SCOPE: &str = "https://vault.azure.net/.default offline_access openid profile";
+
+pub const ARM_SCOPE: &str = "https://management.azure.com/.default offline_access openid profile";
 
 /// What came back.
 #[derive(Debug)]
@@ -182,6 +185,12 @@ impl Wire {
     pub async fn vault_token(&self, user: (&str, &str)) -> String {
         let refresh = self.sign_in(CLIENT, user, VAULT_SCOPE).await;
         self.redeem(CLIENT, &refresh, VAULT_SCOPE).await
+    }
+
+    /// A token of `user` for Resource Manager, from a sign-in of its own.
+    pub async fn arm_token(&self, user: (&str, &str)) -> String {
+        let refresh = self.sign_in(CLIENT, user, ARM_SCOPE).await;
+        self.redeem(CLIENT, &refresh, ARM_SCOPE).await
     }
 
     /// `POST assignmentScheduleRequests`, judged.

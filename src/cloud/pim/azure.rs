@@ -50,7 +50,7 @@ impl Roles<'_> {
 
     /// An address below `scope` (empty: the whole tenant).
     fn url(&self, scope: &str, rest: &str, filter: Option<&str>) -> Url {
-        let mut url = self.at(&format!("{scope}/providers/Microsoft.Authorization/{rest}"));
+        let mut url = self.at(&format!("{scope}/providers/{AUTHORIZATION}/{rest}"));
         if let Some(filter) = filter {
             url.query_pairs_mut().append_pair("$filter", filter);
         }
@@ -283,15 +283,24 @@ impl Api for Roles<'_> {
     }
 }
 
+/// A request as it is listed. Its path is made of its scope and name, as far as they are such: it
+/// becomes an address that a token goes to.
 fn request(item: &Value) -> Request {
     let properties = item.get("properties").unwrap_or(&Value::Null);
+    let (scope, name) = (Scope::parse(text(properties, "scope")), text(item, "name"));
+    let scope = scope.filter(|_| Uuid::parse_str(name).is_ok());
     Request {
-        id: text(item, "name").to_owned(),
-        path: text(item, "id").to_owned(),
+        id: name.to_owned(),
+        path: scope.map_or_else(String::new, |scope| {
+            format!("{scope}/providers/{AUTHORIZATION}/roleAssignmentScheduleRequests/{name}")
+        }),
         status: text(properties, "status").to_owned(),
         schedule: text(properties, "targetRoleAssignmentScheduleId").to_owned(),
     }
 }
+
+/// The provider of roles.
+const AUTHORIZATION: &str = "Microsoft.Authorization";
 
 /// The newest version that is no preview and has these operations.
 const VERSION: &str = "2020-10-01";
@@ -304,3 +313,33 @@ const TRIES: u32 = 3;
 
 /// Between two of them.
 const PAUSE: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCOPE: &str = "/subscriptions/11111111-2222-3333-4444-555555555555";
+    const NAME: &str = "fea7a502-9a96-4806-a26f-eee560e52045";
+
+    fn path(scope: &str, name: &str) -> String {
+        request(&json!({"name": name, "properties": {"scope": scope}})).path
+    }
+
+    #[test]
+    fn a_request_is_asked_about_at_its_own_scope_by_its_name() {
+        let set = "providers/Microsoft.Authorization/roleAssignmentScheduleRequests";
+        assert_eq!(path(SCOPE, NAME), format!("{SCOPE}/{set}/{NAME}"));
+    }
+
+    #[test]
+    fn what_is_no_scope_or_no_name_becomes_no_address() {
+        for (scope, name) in [
+            ("", NAME),
+            ("/subscriptions/../x", NAME),
+            (SCOPE, ""),
+            (SCOPE, "../x"),
+        ] {
+            assert_eq!(path(scope, name), "", "{scope} {name}");
+        }
+    }
+}
