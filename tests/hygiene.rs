@@ -116,7 +116,6 @@ async fn no_secret_is_in_any_log_record_or_file() {
         .map(|canary| format!("{{\"value\": \"{canary}"));
     world.fault(Fault {
         operation: operation(),
-        times: Some(1),
         body,
         ..Fault::default()
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{Api, Begun, Request, status};
-use crate::cloud::{Activated, Activation, Stage, StageSink};
+use crate::cloud::{Activated, Activation, Demands, Stage, StageSink};
 use crate::refusal::{Refusal, Service};
 
 /// Activates, and waits until PIM reports the assignment as active.
@@ -40,9 +40,12 @@ pub(super) async fn activate(
 async fn begin(api: &dyn Api, activation: &Activation) -> Result<Begun, Refusal> {
     match api.begin(activation, activation.duration).await {
         Err(Refusal::PimPolicy { rules, window }) if rules.contains("ExpirationRule") => {
-            // Only now is the policy read: in the common case that would be a trip for nothing. Not
-            // everybody may read it, and what PIM said of the request says more than that.
-            let policy = api.demands().await.unwrap_or_default();
+            // Only now is the policy read: in the common case that would be a trip for nothing.
+            let policy = match api.demands().await {
+                // Not everybody may read it, and what PIM said of the request says more than that.
+                Err(Refusal::Forbidden { .. } | Refusal::Consent { .. }) => Demands::default(),
+                policy => policy?,
+            };
             let longest = policy
                 .longest
                 .filter(|longest| *longest < activation.duration);
