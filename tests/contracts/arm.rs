@@ -73,7 +73,7 @@ async fn put(wire: &Wire, token: &str, url: &str, body: &Value) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn eligibilities_policies_requests_and_assignments_are_as_in_the_examples() {
+async fn eligibilities_and_policies_are_as_in_the_examples() {
     let Some(folder) = source::folder() else {
         return;
     };
@@ -115,7 +115,20 @@ async fn eligibilities_policies_requests_and_assignments_are_as_in_the_examples(
         let rule = rules(&published).into_iter().find(same).unwrap();
         like(&rule, &given, &[]);
     }
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_and_assignments_are_as_in_the_examples() {
+    let Some(folder) = source::folder() else {
+        return;
+    };
+    let wire = Wire::start(&folder).await;
+    let token = wire.arm_token(MIA).await;
+    let get = async |url: &str| {
+        wire.judge_request("GET", url, None);
+        wire.call("GET", url, Some(&token), None).await
+    };
+    let open = scope("kv-open");
     let made = put(&wire, &token, &request(&open, 1), &activation(MIA_ID)).await;
     assert_eq!(made.status, 201);
     like(
