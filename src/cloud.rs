@@ -35,6 +35,7 @@ mod download;
 mod entra;
 mod error_body;
 mod http;
+mod jwt;
 mod membership;
 mod pim;
 mod reach;

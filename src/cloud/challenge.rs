@@ -29,7 +29,8 @@ impl<'a> Challenge<'a> {
         Self(parameters)
     }
 
-    fn get(&self, name: &str) -> Option<&'a str> {
+    /// The parameter of that name.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         let found = self
             .0
             .iter()
@@ -73,14 +74,17 @@ impl<'a> Challenge<'a> {
             .as_ref()
             .and_then(Url::host_str)
             .unwrap_or_default();
-        let below = host
-            .strip_suffix(audience)
-            .is_some_and(|name| name.ends_with('.'));
-        if audience.is_empty() || !below {
+        if audience.is_empty() || !is_of(host, audience) {
             return Err("it wants a token for another service than it is".to_owned());
         }
         Ok(())
     }
+}
+
+/// Whether `host` is one of the hosts below `service`, whose tokens it takes.
+pub(super) fn is_of(host: &str, service: &str) -> bool {
+    host.strip_suffix(service)
+        .is_some_and(|name| name.ends_with('.'))
 }
 
 /// One service under the names that its own discovery gives it.

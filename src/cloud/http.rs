@@ -23,7 +23,7 @@ use super::{AccessToken, CorrelationId};
 use crate::clock::{Clock, Moment};
 use crate::refusal::{Refusal, Service};
 
-pub(super) use attempts::{Attempts, Repeat};
+pub(super) use attempts::Repeat;
 
 mod attempts;
 
@@ -55,9 +55,9 @@ pub(super) struct Call<'a> {
     pub(super) service: Service,
     pub(super) method: Method,
     pub(super) url: Url,
-    pub(super) token: &'a AccessToken,
-    /// Name of the header that takes the correlation id, and the id.
-    pub(super) id: (&'static str, String),
+    /// None for what a service tells anybody.
+    pub(super) token: Option<&'a AccessToken>,
+    pub(super) id: CorrelationId,
     pub(super) body: Option<&'a Value>,
 }
 
@@ -160,22 +160,15 @@ impl Http {
         token: Option<&AccessToken>,
         id: CorrelationId,
     ) -> Result<Answer, Refusal> {
-        let name = match service {
-            Service::KeyVault => "x-ms-client-request-id",
-            _ => "client-request-id",
+        let call = Call {
+            service,
+            method: Method::GET,
+            url,
+            token,
+            id,
+            body: None,
         };
-        let mut request = self
-            .client(service)
-            .get(url)
-            .header(name, id.to_string())
-            .header("Accept", "application/json");
-        if let Some(token) = token {
-            request = request.bearer_auth(token.secret.expose_secret());
-        }
-        let request = request
-            .build()
-            .map_err(|error| unreachable(service, &error))?;
-        self.exchange(service, request).await
+        self.send(&call).await
     }
 
     /// Sends `call` once.
@@ -183,9 +176,11 @@ impl Http {
         let client = self.client(call.service);
         let mut request = client
             .request(call.method.clone(), call.url.clone())
-            .bearer_auth(call.token.secret.expose_secret())
-            .header(call.id.0, &call.id.1)
+            .header(id_header(call.service), call.id.to_string())
             .header("Accept", "application/json");
+        if let Some(token) = call.token {
+            request = request.bearer_auth(token.secret.expose_secret());
+        }
         if let Some(body) = call.body {
             request = request.json(body);
         }
@@ -286,6 +281,14 @@ pub(super) fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwe
         builder = builder.resolve(host, *address);
     }
     Ok(builder)
+}
+
+/// The header by which a service takes the correlation id into its log.
+const fn id_header(service: Service) -> &'static str {
+    match service {
+        Service::Entra | Service::Pim => "client-request-id",
+        Service::KeyVault | Service::PimAzure => "x-ms-client-request-id",
+    }
 }
 
 /// Overwrites a buffer of the HTTP library, if nobody else holds it.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error_body::ErrorBody;
-use super::http::{Answer, Http, unreachable};
+use super::http::{Answer, Http};
 use super::vault::{API_VERSION, denied};
 use super::{AccessToken, CorrelationId, Freshness, Identity, Resource};
 use crate::catalog::{SecretName, Target, Tenant};
@@ -153,7 +153,7 @@ impl Survey for Surveyor {
             .await?;
         let here = self.http.clock.wall();
         if !answer.is_success() {
-            return Err(ErrorBody::of(&answer).refuse(Service::Entra, &answer));
+            return Err(refuse(Service::Entra, &answer));
         }
         let issuer = read::text(&answer.json(), "issuer");
         let tenant_id = read::tenant_in(&issuer).ok_or_else(|| Refusal::SignIn {
@@ -231,8 +231,12 @@ impl Survey for Surveyor {
         token: &AccessToken,
         id: CorrelationId,
     ) -> Result<Vec<SecretFacts>, Unread> {
-        let path = format!("secrets/{secret}/versions");
-        let items = self.vault_list(vault, &path, token, id).await?;
+        let mut url = vault.clone();
+        url.set_path(&format!("secrets/{secret}/versions"));
+        url.set_query(Some(&format!("api-version={API_VERSION}&maxresults=25")));
+        let items = self
+            .list(Service::KeyVault, url, (token, id), unread)
+            .await?;
         Ok(items.iter().map(read::secret).collect())
     }
 }
@@ -252,7 +256,7 @@ impl Surveyor {
         url.set_path(&format!(
             "v1.0/identityGovernance/privilegedAccess/group/{set}/filterByCurrentUser(on='principal')"
         ));
-        let items = self.list(Service::Pim, url, &token, id).await?;
+        let items = self.list(Service::Pim, url, (&token, id), refuse).await?;
         Ok(items.iter().filter_map(read::group).collect())
     }
 
@@ -270,24 +274,27 @@ impl Surveyor {
         let mut url = tenant.arm.clone();
         url.set_path(&format!("providers/Microsoft.Authorization/{set}"));
         url.set_query(Some("api-version=2020-10-01&$filter=asTarget()"));
-        let items = self.list(Service::PimAzure, url, &token, id).await?;
+        let items = self
+            .list(Service::PimAzure, url, (&token, id), refuse)
+            .await?;
         Ok(items.iter().filter_map(read::role).collect())
     }
 
-    async fn list(
+    /// All that is listed from `first` on; `refused` tells what an error means.
+    async fn list<E: From<Refusal>>(
         &self,
         service: Service,
         first: Url,
-        token: &AccessToken,
-        id: CorrelationId,
-    ) -> Result<Vec<Value>, Refusal> {
+        (token, id): (&AccessToken, CorrelationId),
+        refused: fn(Service, &Answer) -> E,
+    ) -> Result<Vec<Value>, E> {
         let mut items = Vec::new();
         let mut page = Some(first.clone());
         for _ in 0..MOST_PAGES {
             let Some(next) = page else { break };
             let answer = self.http.get(service, next, Some(token), id).await?;
             if !answer.is_success() {
-                return Err(ErrorBody::of(&answer).refuse(service, &answer));
+                return Err(refused(service, &answer));
             }
             let list = answer.json();
             items.extend(read::items(&list).iter().cloned());
@@ -295,40 +302,20 @@ impl Surveyor {
         }
         Ok(items)
     }
+}
 
-    async fn vault_list(
-        &self,
-        vault: &Url,
-        path: &str,
-        token: &AccessToken,
-        id: CorrelationId,
-    ) -> Result<Vec<Value>, Unread> {
-        let mut url = vault.clone();
-        url.set_path(path);
-        url.set_query(Some(&format!("api-version={API_VERSION}&maxresults=25")));
-        let mut items = Vec::new();
-        let mut page = Some(url.clone());
-        for _ in 0..MOST_PAGES {
-            let Some(next) = page else { break };
-            let answer = self
-                .http
-                .get(Service::KeyVault, next, Some(token), id)
-                .await
-                .map_err(Unread::Refused)?;
-            if !answer.is_success() {
-                return Err(unread(&answer));
-            }
-            let list: Value = serde_json::from_slice(&answer.body)
-                .map_err(|error| Unread::Refused(unreachable(Service::KeyVault, &error)))?;
-            items.extend(read::items(&list).iter().cloned());
-            page = read::next(&list, &url);
-        }
-        Ok(items)
+impl From<Refusal> for Unread {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
 }
 
-/// What a refused list means.
-fn unread(answer: &Answer) -> Unread {
+fn refuse(service: Service, answer: &Answer) -> Refusal {
+    ErrorBody::of(answer).refuse(service, answer)
+}
+
+/// What a list that a vault refuses means.
+fn unread(service: Service, answer: &Answer) -> Unread {
     let error = ErrorBody::of(answer);
     match (answer.status, error.code.as_str()) {
         (403, "ForbiddenByRbac") if denied(&error.message).is_some() => Unread::Denied,
@@ -336,7 +323,7 @@ fn unread(answer: &Answer) -> Unread {
         (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => Unread::Firewall,
         (403, _) => Unread::AccessPolicy,
         (404, _) => Unread::Missing,
-        _ => Unread::Refused(error.refuse(Service::KeyVault, answer)),
+        _ => Unread::Refused(error.refuse(service, answer)),
     }
 }
 

@@ -102,8 +102,8 @@ impl KeyVault {
             service: Service::KeyVault,
             method: Method::GET,
             url,
-            token,
-            id: ("x-ms-client-request-id", id.to_string()),
+            token: Some(token),
+            id,
             body: None,
         };
         let answer = self.persist(&call).await.map_err(ReadError::Refused)?;

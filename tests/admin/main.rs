@@ -12,6 +12,13 @@
 mod doctor;
 mod export;
 mod include;
+#[expect(
+    dead_code,
+    unreachable_pub,
+    reason = "it is of the tests of the contracts, and has more than is needed here"
+)]
+#[path = "../contracts/source.rs"]
+mod source;
 #[cfg(feature = "emulator")]
 mod stale;
 #[cfg(feature = "emulator")]

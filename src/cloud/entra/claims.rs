@@ -1,14 +1,12 @@
 //! Claims: those we ask for, and those of tokens that say who signed in.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::catalog::Tenant;
-use crate::cloud::Account;
+use crate::cloud::{Account, jwt};
 
 /// `wanted`, with the announcement that we handle claims challenges (`cp1`). PIM heeds a step-up
 /// only from clients that announce it.
@@ -39,7 +37,7 @@ fn merge(into: &mut Value, from: Value) {
 /// authentication context, or how the person has signed in. Anything else is the service's to see.
 pub(super) fn satisfies(token: &str, wanted: &str) -> bool {
     let wanted: Value = serde_json::from_str(wanted).unwrap_or_default();
-    let found: Value = payload(token).unwrap_or_default();
+    let found: Value = jwt::claims(token).unwrap_or_default();
     let shows = |name: &str| {
         let wish = wanted.pointer(&format!("/access_token/{name}"));
         let one = wish.and_then(|wish| wish.get("value"));
@@ -83,7 +81,7 @@ impl Expected<'_> {
     /// Connect Core, section 3.1.3.7, point 6, accepts in its place. All else is.
     pub(super) fn account(&self, id_token: Option<&str>) -> Result<Account, String> {
         let claims: Claims = id_token
-            .and_then(payload)
+            .and_then(jwt::claims)
             .ok_or("Entra sent no readable id token")?;
         let (tenant, now) = (self.tenant, self.now.as_second());
         let issuer = format!("{}{}/v2.0", tenant.authority, claims.tid);
@@ -108,7 +106,7 @@ impl Expected<'_> {
 
 /// Who an access token of the Azure CLI or a managed identity is for.
 pub(super) fn of_access_token(token: &str, tenant: &Tenant) -> Result<Account, String> {
-    let claims: Claims = payload(token).ok_or("the token does not say who you are")?;
+    let claims: Claims = jwt::claims(token).ok_or("the token does not say who you are")?;
     of_tenant(&claims, tenant)?;
     Ok(claims.into())
 }
@@ -135,12 +133,6 @@ impl From<Claims> for Account {
     }
 }
 
-fn payload<T: serde::de::DeserializeOwned>(token: &str) -> Option<T> {
-    let payload = token.split('.').nth(1)?;
-    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    serde_json::from_slice(&payload).ok()
-}
-
 /// Between Entra's own machines.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
@@ -148,6 +140,8 @@ const SKEW: SignedDuration = SignedDuration::from_mins(5);
 mod tests {
     use super::*;
     use crate::catalog::testing;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     const NOW: i64 = 1_800_000_000;
 

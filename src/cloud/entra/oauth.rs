@@ -22,7 +22,7 @@ use super::refused::{EntraError, refuse};
 use crate::catalog::Tenant;
 use crate::cloud::error_body::ErrorBody;
 use crate::cloud::http::{Answer, Http, Repeat, unreachable};
-use crate::cloud::{AccessToken, CorrelationId, Resource};
+use crate::cloud::{AccessToken, CorrelationId, GRAPH_SCOPES, Resource};
 use crate::refusal::{Refusal, Service};
 
 /// The grants of one tenant's endpoints.
@@ -307,11 +307,3 @@ impl<'c> AsyncHttpClient<'c> for OAuth {
 
 /// What stands in the form of a request that redeems a refresh token.
 const REFRESH: &[u8] = b"grant_type=refresh_token";
-
-/// The least delegated permissions (docs/azure-setup.md).
-const GRAPH_SCOPES: [&str; 4] = [
-    "PrivilegedAssignmentSchedule.ReadWrite.AzureADGroup",
-    "PrivilegedEligibilitySchedule.Read.AzureADGroup",
-    "RoleManagementPolicy.Read.AzureADGroup",
-    "User.Read",
-];

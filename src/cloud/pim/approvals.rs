@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
+use super::groups::PIM;
 use super::{Privileges, refused};
 use crate::catalog::{Tenant, Ticket};
 use crate::cloud::error_body::ErrorBody;
@@ -168,8 +169,8 @@ impl Desk<'_> {
                 service: Service::Pim,
                 method: method.clone(),
                 url: url.clone(),
-                token: &token,
-                id: ("client-request-id", self.id.to_string()),
+                token: Some(&token),
+                id: self.id,
                 body,
             };
             let outcome = http.send(&call).await;
@@ -256,8 +257,6 @@ fn approval(item: &Value) -> Approval {
         asked: text("/createdDateTime").and_then(|it| it.parse().ok()),
     }
 }
-
-const PIM: &str = "identityGovernance/privilegedAccess/group";
 
 /// Far more than anybody looks through.
 const MOST: usize = 500;

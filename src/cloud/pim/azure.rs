@@ -19,7 +19,6 @@ use uuid::Uuid;
 use super::assignment::{self, Found, Listed};
 use super::{Api, Begun, Case, Request, policy, status};
 use crate::catalog::{Role, Scope};
-use crate::cloud::error_body::ErrorBody;
 use crate::cloud::http::Answer;
 use crate::cloud::{Activation, Demands, Rehearsed};
 use crate::refusal::Refusal;
@@ -89,14 +88,7 @@ impl Roles<'_> {
             }
             self.case.http.clock.sleep(PAUSE).await;
         };
-        if answer.is_success() {
-            return Ok(Begun::Request(request(&answer.json())));
-        }
-        match ErrorBody::of(&answer).code.as_str() {
-            "RoleAssignmentExists" => Ok(Begun::Exists),
-            "PendingRoleAssignmentRequest" => Ok(Begun::Pending),
-            _ => Err(self.case.refuse(&answer)),
-        }
+        self.case.begun(&answer, request)
     }
 
     /// The request of that address, if it was made.
@@ -245,20 +237,13 @@ impl Api for Roles<'_> {
         let body = self.activation(&eligible, activation, activation.duration);
         let url = self.request_url(&eligible.scope, &format!("{}/validate", Uuid::new_v4()));
         let answer = self.case.submit(Method::POST, url, &body).await?;
-        match ErrorBody::of(&answer).code.as_str() {
-            _ if answer.is_success() => Ok(Rehearsed::Taken),
-            "RoleAssignmentExists" | "PendingRoleAssignmentRequest" => Ok(Rehearsed::Exists),
-            _ => Err(self.case.refuse(&answer)),
-        }
+        self.case.rehearsed(&answer)
     }
 
     async fn cancel(&self, request: &Request) -> Result<(), Refusal> {
         let url = self.at(&format!("{}/cancel", request.path));
         let answer = self.case.send(Method::POST, url, None).await?;
-        if answer.is_success() {
-            return Ok(());
-        }
-        Err(self.case.refuse(&answer))
+        self.case.canceled(&answer)
     }
 
     async fn deactivate(&self) -> Result<(), Refusal> {

@@ -4,11 +4,11 @@ use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::{Case, refused};
+use super::{Begun, Case, Request, refused};
 use crate::catalog::Target;
 use crate::cloud::error_body::ErrorBody;
-use crate::cloud::http::{Answer, Attempts, Call, Repeat};
-use crate::cloud::{Freshness, Identity as _, Resource};
+use crate::cloud::http::{Answer, Call, Repeat};
+use crate::cloud::{Freshness, Identity as _, Rehearsed, Resource};
 use crate::refusal::{Refusal, Service};
 
 impl Case<'_> {
@@ -23,13 +23,7 @@ impl Case<'_> {
 
     /// Reads, as often as need be; an error is an answer too.
     pub(super) async fn read(&self, url: Url) -> Result<Answer, Refusal> {
-        let mut attempts = self.attempts(&url, Repeat::Always)?;
-        loop {
-            let outcome = self.send(Method::GET, url.clone(), None).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        self.repeated(Method::GET, url, None, Repeat::Always).await
     }
 
     /// Sends `body`; again only where the service says that it did not take it.
@@ -39,18 +33,25 @@ impl Case<'_> {
         url: Url,
         body: &Value,
     ) -> Result<Answer, Refusal> {
-        let mut attempts = self.attempts(&url, Repeat::Untaken)?;
+        self.repeated(method, url, Some(body), Repeat::Untaken)
+            .await
+    }
+
+    async fn repeated(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&Value>,
+        repeat: Repeat,
+    ) -> Result<Answer, Refusal> {
+        let service = Service::of(&self.window.target);
+        let mut attempts = self.http.attempts(service, url.host_str(), repeat)?;
         loop {
-            let outcome = self.send(method.clone(), url.clone(), Some(body)).await;
+            let outcome = self.send(method.clone(), url.clone(), body).await;
             if !attempts.again(&outcome).await {
                 return outcome;
             }
         }
-    }
-
-    fn attempts(&self, url: &Url, repeat: Repeat) -> Result<Attempts<'_>, Refusal> {
-        let service = Service::of(&self.window.target);
-        self.http.attempts(service, url.host_str(), repeat)
     }
 
     pub(super) async fn send(
@@ -59,9 +60,9 @@ impl Case<'_> {
         url: Url,
         body: Option<&Value>,
     ) -> Result<Answer, Refusal> {
-        let (resource, id) = match self.window.target {
-            Target::Group { .. } => (Resource::Graph, "client-request-id"),
-            Target::AzureRole { .. } => (Resource::Arm, "x-ms-client-request-id"),
+        let resource = match self.window.target {
+            Target::Group { .. } => Resource::Graph,
+            Target::AzureRole { .. } => Resource::Arm,
         };
         let mut freshness = Freshness::Cached;
         loop {
@@ -73,8 +74,8 @@ impl Case<'_> {
                 service: Service::of(&self.window.target),
                 method: method.clone(),
                 url: url.clone(),
-                token: &token,
-                id: (id, self.id.to_string()),
+                token: Some(&token),
+                id: self.id,
                 body,
             };
             let answer = self.http.send(&call).await?;
@@ -96,6 +97,36 @@ impl Case<'_> {
             self.entra.wants(&self.window.tenant, claims);
         }
         refusal
+    }
+
+    /// What the answer to a request for an activation means; `request` reads the one that was made.
+    pub(super) fn begun(
+        &self,
+        answer: &Answer,
+        request: impl Fn(&Value) -> Request,
+    ) -> Result<Begun, Refusal> {
+        match ErrorBody::of(answer).code.as_str() {
+            _ if answer.is_success() => Ok(Begun::Request(request(&answer.json()))),
+            "RoleAssignmentExists" => Ok(Begun::Exists),
+            "PendingRoleAssignmentRequest" => Ok(Begun::Pending),
+            _ => Err(self.refuse(answer)),
+        }
+    }
+
+    /// What the answer to a rehearsal means.
+    pub(super) fn rehearsed(&self, answer: &Answer) -> Result<Rehearsed, Refusal> {
+        match self.begun(answer, |_| Request::default())? {
+            Begun::Request(_) => Ok(Rehearsed::Taken),
+            Begun::Exists | Begun::Pending => Ok(Rehearsed::Exists),
+        }
+    }
+
+    /// What the answer to taking a request back means.
+    pub(super) fn canceled(&self, answer: &Answer) -> Result<(), Refusal> {
+        if answer.is_success() {
+            return Ok(());
+        }
+        Err(self.refuse(answer))
     }
 
     /// What the answer to a deactivation means.

@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::assignment::{self, Found, Listed};
 use super::{Api, Begun, Case, Request, policy, status};
 use crate::catalog::AccessId;
-use crate::cloud::error_body::ErrorBody;
 use crate::cloud::http::Answer;
 use crate::cloud::{Activation, Demands, Rehearsed};
 use crate::refusal::Refusal;
@@ -122,14 +121,7 @@ impl Api for Groups<'_> {
             }
             answer => answer?,
         };
-        if answer.is_success() {
-            return Ok(Begun::Request(request(&answer.json())));
-        }
-        match ErrorBody::of(&answer).code.as_str() {
-            "RoleAssignmentExists" => Ok(Begun::Exists),
-            "PendingRoleAssignmentRequest" => Ok(Begun::Pending),
-            _ => Err(self.case.refuse(&answer)),
-        }
+        self.case.begun(&answer, request)
     }
 
     async fn pending(&self) -> Result<Option<Request>, Refusal> {
@@ -183,11 +175,7 @@ impl Api for Groups<'_> {
             body.insert("isValidationOnly".to_owned(), json!(true));
         }
         let answer = self.post(&body).await?;
-        match ErrorBody::of(&answer).code.as_str() {
-            _ if answer.is_success() => Ok(Rehearsed::Taken),
-            "RoleAssignmentExists" | "PendingRoleAssignmentRequest" => Ok(Rehearsed::Exists),
-            _ => Err(self.case.refuse(&answer)),
-        }
+        self.case.rehearsed(&answer)
     }
 
     async fn cancel(&self, request: &Request) -> Result<(), Refusal> {
@@ -196,10 +184,7 @@ impl Api for Groups<'_> {
             .case
             .send(Method::POST, self.url(&path, &[]), None)
             .await?;
-        if answer.is_success() {
-            return Ok(());
-        }
-        Err(self.case.refuse(&answer))
+        self.case.canceled(&answer)
     }
 
     async fn deactivate(&self) -> Result<(), Refusal> {
@@ -222,7 +207,8 @@ fn request(item: &Value) -> Request {
     }
 }
 
-const PIM: &str = "identityGovernance/privilegedAccess/group";
+/// Where PIM for Groups is in Graph.
+pub(super) const PIM: &str = "identityGovernance/privilegedAccess/group";
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,5 @@
 //! What the answers say, in our own words.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::Value;
 use url::Url;
@@ -9,6 +7,8 @@ use uuid::Uuid;
 
 use super::{Holding, SecretFacts, TokenFacts};
 use crate::catalog::{AccessId, Role, Scope, Target};
+use crate::cloud::challenge::{Challenge, is_of};
+use crate::cloud::jwt;
 
 /// A text of an object; empty if there is none.
 pub(super) fn text(object: &Value, name: &str) -> String {
@@ -43,16 +43,16 @@ pub(super) fn tenant_in(issuer: &str) -> Option<String> {
 
 /// The tenant that a challenge of `vault` names, if the challenge is one of that vault's cloud.
 pub(super) fn challenge(challenge: &str, vault: &Url) -> Result<String, String> {
-    let part = |name: &str| {
-        let (_, rest) = challenge.split_once(&format!("{name}=\""))?;
-        Url::parse(rest.split('"').next()?).ok()
-    };
+    let challenge = Challenge::parse(challenge);
+    let part = |name: &str| Url::parse(challenge.get(name)?).ok();
     let (Some(authority), Some(resource)) = (part("authorization"), part("resource")) else {
         return Err("it did not say which tenant it belongs to, as every vault does".to_owned());
     };
     let (host, cloud) = (vault.host_str(), resource.host_str());
-    let within = |(host, cloud): (&str, &str)| host.ends_with(&format!(".{cloud}"));
-    if !host.zip(cloud).is_some_and(within) {
+    if !host
+        .zip(cloud)
+        .is_some_and(|(host, cloud)| is_of(host, cloud))
+    {
         return Err(format!(
             "it asks for a token for {}, which is not its own cloud",
             cloud.unwrap_or("nothing")
@@ -64,12 +64,7 @@ pub(super) fn challenge(challenge: &str, vault: &Url) -> Result<String, String> 
 
 /// What a token says of itself. Its signature is its receiver's business, not ours.
 pub(super) fn token(token: &str) -> TokenFacts {
-    let payload = token.split('.').nth(1).unwrap_or_default();
-    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('='));
-    let claims: Value = payload
-        .ok()
-        .and_then(|payload| serde_json::from_slice(&payload).ok())
-        .unwrap_or_default();
+    let claims: Value = jwt::claims(token).unwrap_or_default();
     let scopes = text(&claims, "scp");
     let capable = match claims.get("xms_cc") {
         Some(Value::Array(all)) => all.iter().any(|it| it.as_str() == Some("cp1")),
@@ -144,6 +139,8 @@ pub(super) fn secret(item: &Value) -> SecretFacts {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::json;
 
     use super::*;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{folder, text};
+use crate::source;
 
 const MIA: &str = "b0a1f3a4-0d5e-4a55-8f3c-0f6f6a9a1111";
 const ALEX: &str = "b0a1f3a4-0d5e-4a55-8f3c-0f6f6a9a2222";
@@ -246,28 +247,12 @@ fn the_policy_is_what_the_windows_need_and_stands_before_anybody_is_eligible() {
     assert!(first.unwrap() < eligible[0]);
 }
 
-/// The contracts' folder, or a loud line.
-fn contracts() -> Option<PathBuf> {
-    let folder = std::env::var_os("PIMENTO_CONTRACTS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/contracts"),
-        PathBuf::from,
-    );
-    if folder.join("graph/pim-groups.openapi.json").is_file() {
-        return Some(folder);
-    }
-    eprintln!(
-        "SKIPPED: no contracts in {}; set PIMENTO_CONTRACTS",
-        folder.display()
-    );
-    None
-}
-
 #[test]
 fn what_it_sends_is_what_the_descriptions_describe() {
-    let Some(contracts) = contracts() else { return };
-    let graph: Value =
-        serde_json::from_slice(&fs::read(contracts.join("graph/pim-groups.openapi.json")).unwrap())
-            .unwrap();
+    let Some(contracts) = source::folder() else {
+        return;
+    };
+    let graph = source::json(&contracts.join("graph/pim-groups.openapi.json"));
     let csdl = fs::read_to_string(contracts.join("graph/pim-groups.csdl.xml")).unwrap();
     let validator = |name: &str| {
         let schema = json!({"$ref": format!("#/components/schemas/microsoft.graph.{name}"), "components": graph["components"]});
@@ -321,8 +306,7 @@ fn what_it_sends_is_what_the_descriptions_describe() {
 
 /// A file of Resource Manager's descriptions.
 fn arm(contracts: &Path, name: &str) -> Value {
-    let file = contracts.join("arm/openapi-2020-10-01").join(name);
-    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+    source::json(&contracts.join("arm/openapi-2020-10-01").join(name))
 }
 
 /// What the script sends to Resource Manager.
@@ -335,7 +319,9 @@ fn sent_to_arm() -> Vec<Value> {
 
 #[test]
 fn the_policy_of_an_azure_role_is_what_the_descriptions_describe() {
-    let Some(contracts) = contracts() else { return };
+    let Some(contracts) = source::folder() else {
+        return;
+    };
     let types = &arm(&contracts, "common-types.json")["definitions"];
     let sent = sent_to_arm();
     let rules = sent[0]["properties"]["rules"].as_array().unwrap();
@@ -364,7 +350,9 @@ fn the_policy_of_an_azure_role_is_what_the_descriptions_describe() {
 
 #[test]
 fn an_eligibility_for_an_azure_role_is_asked_for_as_its_engine_describes() {
-    let Some(contracts) = contracts() else { return };
+    let Some(contracts) = source::folder() else {
+        return;
+    };
     let requests = arm(&contracts, "RoleAssignmentScheduleRequest.json");
     let sent = sent_to_arm();
     // The policy stands before anybody is eligible.
