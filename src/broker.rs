@@ -27,11 +27,13 @@ use crate::window::{Closed, Windows};
 use flight::{Flight, Refused};
 
 pub use end::Ended;
+pub use inspect::Contents;
 pub use pace::Pace;
 
 mod end;
 mod fetch;
 mod flight;
+mod inspect;
 mod pace;
 mod shown;
 mod step_up;

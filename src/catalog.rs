@@ -70,6 +70,19 @@ pub enum SignInMethod {
     ManagedIdentity,
 }
 
+impl SignInMethod {
+    /// How the configuration writes it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AzureCli => "azure-cli",
+            Self::Browser => "browser",
+            Self::DeviceCode => "device-code",
+            Self::ManagedIdentity => "managed-identity",
+        }
+    }
+}
+
 /// One thing that PIM can open for the user.
 #[derive(Debug, PartialEq, Eq)]
 pub struct WindowSpec {
@@ -162,6 +175,26 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// A secret of which nothing is known yet; it serves no use.
+    #[must_use]
+    pub fn unknown(name: Name, vault: &Arc<VaultSpec>, secret: SecretName) -> Self {
+        Self {
+            name,
+            vault: Arc::clone(vault),
+            secret,
+            version: Version::Newest,
+            hosts: Vec::new(),
+            kind: Kind::Password(PasswordSpec {
+                user: None,
+                uses: Vec::new(),
+                units: Vec::new(),
+                confirm: false,
+            }),
+            rotate_after: None,
+            source: PathBuf::new(),
+        }
+    }
+
     /// The same secret in another version, which has a name of its own: `NAME@VERSION`.
     #[must_use]
     pub fn at(self: &Arc<Self>, version: Version) -> Arc<Self> {

@@ -26,6 +26,7 @@ mod docker;
 mod doctor;
 mod export;
 mod git;
+mod init;
 mod input;
 mod output;
 mod password;
@@ -134,6 +135,12 @@ impl From<tonic::Status> for Failure {
     }
 }
 
+impl From<crate::refusal::Refusal> for Failure {
+    fn from(refusal: crate::refusal::Refusal) -> Self {
+        Self(Box::new(crate::control::convert::message(&refusal)))
+    }
+}
+
 type Agent = proto::control_client::ControlClient<tonic::transport::Channel>;
 
 async fn connect(paths: &Paths) -> Result<Agent, Failure> {
@@ -141,8 +148,8 @@ async fn connect(paths: &Paths) -> Result<Agent, Failure> {
         let advice = if paths.config.exists() {
             "start it with `pimento agent`"
         } else {
-            "to see pimento work without Azure, run `pimento demo`; to set it up for your tenant, \
-             follow docs/azure-setup.md, then start it with `pimento agent`"
+            "to see pimento work without Azure, run `pimento demo`; to set it up for your tenant, run \
+             `pimento init`, then start it with `pimento agent`"
         };
         Failure::new("no_agent", ExitCode::NoAgent, absent.to_string(), advice)
     })

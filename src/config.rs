@@ -17,6 +17,7 @@ pub use include::Pinned;
 pub use paths::{Overrides, Paths, PathsError};
 use problem::Findings;
 pub use problem::{ConfigError, Problem};
+pub use repin::{RepinError, is_own, repin};
 pub use settings::{AgentSettings, Danger, known_hosts};
 pub use span::rotation_age;
 
@@ -28,6 +29,7 @@ mod include;
 mod layers;
 mod paths;
 mod problem;
+mod repin;
 mod section;
 mod settings;
 mod span;
@@ -78,6 +80,18 @@ impl Config {
     pub fn parse(text: &str, paths: &Paths) -> Result<Self, ConfigError> {
         let document = Document::from_text(&paths.config, text);
         Self::build(&[document], paths, Findings::default())
+    }
+
+    /// Reads `text` as if it were the user's `config.toml`, with every other file there is.
+    ///
+    /// # Errors
+    /// For every mistake in them.
+    pub fn proposed(text: &str, paths: &Paths) -> Result<Self, ConfigError> {
+        let mut findings = Findings::default();
+        let mut documents = layers::read(paths, &mut findings);
+        documents.retain(|document| document.path != paths.config);
+        documents.insert(0, Document::from_text(&paths.config, text));
+        Self::build(&documents, paths, findings)
     }
 
     /// The catalogs that the user's files include by address and that are not here yet, and what has

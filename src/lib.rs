@@ -40,6 +40,7 @@ pub mod cloud;
 pub mod cli;
 pub mod config;
 pub mod run;
+pub mod setup;
 
 #[cfg(feature = "emulator")]
 pub mod demo;

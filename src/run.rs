@@ -23,6 +23,10 @@ use crate::prompt::{Browser, Desktop, Environment, Notifier};
 use crate::refusal::Refusal;
 use crate::{agent, control, credentials};
 
+pub use indoors::Indoors;
+
+mod indoors;
+
 /// An agent that listens and does not serve yet.
 pub struct Agent {
     /// The keys and passwords of the configuration.

@@ -52,6 +52,7 @@ impl Shelf {
             name: "db".to_owned(),
             version: "v1".to_owned(),
             enabled: true,
+            managed: false,
             not_before: None,
             expires: lives.map(|days| now + DAY * i32::try_from(days).unwrap()),
             created: Some(now),

@@ -43,6 +43,15 @@ impl Event {
             .with("version", version)
     }
 
+    /// A secret is about to be read for what it is; its value goes nowhere.
+    #[must_use]
+    pub fn inspecting(id: CorrelationId, credential: &Credential) -> Self {
+        Self::named("inspecting", id)
+            .credential(credential)
+            .with("vault", credential.vault.url.as_str())
+            .with("secret", credential.secret.as_str())
+    }
+
     /// A key that is not of the configuration is about to sign; nothing leaves before this is
     /// written.
     #[must_use]

@@ -3,17 +3,17 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use zeroize::Zeroizing;
 
 use super::flight::Flight;
 use super::step_up::Errand;
 use super::{Broker, Wish, activation};
 use crate::audit::Event;
-use crate::catalog::{Credential, KeySpec, Kind, Target, WindowSpec};
+use crate::catalog::{Credential, KeySpec, Kind, Target, VaultSpec, WindowSpec};
 use crate::clock::Moment;
 use crate::cloud::{
-    AccessToken, CorrelationId, FetchedSecret, Freshness, Membership, ReadError, Resource, Stage,
-    StageSink,
+    AccessToken, CorrelationId, Freshness, Membership, ReadError, Resource, Stage, StageSink,
 };
 use crate::policy::Grant;
 use crate::refusal::Refusal;
@@ -160,7 +160,11 @@ impl Broker {
             self.opening_flight(window, wish).landed(stages).await?;
         }
         let active = self.clock.now();
-        let (fetched, sent) = self.read(credential, id, &person, stages).await?;
+        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
+            Box::pin(async move { self.cloud.vault.secret(credential, &token, id).await })
+        };
+        let errand = Errand::new(&window.tenant, &person, id, stages);
+        let (fetched, sent) = self.read(&credential.vault, errand, &ask).await?;
         if opens {
             self.pace.took(window, active.until(sent));
         }
@@ -174,27 +178,19 @@ impl Broker {
         Ok(())
     }
 
-    /// Reads the secret, waiting while the new assignment spreads.
+    /// Asks a vault, waiting while the new assignment spreads; tells when the answer was asked for.
     ///
     /// The one place that retries a refused read, with one deadline. The groups in a token are
     /// those of its minting, so for a group each further try gets a *new* token. An Azure role is
     /// looked up by who the token is of: there the same token works once the role has spread.
-    async fn read(
+    pub(super) async fn read<'a, T>(
         &self,
-        credential: &Credential,
-        id: CorrelationId,
-        person: &Requester,
-        stages: &Flight,
-    ) -> Result<(FetchedSecret, Moment), Refusal> {
-        let window = &credential.vault.window.name;
+        vault: &VaultSpec,
+        mut errand: Errand<'_>,
+        ask: &(dyn Fn(Arc<AccessToken>) -> BoxFuture<'a, Result<T, ReadError>> + Sync),
+    ) -> Result<(T, Moment), Refusal> {
+        let window = &vault.window.name;
         let deadline = self.clock.now().after(self.limits.propagation);
-        let mut errand = Errand {
-            tenant: &credential.vault.window.tenant,
-            person,
-            id,
-            stages,
-            stepped_up: false,
-        };
         let kept = self.windows().token(window, self.clock.now());
         let mut token = match kept {
             Some(token) => token,
@@ -204,10 +200,10 @@ impl Broker {
         let mut rejected = false;
         loop {
             let sent = self.clock.now();
-            match self.cloud.vault.secret(credential, &token, id).await {
-                Ok(fetched) => {
+            match ask(Arc::clone(&token)).await {
+                Ok(answer) => {
                     self.windows_mut().keep_token(window, token);
-                    return Ok((fetched, sent));
+                    return Ok((answer, sent));
                 }
                 Err(ReadError::Refused(refusal)) => {
                     self.windows_mut().drop_token(window);
@@ -215,17 +211,18 @@ impl Broker {
                     continue;
                 }
                 Err(ReadError::TokenRejected) if rejected => {
-                    let tenant = credential.vault.window.tenant.name.to_string();
+                    let tenant = vault.window.tenant.name.to_string();
                     let why = "Key Vault rejects a token that was just issued".to_owned();
                     return Err(Refusal::SignIn { tenant, why });
                 }
                 Err(ReadError::TokenRejected) => rejected = true,
                 Err(ReadError::NotYet) => {
                     attempts += 1;
-                    let usually = self.pace.usual(&credential.vault.window);
-                    stages.reached(Stage::WaitingForVault { attempts, usually });
-                    self.pause(credential, &token, attempts, deadline).await?;
-                    if let Target::AzureRole { .. } = credential.vault.window.target {
+                    let usually = self.pace.usual(&vault.window);
+                    let stage = Stage::WaitingForVault { attempts, usually };
+                    errand.stages.reached(stage);
+                    self.pause(vault, &token, attempts, deadline).await?;
+                    if let Target::AzureRole { .. } = vault.window.target {
                         continue;
                     }
                 }
@@ -247,7 +244,7 @@ impl Broker {
     /// Waits before the next read, unless there is no time for one.
     async fn pause(
         &self,
-        credential: &Credential,
+        vault: &VaultSpec,
         token: &AccessToken,
         attempts: u32,
         deadline: Moment,
@@ -255,7 +252,7 @@ impl Broker {
         let next = self.clock.now().after(back_off(attempts));
         if next >= deadline {
             let waited = self.limits.propagation;
-            return Err(unseen(credential, token, waited));
+            return Err(unseen(vault, token, waited));
         }
         self.clock.sleep_until(next).await;
         Ok(())
@@ -264,8 +261,8 @@ impl Broker {
 
 /// A vault that grants nothing although PIM reports the window as active: by the token's own claims,
 /// either Entra is late or the vault was never told.
-fn unseen(credential: &Credential, token: &AccessToken, waited: Duration) -> Refusal {
-    let (vault, window) = (&credential.vault, &credential.vault.window);
+fn unseen(vault: &VaultSpec, token: &AccessToken, waited: Duration) -> Refusal {
+    let window = &vault.window;
     let name = vault.azure_name();
     let (membership, assignee) = match window.target {
         Target::Group { group, .. } => (token.membership(group), group.to_string()),

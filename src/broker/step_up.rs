@@ -8,7 +8,9 @@ use std::sync::Arc;
 use super::Broker;
 use super::flight::Flight;
 use crate::catalog::Tenant;
-use crate::cloud::{AccessToken, Activated, Activation, CorrelationId, Resource, StepUp};
+use crate::cloud::{
+    AccessToken, Activated, Activation, CorrelationId, Resource, StageSink, StepUp,
+};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 
@@ -17,8 +19,25 @@ pub(super) struct Errand<'a> {
     pub(super) tenant: &'a Arc<Tenant>,
     pub(super) person: &'a Requester,
     pub(super) id: CorrelationId,
-    pub(super) stages: &'a Flight,
-    pub(super) stepped_up: bool,
+    pub(super) stages: &'a dyn StageSink,
+    stepped_up: bool,
+}
+
+impl<'a> Errand<'a> {
+    pub(super) fn new(
+        tenant: &'a Arc<Tenant>,
+        person: &'a Requester,
+        id: CorrelationId,
+        stages: &'a dyn StageSink,
+    ) -> Self {
+        Self {
+            tenant,
+            person,
+            id,
+            stages,
+            stepped_up: false,
+        }
+    }
 }
 
 impl Broker {
@@ -29,13 +48,8 @@ impl Broker {
         person: &Requester,
         stages: &Flight,
     ) -> Result<Activated, Refusal> {
-        let mut errand = Errand {
-            tenant: &activation.window.tenant,
-            person,
-            id: activation.id,
-            stages,
-            stepped_up: false,
-        };
+        let tenant = &activation.window.tenant;
+        let mut errand = Errand::new(tenant, person, activation.id, stages);
         let resource = Resource::of(&activation.window.target);
         loop {
             match self.cloud.pim.activate(activation, stages).await {

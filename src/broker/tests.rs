@@ -133,6 +133,7 @@ impl Vault for Fake {
                 name: "web".to_owned(),
                 version: "v1".to_owned(),
                 enabled: true,
+                managed: false,
                 not_before: None,
                 expires: None,
                 created: None,

@@ -163,6 +163,20 @@ impl Role {
         self.0
     }
 
+    /// Whether it reads secrets; `None` if it is none of Key Vault's own.
+    #[must_use]
+    pub fn reads_secrets(self) -> Option<bool> {
+        let (name, _) = KNOWN.iter().find(|(_, id)| *id == self.0.as_u128())?;
+        Some(READ_SECRETS.contains(name))
+    }
+
+    /// How the configuration writes it.
+    #[must_use]
+    pub fn word(self) -> String {
+        let known = KNOWN.iter().find(|(_, id)| *id == self.0.as_u128());
+        known.map_or_else(|| self.0.to_string(), |(name, _)| (*name).to_owned())
+    }
+
     /// Whether `definition` is the path of this role's definition, wherever that is looked from.
     #[must_use]
     pub fn is(self, definition: &str) -> bool {
@@ -212,6 +226,13 @@ const KNOWN: [(&str, u128); 8] = [
         "Key Vault Secrets User",
         0x4633458b_17de_408a_b874_0445c86b69e6,
     ),
+];
+
+/// Those of them that read secrets.
+const READ_SECRETS: [&str; 3] = [
+    "Key Vault Administrator",
+    "Key Vault Secrets Officer",
+    "Key Vault Secrets User",
 ];
 
 #[cfg(test)]

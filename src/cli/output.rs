@@ -100,6 +100,14 @@ impl Output {
     }
 }
 
+/// `1 key`, `2 keys`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
 /// Logs go to stderr, as far as `PIMENTO_LOG` asks for them (`info`, `pimento=debug`).
 pub(super) fn logs() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("PIMENTO_LOG")

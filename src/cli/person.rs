@@ -95,7 +95,7 @@ fn reason_question(needed: &Needed) -> String {
 }
 
 /// Asks on the terminal, and takes one line.
-fn ask(terminal: &File, question: &str) -> Result<String, Failure> {
+pub(super) fn ask(terminal: &File, question: &str) -> Result<String, Failure> {
     let failed = |error: std::io::Error| Failure::failed(format!("the terminal is gone: {error}"));
     let mut writer = terminal;
     writer.write_all(question.as_bytes()).map_err(failed)?;
@@ -122,7 +122,7 @@ fn no_ticket() -> Failure {
 
 /// The terminal of this process, if it may read from it: a job in the background would be stopped.
 #[cfg(unix)]
-fn terminal() -> Option<File> {
+pub(super) fn terminal() -> Option<File> {
     let mut options = File::options();
     let terminal = options.read(true).write(true).open("/dev/tty").ok()?;
     let reader = rustix::termios::tcgetpgrp(&terminal).ok()?;
@@ -130,7 +130,7 @@ fn terminal() -> Option<File> {
 }
 
 #[cfg(not(unix))]
-fn terminal() -> Option<File> {
+pub(super) fn terminal() -> Option<File> {
     None
 }
 

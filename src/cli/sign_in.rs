@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Agent, Failure};
+use crate::cloud::{SignInGuide, SignInStep};
 use crate::control::proto::login_event::Event;
 use crate::control::proto::login_request::Method;
 use crate::control::proto::{LoginRequest, LogoutRequest};
@@ -39,16 +40,9 @@ pub(super) async fn login(
     let mut events = agent.login(request).await?.into_inner();
     while let Some(event) = events.message().await? {
         match event.event {
-            Some(Event::Browser(page)) if page.opened => {
-                output.hint("Sign in in the browser window that was opened, or open this page:");
-                output.hint(&format!("  {}", page.url));
-            }
-            Some(Event::Browser(page)) => {
-                output.hint(&format!("Open this page to sign in:\n  {}", page.url));
-            }
+            Some(Event::Browser(page)) => show_page(output, &page.url, page.opened),
             Some(Event::DeviceCode(code)) => {
-                let (page, code) = (code.verification_uri, code.user_code);
-                output.hint(&format!("Open {page} and enter the code {code}"));
+                show_code(output, &code.verification_uri, &code.user_code);
             }
             Some(Event::SignedIn(done)) => {
                 let text = format!("signed in to {} as {}", done.tenant, done.user_name);
@@ -64,6 +58,35 @@ pub(super) async fn login(
     Err(Failure::failed(
         "the agent ended the sign-in without an answer",
     ))
+}
+
+/// Leads the person at the terminal through a sign-in of this process.
+pub(super) struct Guide<'a>(pub(super) &'a Output);
+
+impl SignInGuide for Guide<'_> {
+    fn show(&self, step: SignInStep) {
+        match step {
+            SignInStep::Browser { url, opened } => show_page(self.0, &url, opened),
+            SignInStep::DeviceCode {
+                user_code,
+                verification_uri,
+                ..
+            } => show_code(self.0, &verification_uri, &user_code),
+        }
+    }
+}
+
+fn show_page(output: &Output, page: &str, opened: bool) {
+    if opened {
+        output.hint("Sign in in the browser window that was opened, or open this page:");
+        output.hint(&format!("  {page}"));
+    } else {
+        output.hint(&format!("Open this page to sign in:\n  {page}"));
+    }
+}
+
+fn show_code(output: &Output, page: &str, code: &str) {
+    output.hint(&format!("Open {page} and enter the code {code}"));
 }
 
 pub(super) async fn logout(

@@ -34,37 +34,89 @@ pub(super) struct Args {
 pub(super) fn print(paths: &Paths, output: &Output, args: &Args) -> Result<ExitCode, Failure> {
     let config = Config::load(paths)
         .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))?;
-    let program = std::env::current_exe().ok();
-    let places = Places {
-        agent: quoted(&paths.agent_socket())?,
-        preflight: preflight(program.as_deref()),
-        askpass: program.map(|program| program.with_file_name("pimento-askpass")),
-        public_keys: PublicKeys::below(&paths.state),
-    };
-    let mut text = places.head();
-    let (mut keys, mut opened) = (Vec::new(), Vec::new());
-    for credential in config.catalog.iter().filter(|it| is_for_ssh(it)) {
-        match hosts(credential, &args.hosts) {
-            Hosts::None => {}
-            Hosts::Unnamed(why) => {
-                text.push_str(&format!("\n# {} {why}\n", noun(credential)));
-            }
-            Hosts::Some(patterns) => {
-                text.push_str(&places.section(credential, &patterns)?);
-                if let Kind::Key(key) = &credential.kind {
-                    keys.push((&**credential, &**key));
+    let made = Text::of(&config, paths, &args.hosts)?;
+    if args.write_keys {
+        made.write_keys()?;
+    } else if made.is_outdated() {
+        output.hint(
+            "pimento: some of the public keys that it names are not written yet, and ssh would \
+             find no key: `pimento ssh-config --write-keys` writes them",
+        );
+    }
+    let files: Vec<PathBuf> = made.files().collect();
+    let value = json!({"ssh_config": made.text, "public_keys": files});
+    output.result(made.text.trim_end(), &value);
+    Ok(ExitCode::Done)
+}
+
+/// What ssh has to know, and the keys that it names.
+pub(super) struct Text<'c> {
+    pub(super) text: String,
+    folder: PublicKeys,
+    keys: Vec<(&'c Credential, &'c KeySpec)>,
+}
+
+impl<'c> Text<'c> {
+    /// For `wanted` hosts, or for all that `config` names.
+    pub(super) fn of(
+        config: &'c Config,
+        paths: &Paths,
+        wanted: &[String],
+    ) -> Result<Self, Failure> {
+        let program = std::env::current_exe().ok();
+        let places = Places {
+            agent: quoted(&paths.agent_socket())?,
+            preflight: preflight(program.as_deref()),
+            askpass: program.map(|program| program.with_file_name("pimento-askpass")),
+            public_keys: PublicKeys::below(&paths.state),
+        };
+        let mut text = places.head();
+        let (mut keys, mut opened) = (Vec::new(), Vec::new());
+        for credential in config.catalog.iter().filter(|it| is_for_ssh(it)) {
+            match hosts(credential, wanted) {
+                Hosts::None => {}
+                Hosts::Unnamed(why) => {
+                    text.push_str(&format!("\n# {} {why}\n", noun(credential)));
                 }
-                if !opened.contains(&patterns) {
-                    opened.push(patterns);
+                Hosts::Some(patterns) => {
+                    text.push_str(&places.section(credential, &patterns)?);
+                    if let Kind::Key(key) = &credential.kind {
+                        keys.push((&**credential, &**key));
+                    }
+                    if !opened.contains(&patterns) {
+                        opened.push(patterns);
+                    }
                 }
             }
         }
+        text.push_str(&places.openings(&opened));
+        Ok(Self {
+            text,
+            folder: places.public_keys,
+            keys,
+        })
     }
-    text.push_str(&places.openings(&opened));
-    let files = public_keys(&places.public_keys, &keys, args, output)?;
-    let value = json!({"ssh_config": text, "public_keys": files});
-    output.result(text.trim_end(), &value);
-    Ok(ExitCode::Done)
+
+    /// Writes the public keys to the files that it names.
+    pub(super) fn write_keys(&self) -> Result<(), Failure> {
+        for (credential, key) in &self.keys {
+            self.folder.write(credential, key).map_err(unwritten)?;
+        }
+        Ok(())
+    }
+
+    /// Whether some of those files are not what they should be.
+    fn is_outdated(&self) -> bool {
+        let current =
+            |(credential, key): &(&Credential, &KeySpec)| self.folder.is_current(credential, key);
+        !self.keys.iter().all(current)
+    }
+
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.keys
+            .iter()
+            .map(|(credential, _)| self.folder.file(credential))
+    }
 }
 
 fn is_for_ssh(credential: &Credential) -> bool {
@@ -75,32 +127,6 @@ fn is_for_ssh(credential: &Credential) -> bool {
             .any(|it| matches!(it, Use::Any | Use::Login)),
         Kind::Password(password) => password.uses.iter().any(|it| SSH.contains(it)),
     }
-}
-
-/// Writes the files of `keys`, or says which of them are not what they should be.
-fn public_keys(
-    folder: &PublicKeys,
-    keys: &[(&Credential, &KeySpec)],
-    args: &Args,
-    output: &Output,
-) -> Result<Vec<PathBuf>, Failure> {
-    let mut files = Vec::new();
-    let mut outdated = false;
-    for (credential, key) in keys {
-        if args.write_keys {
-            folder.write(credential, key).map_err(unwritten)?;
-        } else {
-            outdated |= !folder.is_current(credential, key);
-        }
-        files.push(folder.file(credential));
-    }
-    if outdated {
-        output.hint(
-            "pimento: some of the public keys that it names are not written yet, and ssh would \
-             find no key: `pimento ssh-config --write-keys` writes them",
-        );
-    }
-    Ok(files)
 }
 
 /// The hosts to name for a credential.

@@ -1,102 +1,229 @@
-//! `pimento sync`: has here what the configuration includes by address.
+//! `pimento sync`: has here what the configuration includes by address, and the public keys as the
+//! vaults have them now.
 //!
-//! Enters: the user's files. Leaves: a copy of each catalog that is not here yet, once it is what was
-//! pinned. What never happens here: a copy that differs from its hash.
+//! Enters: the user's files, and what the agent finds behind open windows. Leaves: a copy of each
+//! catalog that was not here, once it is what was pinned; the differences; and new public keys in the
+//! user's own files, once a person has said yes. What never happens here: a file that changes unseen.
 
 use serde_json::json;
 
-use super::Failure;
 use super::output::Output;
-use crate::cloud::download;
-use crate::config::{Config, Paths, Pinned};
-use crate::harden;
+use super::person::{Person, ask, terminal};
+use super::{Agent, Failure, window};
+use crate::config::{Config, Paths, repin};
+use crate::control::client;
+use crate::control::proto::window::State;
+use crate::control::proto::{OpenRequest, PinsRequest, StatusRequest, pin};
 use crate::refusal::ExitCode;
 
-/// Fetches what is missing, and tells what it was.
-pub(super) async fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
-    let fetched = fetch(paths).await?;
-    let urls: Vec<String> = fetched.iter().map(|it| it.url.to_string()).collect();
-    let text = match urls.as_slice() {
-        [] => "all that is included is here".to_owned(),
-        urls => urls
-            .iter()
-            .map(|it| format!("fetched {it}"))
-            .collect::<Vec<_>>()
-            .join("\n"),
-    };
+use difference::Difference;
+pub(super) use include::quietly;
+
+mod difference;
+mod include;
+
+/// What to bring up to date.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Open these windows to look at the keys behind them [default: those that are open]
+    windows: Vec<String>,
+    /// The justification that PIM records, if a window has to be opened
+    #[arg(long)]
+    reason: Option<String>,
+    /// The ticket that PIM records, if a window has to be opened
+    #[arg(long, value_name = "SYSTEM:NUMBER")]
+    ticket: Option<String>,
+    /// Write the new public keys without asking
+    #[arg(long)]
+    write: bool,
+}
+
+/// Fetches what is missing, compares, and writes what is agreed to.
+pub(super) async fn run(args: Args, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
+    let fetched = include::fetch(paths).await?;
     // Only now can all of it be read.
-    Config::load(paths)
+    let config = Config::load(paths)
         .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))?;
-    output.result(&text, &json!({ "fetched": urls }));
-    Ok(ExitCode::Done)
+    let mut sync = Sync {
+        config: &config,
+        paths,
+        output,
+        compared: 0,
+        found: Vec::new(),
+        refused: Vec::new(),
+    };
+    sync.compare(&args).await?;
+    let written = sync.write(args.write)?;
+    sync.tell(&fetched, written)
 }
 
-/// The same without a word, before the agent starts. What cannot be had is told by the configuration.
-pub(super) async fn quietly(paths: &Paths) {
-    if let Err(failure) = fetch(paths).await {
-        tracing::warn!(
-            why = failure.0.message,
-            "an included catalog was not fetched"
+/// What was found so far.
+struct Sync<'a> {
+    config: &'a Config,
+    paths: &'a Paths,
+    output: &'a Output,
+    /// How many keys were looked at.
+    compared: usize,
+    found: Vec<Difference<'a>>,
+    /// Keys that could not be looked at, and why.
+    refused: Vec<(String, String)>,
+}
+
+impl Sync<'_> {
+    /// Looks at the keys behind the windows of `args`, or behind those that are open.
+    async fn compare(&mut self, args: &Args) -> Result<(), Failure> {
+        let agent = match client::connect(&self.paths.control_socket()).await {
+            Ok(agent) => agent,
+            // Without one, catalogs can still be fetched.
+            Err(_) if args.windows.is_empty() => {
+                self.output.hint(
+                    "pimento: no agent is running, so no public key was compared with its vault",
+                );
+                return Ok(());
+            }
+            Err(absent) => {
+                let advice = "start it with `pimento agent`";
+                let message = absent.to_string();
+                return Err(Failure::new("no_agent", ExitCode::NoAgent, message, advice));
+            }
+        };
+        let windows = match args.windows.as_slice() {
+            [] => self.open_ones(agent.clone()).await?,
+            named => {
+                for window in named {
+                    self.open(agent.clone(), window, args).await?;
+                }
+                named.to_vec()
+            }
+        };
+        for window in windows {
+            self.look(agent.clone(), window).await?;
+        }
+        Ok(())
+    }
+
+    /// The windows that are open; says which are not, if there are keys behind them.
+    async fn open_ones(&self, mut agent: Agent) -> Result<Vec<String>, Failure> {
+        let status = agent.status(StatusRequest {}).await?.into_inner();
+        let keys = || self.config.catalog.keys();
+        let is_behind = |name: &str| keys().any(|(key, _)| key.vault.window.name.as_str() == name);
+        let (open, closed): (Vec<_>, Vec<_>) = status
+            .windows
+            .into_iter()
+            .filter(|window| is_behind(&window.name))
+            .partition(|window| window.state() == State::Open);
+        for window in closed {
+            self.output.hint(&format!(
+                "pimento: window {0} is closed, so the keys behind it were not compared: `pimento sync {0}`",
+                window.name
+            ));
+        }
+        Ok(open.into_iter().map(|window| window.name).collect())
+    }
+
+    async fn open(&self, agent: Agent, name: &str, args: &Args) -> Result<(), Failure> {
+        let mut person = Person::new(args.reason.clone(), args.ticket.as_deref(), self.output)?;
+        let call = |said| async {
+            let request = OpenRequest {
+                window: name.to_owned(),
+                seconds: 0,
+                said: Some(said),
+            };
+            let events = agent.clone().open(request).await?.into_inner();
+            window::opened(self.output, events).await
+        };
+        person.makes(self.output, call).await.map(drop)
+    }
+
+    async fn look(&mut self, mut agent: Agent, window: String) -> Result<(), Failure> {
+        let pins = agent.pins(PinsRequest { window }).await?.into_inner().pins;
+        for pin in pins {
+            let known = self.config.catalog.named(&pin.credential);
+            match (pin.found, known) {
+                (Some(pin::Found::PublicKey(now)), Some(credential)) => {
+                    self.compared += 1;
+                    self.found.extend(Difference::of(credential, &now));
+                }
+                (Some(pin::Found::Refusal(no)), _) => {
+                    self.output
+                        .hint(&format!("pimento: {}\n  {}", no.message, no.advice));
+                    self.refused.push((pin.credential, no.message));
+                }
+                // The agent runs with another configuration than there is now.
+                _ => self.output.hint(&format!(
+                    "pimento: key {} is the running agent's and not in the configuration: start it again",
+                    pin.credential
+                )),
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows the differences; writes them if that is wanted. Tells how many were written.
+    fn write(&self, at_once: bool) -> Result<usize, Failure> {
+        for difference in &self.found {
+            self.output.hint(&difference.shown());
+        }
+        let (own, others): (Vec<_>, Vec<_>) =
+            self.found.iter().partition(|it| it.is_own(self.paths));
+        for other in others {
+            self.output.hint(&other.not_own());
+        }
+        if own.is_empty() || !(at_once || self.agreed(own.len())?) {
+            return Ok(0);
+        }
+        for difference in &own {
+            repin(difference.credential, &difference.now, self.paths)
+                .map_err(|error| Failure::failed(error.to_string()))?;
+        }
+        Ok(own.len())
+    }
+
+    /// Whether the person at the terminal says yes; no is what nobody says.
+    fn agreed(&self, count: usize) -> Result<bool, Failure> {
+        let terminal = (!self.output.is_json()).then(terminal).flatten();
+        let Some(terminal) = terminal else {
+            self.output
+                .hint("nothing was written: `pimento sync --write` writes it");
+            return Ok(false);
+        };
+        let question = format!(
+            "Write {}? [y/N] ",
+            super::output::counted(count, "new public key")
         );
+        let answer = ask(&terminal, &question)?;
+        Ok(matches!(answer.as_str(), "y" | "Y" | "yes"))
+    }
+
+    fn tell(&self, fetched: &[crate::config::Pinned], written: usize) -> Result<ExitCode, Failure> {
+        let left = self.found.len() - written;
+        let compared = super::output::counted(self.compared, "key");
+        let urls: Vec<String> = fetched.iter().map(|it| it.url.to_string()).collect();
+        let mut lines: Vec<String> = urls.iter().map(|url| format!("fetched {url}")).collect();
+        if lines.is_empty() {
+            lines.push("all that is included is here".to_owned());
+        }
+        let outcome = match (self.found.len(), written) {
+            (0, _) => "as the configuration has them".to_owned(),
+            (_, 0) => format!("{left} differ"),
+            _ => format!("{written} written; start the agent again to use them"),
+        };
+        if self.compared > 0 {
+            lines.push(format!("{compared} compared: {outcome}"));
+        }
+        let refused = self.refused.iter();
+        let refused = refused.map(|(key, why)| json!({"key": key, "why": why}));
+        let value = json!({
+            "fetched": urls,
+            "compared": self.compared,
+            "differ": self.found.iter().map(Difference::json).collect::<Vec<_>>(),
+            "written": written,
+            "refused": refused.collect::<Vec<_>>(),
+        });
+        self.output.result(&lines.join("\n"), &value);
+        match left == 0 && self.refused.is_empty() {
+            true => Ok(ExitCode::Done),
+            false => Ok(ExitCode::Partly),
+        }
     }
 }
-
-async fn fetch(paths: &Paths) -> Result<Vec<Pinned>, Failure> {
-    let (missing, danger) = Config::missing(paths)
-        .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))?;
-    if missing.is_empty() {
-        return Ok(missing);
-    }
-    let network =
-        crate::run::network(&danger).map_err(|error| Failure::failed(error.to_string()))?;
-    for pinned in &missing {
-        let content = download(&network, pinned.url.clone(), LONGEST)
-            .await
-            .map_err(|why| unreachable(pinned, &why))?;
-        pinned
-            .check(&content)
-            .map_err(|found| other(pinned, &found))?;
-        keep(pinned, paths, &content).map_err(|error| {
-            let file = pinned.copy(paths);
-            Failure::failed(format!("{} cannot be written: {error}", file.display()))
-        })?;
-    }
-    Ok(missing)
-}
-
-/// Puts the copy in place as a whole: whoever reads it meanwhile finds none, or all of it.
-fn keep(pinned: &Pinned, paths: &Paths, content: &[u8]) -> std::io::Result<()> {
-    let file = pinned.copy(paths);
-    if let Some(folder) = file.parent() {
-        harden::private_folder(folder)?;
-    }
-    let next = file.with_extension("new");
-    std::fs::write(&next, content)?;
-    std::fs::rename(next, file)
-}
-
-fn unreachable(pinned: &Pinned, why: &str) -> Failure {
-    Failure::new(
-        "unreachable",
-        ExitCode::Failed,
-        format!("the catalog at {} cannot be had: {why}", pinned.url),
-        "check the address and the network; a copy that was fetched before is used without either",
-    )
-}
-
-fn other(pinned: &Pinned, found: &str) -> Failure {
-    Failure::new(
-        "other_content",
-        ExitCode::Policy,
-        format!(
-            "the catalog at {} is not the one that is pinned: its SHA-256 is {found}, and the \
-             configuration has {}",
-            pinned.url, pinned.sha256
-        ),
-        "if your team has changed it, read what is there now and write its hash into `include`; else \
-         tell whoever keeps it",
-    )
-}
-
-/// As much as a file of the configuration may have.
-const LONGEST: usize = 1 << 20;

@@ -6,7 +6,7 @@ use clap::{CommandFactory, Subcommand};
 
 use super::output::Output;
 use super::{
-    Cli, Failure, agent, ansible, approvals, askpass, connect, docker, doctor, export, git,
+    Cli, Failure, agent, ansible, approvals, askpass, connect, docker, doctor, export, git, init,
     password, preflight, run, runtime, show, sign_in, ssh_agent, ssh_config, stale, sudo, sync,
     window,
 };
@@ -15,6 +15,8 @@ use crate::refusal::ExitCode;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// Make a configuration: sign in, find what you may open and which keys are there
+    Init(init::Args),
     /// Run the agent in the foreground
     Agent,
     /// Hold keys that are added, with the command line of OpenSSH's ssh-agent
@@ -67,8 +69,9 @@ pub(super) enum Verb {
     Run(run::Args),
     /// Run a command by sudo, here or on another host, with a password of a vault
     Sudo(sudo::Args),
-    /// Fetch the catalogs that the configuration includes by address
-    Sync,
+    /// Fetch the catalogs that the configuration includes by address, and compare public keys with the
+    /// vaults
+    Sync(sync::Args),
     /// Wipe everything and refuse until unlocked
     Lock {
         /// Unlock
@@ -141,6 +144,9 @@ impl Verb {
         }
         let paths = Paths::from_environment(overrides)
             .map_err(|error| Failure::new("paths", ExitCode::Failed, error.to_string(), ""))?;
+        if let Self::Init(args) = self {
+            return init::run(args, &paths, output).map(Exit::from);
+        }
         match &self {
             Self::Agent => return agent::run(&paths, output).map(Exit::from),
             Self::SshConfig(args) => {
@@ -189,7 +195,7 @@ impl Verb {
             Self::AnsibleVaultClient { vault_id } => {
                 ansible::vault_client(agent().await?, output, vault_id).await
             }
-            Self::Sync => sync::run(paths, output).await,
+            Self::Sync(args) => sync::run(args, paths, output).await,
             Self::Doctor => doctor::examine(paths, output).await,
             Self::Preflight(args) => preflight::preflight(paths, output, args).await,
             Self::Askpass { prompt } => askpass::answer(agent().await?, output, prompt).await,

@@ -46,6 +46,8 @@ pub struct TokenFacts {
 pub struct Holding {
     /// What that is.
     pub target: Target,
+    /// What people call it; `None` if the service does not tell.
+    pub called: Option<String>,
     /// When it ends; `None` if it does not.
     pub ends: Option<Timestamp>,
     /// Whether it holds without having been activated.
@@ -61,6 +63,8 @@ pub struct SecretFacts {
     pub version: String,
     /// Whether it can be read.
     pub enabled: bool,
+    /// Whether it is the private half of a certificate that the vault keeps.
+    pub managed: bool,
     /// `nbf`.
     pub not_before: Option<Timestamp>,
     /// `exp`.
@@ -122,6 +126,14 @@ pub trait Survey: Send + Sync {
 
     /// The id of the tenant that a vault takes tokens of; asked without one.
     async fn tenant_of(&self, vault: &Url, id: CorrelationId) -> Result<String, Refusal>;
+
+    /// The secrets of a vault, each once and without a version.
+    async fn secrets(
+        &self,
+        vault: &Url,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<Vec<SecretFacts>, Unread>;
 
     /// The versions of a secret.
     async fn versions(
@@ -224,6 +236,15 @@ impl Survey for Surveyor {
         })
     }
 
+    async fn secrets(
+        &self,
+        vault: &Url,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<Vec<SecretFacts>, Unread> {
+        self.metadata(vault, "secrets", (token, id)).await
+    }
+
     async fn versions(
         &self,
         vault: &Url,
@@ -231,17 +252,25 @@ impl Survey for Surveyor {
         token: &AccessToken,
         id: CorrelationId,
     ) -> Result<Vec<SecretFacts>, Unread> {
-        let mut url = vault.clone();
-        url.set_path(&format!("secrets/{secret}/versions"));
-        url.set_query(Some(&format!("api-version={API_VERSION}&maxresults=25")));
-        let items = self
-            .list(Service::KeyVault, url, (token, id), unread)
-            .await?;
-        Ok(items.iter().map(read::secret).collect())
+        let path = format!("secrets/{secret}/versions");
+        self.metadata(vault, &path, (token, id)).await
     }
 }
 
 impl Surveyor {
+    async fn metadata(
+        &self,
+        vault: &Url,
+        path: &str,
+        by: (&AccessToken, CorrelationId),
+    ) -> Result<Vec<SecretFacts>, Unread> {
+        let mut url = vault.clone();
+        url.set_path(path);
+        url.set_query(Some(&format!("api-version={API_VERSION}&maxresults=25")));
+        let items = self.list(Service::KeyVault, url, by, unread).await?;
+        Ok(items.iter().map(read::secret).collect())
+    }
+
     async fn groups(
         &self,
         tenant: &Arc<Tenant>,
@@ -256,7 +285,16 @@ impl Surveyor {
         url.set_path(&format!(
             "v1.0/identityGovernance/privilegedAccess/group/{set}/filterByCurrentUser(on='principal')"
         ));
-        let items = self.list(Service::Pim, url, (&token, id), refuse).await?;
+        let mut named = url.clone();
+        named.set_query(Some("$expand=group($select=id,displayName)"));
+        let by = (&token, id);
+        let items = match self.list(Service::Pim, named, by, refuse).await {
+            // Nothing depends on the names of the groups.
+            Err(Refusal::Cloud { status: 400, .. }) => {
+                self.list(Service::Pim, url, by, refuse).await?
+            }
+            listed => listed?,
+        };
         Ok(items.iter().filter_map(read::group).collect())
     }
 

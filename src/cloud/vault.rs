@@ -135,6 +135,8 @@ struct Bundle<'a> {
     id: String,
     #[serde(default)]
     attributes: Attributes,
+    #[serde(default)]
+    managed: bool,
     #[serde(rename = "contentType")]
     content_type: Option<String>,
     tags: Option<BTreeMap<String, String>>,
@@ -156,6 +158,7 @@ impl Bundle<'_> {
             version,
             // What is disabled is not given out.
             enabled: true,
+            managed: self.managed,
             not_before: time(self.attributes.nbf),
             expires: time(self.attributes.exp),
             created: time(self.attributes.created),

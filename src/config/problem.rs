@@ -35,7 +35,7 @@ pub enum ConfigError {
     #[error(
         "there is no configuration: {} does not exist\n    \
          to see pimento work without Azure, run `pimento demo`; to set it up for your tenant, \
-         follow docs/azure-setup.md and write that file (docs/configuration.md)",
+         run `pimento init`, or write that file (docs/configuration.md)",
         .0.display()
     )]
     Absent(PathBuf),

@@ -773,6 +773,35 @@ pub mod aged {
         }
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PinsRequest {
+    #[prost(string, tag = "1")]
+    pub window: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PinsReply {
+    #[prost(message, repeated, tag = "1")]
+    pub pins: ::prost::alloc::vec::Vec<Pin>,
+}
+/// What the vault has for one key of the configuration.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Pin {
+    #[prost(string, tag = "1")]
+    pub credential: ::prost::alloc::string::String,
+    #[prost(oneof = "pin::Found", tags = "2, 3")]
+    pub found: ::core::option::Option<pin::Found>,
+}
+/// Nested message and enum types in `Pin`.
+pub mod pin {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Found {
+        /// As a line of a .pub file, without a comment.
+        #[prost(string, tag = "2")]
+        PublicKey(::prost::alloc::string::String),
+        #[prost(message, tag = "3")]
+        Refusal(super::Refusal),
+    }
+}
 /// Generated client implementations.
 pub mod control_client {
     #![allow(
@@ -1297,6 +1326,29 @@ pub mod control_client {
                 .insert(GrpcMethod::new("pimento.control.v1.Control", "Stale"));
             self.inner.unary(req, path, codec).await
         }
+        /// The public halves of the keys behind an open window, as the vault has them now. Reads each private
+        /// key and wipes it; opens nothing.
+        pub async fn pins(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PinsRequest>,
+        ) -> std::result::Result<tonic::Response<super::PinsReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Pins",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Pins"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1457,6 +1509,12 @@ pub mod control_server {
             &self,
             request: tonic::Request<super::StaleRequest>,
         ) -> std::result::Result<tonic::Response<super::StaleReply>, tonic::Status>;
+        /// The public halves of the keys behind an open window, as the vault has them now. Reads each private
+        /// key and wipes it; opens nothing.
+        async fn pins(
+            &self,
+            request: tonic::Request<super::PinsRequest>,
+        ) -> std::result::Result<tonic::Response<super::PinsReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ControlServer<T> {
@@ -2360,6 +2418,49 @@ pub mod control_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StaleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Pins" => {
+                    #[allow(non_camel_case_types)]
+                    struct PinsSvc<T: Control>(pub Arc<T>);
+                    impl<T: Control> tonic::server::UnaryService<super::PinsRequest>
+                    for PinsSvc<T> {
+                        type Response = super::PinsReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PinsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::pins(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PinsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

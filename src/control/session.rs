@@ -6,6 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::approvals;
 use super::convert::{given, message, said, status};
+use super::pins;
 use super::prompt::{self, Answer, Prompts, Unanswered};
 use super::proto::control_server::Control;
 use super::proto::{self, login_event, login_request, open_event};
@@ -428,6 +429,15 @@ impl Control for Session {
         Ok(streamed(move |sink| async move {
             doctor::examine(&house, &sink).await;
         }))
+    }
+
+    async fn pins(
+        &self,
+        request: Request<proto::PinsRequest>,
+    ) -> Result<Response<proto::PinsReply>, Status> {
+        let person = requester(&request)?;
+        let found = pins::found(&self.house, &request.get_ref().window, &person).await;
+        found.map(Response::new).map_err(|no| status(&no))
     }
 
     async fn stale(

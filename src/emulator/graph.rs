@@ -108,8 +108,12 @@ impl World {
             .requests
             .iter()
             .filter(|found| found.principal == user.id && !is_azure(&found.scope));
+        let expand = request.query("$expand").unwrap_or_default();
         let items: Vec<Value> = match set {
-            "eligibilityScheduleInstances" => self.eligible(user),
+            "eligibilityScheduleInstances" => {
+                let eligible = self.eligible(user).into_iter();
+                eligible.map(|item| self.expanded(item, expand)).collect()
+            }
             "assignmentScheduleInstances" => {
                 let active = mine.filter_map(|found| shapes::instance(found, delays, now));
                 active.chain(shapes::standing(user)).collect()
@@ -119,7 +123,6 @@ impl World {
                     .requests
                     .iter()
                     .filter(|found| self.may_review(found, user));
-                let expand = request.query("$expand").unwrap_or_default();
                 waiting
                     .map(|found| self.expanded(shapes::request(found, delays, now), expand))
                     .collect()
@@ -147,7 +150,9 @@ impl World {
         }));
         if let Some(item) = item.as_object_mut() {
             for (name, value) in [("group", group), ("principal", principal)] {
-                if expand.split(',').any(|wanted| wanted == name) {
+                // With what is wanted of it in brackets, or without.
+                let is = |wanted: &str| wanted.split('(').next() == Some(name);
+                if expand.split(',').any(is) {
                     item.insert(name.to_owned(), value);
                 }
             }

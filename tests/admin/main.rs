@@ -12,6 +12,8 @@
 mod doctor;
 mod export;
 mod include;
+#[cfg(feature = "emulator")]
+mod init;
 #[expect(
     dead_code,
     unreachable_pub,
@@ -24,3 +26,5 @@ mod stale;
 #[cfg(feature = "emulator")]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "emulator")]
+mod sync;

@@ -1,30 +1,10 @@
 //! With nothing but `az login`: no application registration, no sign-in of pimento's own.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use support::home::{Home, text};
 
 use super::*;
-
-/// What stands in for the Azure CLI: it takes what the real one is called with, and prints what the
-/// real one prints, from the cloud that the user has "signed in" to.
-const AZ: &str = r#"#!/bin/sh
-echo "$@" >> "$HOME/az.log"
-[ "$1 $2 $3 $4" = "account get-access-token -o json" ] || exit 64
-shift 4
-while [ $# -gt 0 ]; do
-    case $1 in
-        --scope) scope=$2 ;;
-        --tenant) tenant=$2 ;;
-        *) exit 64 ;;
-    esac
-    shift 2
-done
-[ "$tenant" = contoso.onmicrosoft.com ] || exit 64
-[ -e "$HOME/az.out" ] && { cat "$HOME/az.out" >&2; exit 1; }
-exec curl -fsS "ADMIN/az/USER?scope=$scope"
-"#;
 
 /// A home of somebody who has run `az login`, with a window of a role and no registration.
 async fn home() -> Home {
@@ -38,19 +18,12 @@ async fn home() -> Home {
         let text = text.replace(&client, "sign_in = \"azure-cli\"");
         window(&text, &vault())
     });
-    let program = AZ
-        .replace("ADMIN", &home.emulator.admin_url())
-        .replace("USER", USER);
-    fs::create_dir(home.path("bin")).unwrap();
-    fs::write(home.path("bin/az"), program).unwrap();
-    fs::set_permissions(home.path("bin/az"), PermissionsExt::from_mode(0o755)).unwrap();
+    home.add_azure_cli();
     home
 }
 
 fn agent(home: &Home) -> support::home::Running {
-    let path = std::env::var("PATH").unwrap();
-    let path = format!("{}:{path}", home.path("bin").display());
-    home.agent_with(&[("PATH", &path)])
+    home.agent_with(&[("PATH", &home.path_with_azure_cli())])
 }
 
 fn asked_of_az(home: &Home) -> Vec<String> {

@@ -86,7 +86,8 @@ pub(super) fn group(item: &Value) -> Option<Holding> {
         _ => return None,
     };
     let group = Uuid::parse_str(&text(item, "groupId")).ok()?;
-    Some(holding(Target::Group { group, access }, item))
+    let called = item.get("group").map(|group| text(group, "displayName"));
+    Some(holding(Target::Group { group, access }, called, item))
 }
 
 /// An Azure role, of a list of instances.
@@ -95,12 +96,20 @@ pub(super) fn role(item: &Value) -> Option<Holding> {
     let definition = text(properties, "roleDefinitionId");
     let role = Role::parse(definition.rsplit('/').next()?)?;
     let scope = Scope::parse(&text(properties, "scope"))?;
-    Some(holding(Target::AzureRole { scope, role }, properties))
+    let called = properties
+        .pointer("/expandedProperties/scope")
+        .map(|scope| text(scope, "displayName"));
+    Some(holding(
+        Target::AzureRole { scope, role },
+        called,
+        properties,
+    ))
 }
 
-fn holding(target: Target, item: &Value) -> Holding {
+fn holding(target: Target, called: Option<String>, item: &Value) -> Holding {
     Holding {
         target,
+        called: called.filter(|name| !name.is_empty()),
         ends: text(item, "endDateTime").parse().ok(),
         standing: text(item, "assignmentType").eq_ignore_ascii_case("assigned"),
     }
@@ -127,6 +136,7 @@ pub(super) fn secret(item: &Value) -> SecretFacts {
         name,
         version,
         enabled: attributes.get("enabled") != Some(&Value::Bool(false)),
+        managed: item.get("managed") == Some(&Value::Bool(true)),
         not_before: time("nbf"),
         expires: time("exp"),
         created: time("created"),

@@ -1,0 +1,160 @@
+//! What a vault holds: the names, and of a secret whether it is a key.
+//!
+//! Enters: a vault whose window is open. Leaves: metadata, and the *public* half of a key. What never
+//! happens here: a value that is kept or handed on; a read without a record; an opening.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use ssh_key::PublicKey;
+
+use super::Broker;
+use super::step_up::Errand;
+use crate::audit::Event;
+use crate::catalog::{Credential, VaultSpec, WindowSpec};
+use crate::cloud::{
+    AccessToken, CorrelationId, FetchedSecret, ReadError, SecretFacts, StageSink, Unread,
+};
+use crate::refusal::Refusal;
+use crate::requester::Requester;
+use crate::secret::Password;
+use crate::secret::private_key::{KeyProblem, PrivateKey};
+
+/// What a secret is, by a look at its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// A private key that can be used; this is its public half.
+    Key(Box<PublicKey>),
+    /// Text that can be a password.
+    Password,
+    /// Nothing that can be used.
+    Unusable {
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
+}
+
+impl Broker {
+    /// The secrets of `vault`, waiting until it sees who may list them.
+    ///
+    /// # Errors
+    /// If its window is closed, or the vault does not tell.
+    pub async fn secrets(
+        &self,
+        vault: &VaultSpec,
+        person: &Requester,
+        stages: &dyn StageSink,
+    ) -> Result<Vec<SecretFacts>, Refusal> {
+        self.is_open(&vault.window)?;
+        let id = CorrelationId::new();
+        let survey = &self.cloud.survey;
+        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let listed = survey.secrets(&vault.url, &token, id).await;
+                listed.map_err(|why| untold(vault, why))
+            })
+        };
+        let errand = Errand::new(&vault.window.tenant, person, id, stages);
+        let (listed, _) = self.read(vault, errand, &ask).await?;
+        Ok(listed)
+    }
+
+    /// What the secret of `credential` is; the value is wiped when this returns.
+    ///
+    /// # Errors
+    /// If its window is closed, the look cannot be recorded, or the vault does not give it out.
+    pub async fn inspect(
+        &self,
+        credential: &Credential,
+        person: &Requester,
+        stages: &dyn StageSink,
+    ) -> Result<Contents, Refusal> {
+        let vault = &credential.vault;
+        self.is_open(&vault.window)?;
+        let id = CorrelationId::new();
+        self.audit.record(Event::inspecting(id, credential))?;
+        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
+            Box::pin(async move { self.cloud.vault.secret(credential, &token, id).await })
+        };
+        let errand = Errand::new(&vault.window.tenant, person, id, stages);
+        let (fetched, _) = self.read(vault, errand, &ask).await?;
+        Ok(contents(fetched))
+    }
+
+    fn is_open(&self, window: &WindowSpec) -> Result<(), Refusal> {
+        let now = self.clock.now();
+        let windows = self.windows();
+        if windows.locked() {
+            return Err(Refusal::Locked);
+        }
+        match windows.terms(&window.name, now) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::Forbidden {
+                what: format!("window {}", window.name),
+                why: "it is not open, and looking into a vault opens nothing by itself".to_owned(),
+                remedy: format!("`pimento open {}`, then try again", window.name),
+            }),
+        }
+    }
+}
+
+fn contents(fetched: FetchedSecret) -> Contents {
+    let problem = match PrivateKey::parse(&fetched.value) {
+        Ok(key) => return Contents::Key(Box::new(key.public().clone())),
+        Err(KeyProblem::NotAKey(_)) => match Password::parse(fetched.value) {
+            Ok(_) => return Contents::Password,
+            Err(problem) => {
+                return Contents::Unusable {
+                    problem: format!("it is neither a private key nor a password: {problem}"),
+                    remedy: "leave it out".to_owned(),
+                };
+            }
+        },
+        Err(problem) => problem,
+    };
+    Contents::Unusable {
+        remedy: problem.remedy(),
+        problem: problem.to_string(),
+    }
+}
+
+/// Why a vault does not list its secrets.
+fn untold(vault: &VaultSpec, why: Unread) -> ReadError {
+    let name = vault.azure_name();
+    let (why, remedy) = match why {
+        Unread::NoRole => return ReadError::NotYet,
+        Unread::Refused(refusal) => return ReadError::Refused(refusal),
+        Unread::AccessPolicy => (
+            "its access policy gives you no right to list secrets",
+            format!(
+                "an owner of the vault gives it: `az keyvault set-policy --name {name} --object-id \
+                 GROUP --secret-permissions get list`"
+            ),
+        ),
+        Unread::Denied => (
+            "a deny assignment forbids it",
+            format!(
+                "an owner of the subscription looks at the deny assignments of vault {name} (Access \
+                 control, Deny assignments)"
+            ),
+        ),
+        Unread::Firewall => (
+            "its firewall does not let this network in",
+            format!(
+                "connect to a network that it lets in; or an owner of the vault lets this one in: \
+                 `az keyvault network-rule add --name {name} --ip-address ADDRESS`"
+            ),
+        ),
+        Unread::Missing => (
+            "there is no list of secrets at its address",
+            format!("check that {} is a vault's address", vault.url),
+        ),
+    };
+    ReadError::Refused(Refusal::Forbidden {
+        what: format!("vault {}", vault.name),
+        why: why.to_owned(),
+        remedy,
+    })
+}
