@@ -287,7 +287,7 @@ impl Surveyor {
         ));
         let mut named = url.clone();
         named.set_query(Some("$expand=group($select=id,displayName)"));
-        let by = (&token, id);
+        let by = (&*token, id);
         let items = match self.list(Service::Pim, named, by, refuse).await {
             // Nothing depends on the names of the groups.
             Err(Refusal::Cloud { status: 400, .. }) => {
