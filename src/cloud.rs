@@ -25,6 +25,7 @@ pub use download::download;
 pub use http::Network;
 pub use membership::Membership;
 pub use reach::{Outage, Reach};
+pub use stage::{Stage, StageSink, Unwatched};
 pub use survey::{
     Discovery, GRAPH_SCOPES, Holding, IMPERSONATION, SecretFacts, Survey, TokenFacts, Unread,
 };
@@ -36,9 +37,11 @@ mod entra;
 mod error_body;
 mod http;
 mod jwt;
+mod list;
 mod membership;
 mod pim;
 mod reach;
+mod stage;
 mod survey;
 mod vault;
 
@@ -280,6 +283,8 @@ pub struct Activation {
     pub reason: String,
     /// The ticket, if any.
     pub ticket: Option<Ticket>,
+    /// The end of the activation that was ended to make room: PIM may list it a little longer.
+    pub after: Option<Timestamp>,
     /// Joins the logs.
     pub id: CorrelationId,
 }
@@ -299,75 +304,6 @@ pub struct Activated {
     pub standing: bool,
 }
 
-/// How far an opening has come; shown to people, never decided upon.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Waiting for another opening of the same window, or about to begin.
-    Starting,
-    /// The activation was sent to PIM.
-    Requested,
-    /// The person has to sign in again in the browser that was opened.
-    SteppingUp,
-    /// A person has to approve.
-    AwaitingApproval {
-        /// PIM's request id.
-        request: String,
-        /// Who can, as far as the policy tells.
-        approvers: Vec<String>,
-    },
-    /// PIM is writing the assignment.
-    Provisioning,
-    /// PIM reports the assignment as active.
-    Active {
-        /// Its end, for display.
-        ends: Timestamp,
-    },
-    /// The vault does not see the assignment yet.
-    WaitingForVault {
-        /// How many reads it has refused.
-        attempts: u32,
-        /// How long that usually takes with this window, if it was measured.
-        usually: Option<Duration>,
-    },
-    /// The material is there.
-    Ready,
-}
-
-impl std::fmt::Display for Stage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Starting => f.write_str("starting"),
-            Self::Requested => f.write_str("PIM: requested"),
-            Self::SteppingUp => {
-                f.write_str("waiting for you to sign in again, in the browser window just opened")
-            }
-            Self::AwaitingApproval { approvers, .. } => {
-                f.write_str("PIM: waiting for approval")?;
-                match approvers.as_slice() {
-                    [] => Ok(()),
-                    approvers => write!(f, " by {}", approvers.join(" or ")),
-                }
-            }
-            Self::Provisioning => f.write_str("PIM: writing the assignment"),
-            Self::Active { .. } => f.write_str("PIM: active"),
-            Self::WaitingForVault { attempts, usually } => {
-                write!(f, "waiting for Key Vault to see it (asked {attempts} times")?;
-                if let Some(usually) = usually {
-                    write!(f, ", usually {} s here", usually.as_secs())?;
-                }
-                f.write_str(")")
-            }
-            Self::Ready => f.write_str("ready"),
-        }
-    }
-}
-
-/// Takes the stages of an opening to whoever watches it.
-pub trait StageSink: Send + Sync {
-    /// Tells the stage now reached.
-    fn reached(&self, stage: Stage);
-}
-
 /// What the policy of a window asks of those who activate it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demands {
@@ -381,6 +317,8 @@ pub struct Demands {
     pub second_factor: bool,
     /// The authentication context that the sign-in has to satisfy, such as `c1`.
     pub context: Option<String>,
+    /// Whether it says that nobody has to approve: saying nothing of it is not that.
+    pub unattended: bool,
     /// Who can approve, if somebody has to: by name where the policy tells one, by id otherwise.
     pub approvers: Option<Vec<String>>,
 }

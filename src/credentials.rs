@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::catalog::{Catalog, PasswordUse};
-use crate::cloud::{Stage, StageSink};
+use crate::cloud::Unwatched;
 use crate::house::House;
 use crate::listen::{Connection, Door};
 use crate::policy::{End, Receiver, Said};
@@ -148,15 +148,6 @@ impl Wanted {
             unit: (*unit).to_owned(),
             id: (*id).to_owned(),
         })
-    }
-}
-
-/// systemd takes no progress.
-struct Unwatched;
-
-impl StageSink for Unwatched {
-    fn reached(&self, stage: Stage) {
-        tracing::debug!(%stage, "opening for a service");
     }
 }
 

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use super::Broker;
-use super::flight::Flight;
 use crate::catalog::Tenant;
 use crate::cloud::{
     AccessToken, Activated, Activation, CorrelationId, Resource, StageSink, StepUp,
@@ -46,16 +45,33 @@ impl Broker {
         &self,
         activation: &Activation,
         person: &Requester,
-        stages: &Flight,
+        stages: &dyn StageSink,
     ) -> Result<Activated, Refusal> {
         let tenant = &activation.window.tenant;
         let mut errand = Errand::new(tenant, person, activation.id, stages);
         let resource = Resource::of(&activation.window.target);
+        self.run_errand(&mut errand, resource, || {
+            self.cloud.pim.activate(activation, stages)
+        })
+        .await
+    }
+
+    /// Does `work`; once more after a step-up, if one is asked for.
+    pub(super) async fn run_errand<T, F>(
+        &self,
+        errand: &mut Errand<'_>,
+        resource: Resource,
+        work: impl Fn() -> F + Send,
+    ) -> Result<T, Refusal>
+    where
+        T: Send,
+        F: Future<Output = Result<T, Refusal>> + Send,
+    {
         loop {
-            match self.cloud.pim.activate(activation, stages).await {
+            match work().await {
                 // The token is kept with the sign-in, and the next request carries it.
-                Err(refusal) => drop(self.step_up(&mut errand, refusal, resource).await?),
-                active => return active,
+                Err(refusal) => drop(self.step_up(errand, refusal, resource).await?),
+                done => return done,
             }
         }
     }

@@ -16,14 +16,16 @@ use jiff::SignedDuration;
 use super::entra::Entra;
 use super::http::{Answer, Http};
 use super::{Activated, Activation, CorrelationId, Demands, Pim, Rehearsed, StageSink};
-use crate::catalog::{Target, WindowSpec};
-use crate::refusal::Refusal;
+use crate::catalog::{Target, Tenant, WindowSpec};
+use crate::refusal::{Refusal, Service};
 
 use assignment::Found;
+use caller::Caller;
 
 mod approvals;
 mod assignment;
 mod azure;
+mod caller;
 mod calls;
 mod groups;
 mod life;
@@ -42,11 +44,9 @@ pub(super) struct Privileges {
 
 /// One user's dealings with one window.
 struct Case<'a> {
-    http: &'a Http,
-    entra: &'a Entra,
+    caller: Caller<'a>,
     approval: Duration,
     window: &'a Arc<WindowSpec>,
-    id: CorrelationId,
     /// The user's object id in the tenant.
     principal: String,
 }
@@ -156,6 +156,21 @@ impl Privileges {
         }
     }
 
+    fn caller<'a>(
+        &'a self,
+        tenant: &'a Arc<Tenant>,
+        service: Service,
+        id: CorrelationId,
+    ) -> Caller<'a> {
+        Caller {
+            http: &self.http,
+            entra: &self.entra,
+            tenant,
+            service,
+            id,
+        }
+    }
+
     async fn api<'a>(
         &'a self,
         window: &'a Arc<WindowSpec>,
@@ -163,11 +178,9 @@ impl Privileges {
     ) -> Result<Box<dyn Api + 'a>, Refusal> {
         let account = self.entra.who(&window.tenant).await?;
         let case = Case {
-            http: &self.http,
-            entra: &self.entra,
+            caller: self.caller(&window.tenant, Service::of(&window.target), id),
             approval: self.approval,
             window,
-            id,
             principal: account.object_id,
         };
         Ok(match &window.target {

@@ -15,7 +15,7 @@ use url::Url;
 use super::error_body::ErrorBody;
 use super::http::{Answer, Http};
 use super::vault::{API_VERSION, denied};
-use super::{AccessToken, CorrelationId, Freshness, Identity, Resource};
+use super::{AccessToken, CorrelationId, Freshness, Identity, Resource, list};
 use crate::catalog::{SecretName, Target, Tenant};
 use crate::refusal::{Refusal, Service};
 
@@ -326,19 +326,21 @@ impl Surveyor {
         (token, id): (&AccessToken, CorrelationId),
         refused: fn(Service, &Answer) -> E,
     ) -> Result<Vec<Value>, E> {
-        let mut items = Vec::new();
-        let mut page = Some(first.clone());
-        for _ in 0..MOST_PAGES {
-            let Some(next) = page else { break };
-            let answer = self.http.get(service, next, Some(token), id).await?;
+        let (mut next, mut items) = (first, Vec::new());
+        for _ in 0..list::MOST_PAGES {
+            let at = next.clone();
+            let answer = self.http.get(service, at, Some(token), id).await?;
             if !answer.is_success() {
                 return Err(refused(service, &answer));
             }
-            let list = answer.json();
-            items.extend(read::items(&list).iter().cloned());
-            page = read::next(&list, &first);
+            let page = answer.json();
+            items.extend(read::items(&page).iter().cloned());
+            match list::next(service, &page, &next)? {
+                Some(more) => next = more,
+                None => return Ok(items),
+            }
         }
-        Ok(items)
+        Err(list::endless(service).into())
     }
 }
 
@@ -364,9 +366,6 @@ fn unread(service: Service, answer: &Answer) -> Unread {
         _ => Unread::Refused(error.refuse(service, answer)),
     }
 }
-
-/// Pages of a list that are read: far more than a vault of a few thousand secrets has.
-const MOST_PAGES: usize = 400;
 
 /// The delegated permissions of Microsoft Graph that pimento asks for.
 pub const GRAPH_SCOPES: [&str; 4] = [

@@ -2,33 +2,47 @@
 
 use std::sync::Arc;
 
+use tonic::{Request, Response, Status};
+
+use super::convert::status;
 use super::proto;
+use super::session::requester;
 use crate::broker::Wish;
 use crate::catalog::WindowSpec;
-use crate::cloud::{Approval, CorrelationId, Rehearsed, Verdict};
+use crate::cloud::{Approval, Rehearsed, Verdict};
 use crate::house::House;
 use crate::refusal::{Needed, Refusal};
 
 /// What waits for the user.
-pub(super) async fn waiting(house: &House, tenant: &str) -> Result<proto::ApprovalsReply, Refusal> {
-    let tenant = house.tenant(tenant)?;
-    let approvals = house.pipeline.broker.approvals();
-    let found = approvals.waiting(tenant, CorrelationId::new()).await?;
+pub(super) async fn waiting(
+    house: &House,
+    request: &Request<proto::ApprovalsRequest>,
+) -> Result<Response<proto::ApprovalsReply>, Status> {
+    let person = requester(request)?;
+    let tenant = house.tenant(&request.get_ref().tenant);
+    let tenant = tenant.map_err(|no| status(&no))?;
+    let found = house.pipeline.broker.waiting(tenant, &person).await;
+    let found = found.map_err(|no| status(&no))?;
     let approvals = found.into_iter().map(shown).collect();
-    Ok(proto::ApprovalsReply { approvals })
+    Ok(Response::new(proto::ApprovalsReply { approvals }))
 }
 
 /// Decides one request.
-pub(super) async fn decide(house: &House, request: &proto::DecideRequest) -> Result<(), Refusal> {
-    let tenant = house.tenant(&request.tenant)?;
+pub(super) async fn decide(
+    house: &House,
+    request: &Request<proto::DecideRequest>,
+) -> Result<Response<proto::DecideReply>, Status> {
+    let (person, request) = (requester(request)?, request.get_ref());
+    let tenant = house.tenant(&request.tenant);
+    let tenant = tenant.map_err(|no| status(&no))?;
     let verdict = match request.approve {
         true => Verdict::Approve,
         false => Verdict::Deny,
     };
-    let (approvals, id) = (house.pipeline.broker.approvals(), CorrelationId::new());
-    approvals
-        .decide(tenant, &request.id, verdict, &request.reason, id)
-        .await
+    let (broker, said) = (&house.pipeline.broker, (verdict, request.reason.as_str()));
+    let decided = broker.decide(tenant, &person, &request.id, said).await;
+    decided.map_err(|no| status(&no))?;
+    Ok(Response::new(proto::DecideReply {}))
 }
 
 /// What PIM would say to an opening, and what its policy wants.

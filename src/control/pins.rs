@@ -4,7 +4,7 @@ use super::convert::message;
 use super::proto::{self, pin};
 use crate::broker::Contents;
 use crate::catalog::Credential;
-use crate::cloud::{Stage, StageSink};
+use crate::cloud::Unwatched;
 use crate::house::House;
 use crate::refusal::Refusal;
 use crate::requester::Requester;
@@ -53,14 +53,5 @@ async fn public_key(
             "it is not a private key".to_owned(),
             "check `secret` in the configuration".to_owned(),
         )),
-    }
-}
-
-/// The call tells no progress.
-struct Unwatched;
-
-impl StageSink for Unwatched {
-    fn reached(&self, stage: Stage) {
-        tracing::debug!(%stage, "looking at a key");
     }
 }

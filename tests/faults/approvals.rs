@@ -1,6 +1,6 @@
 //! What somebody asks for, somebody else decides: two users, two agents, one tenant.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use pimento::emulator::scenario::Fault;
 use pimento::refusal::Refusal;
@@ -157,4 +157,136 @@ async fn a_dry_run_tells_what_is_wanted_and_makes_nothing() {
     let refused = stage.pimento(&too_long).await;
     assert_eq!(code(&refused), 6, "{}", text(&refused.stderr));
     assert_eq!(stage.made(), 0);
+}
+
+const LIST: &str = "graph.assignmentScheduleRequests.filterByCurrentUser";
+const CANCEL: &str = "graph.assignmentScheduleRequests.cancel";
+const TOKEN: &str = "entra.token.refresh_token";
+
+/// A 401 with this challenge, once.
+fn rejected(operation: &str, challenge: &str) -> Fault {
+    Fault {
+        operation: operation.to_owned(),
+        times: Some(1),
+        status: Some(401),
+        headers: [("WWW-Authenticate".to_owned(), challenge.to_owned())].into(),
+        ..Fault::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approver_whose_token_was_revoked_gets_another_without_being_asked() {
+    let (stage, alex) = with_approver().await;
+    let request = asked(&stage).await;
+    let before = stage.emulator.count(TOKEN);
+    stage.fault(rejected(LIST, "Bearer realm=\"\""));
+    let listed = alex.pimento(&["approvals"]).await;
+    assert!(text(&listed.stdout).contains(&request), "{listed:?}");
+    assert_eq!(stage.emulator.count(TOKEN) - before, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_verdict_has_to_show_besides_is_shown_and_it_is_given_once() {
+    let (stage, alex) = with_approver().await;
+    let request = asked(&stage).await;
+    // {"access_token":{"nbf":{"essential":true,"value":"1"}}}, which any new token satisfies.
+    let claims = "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWUiOiIxIn19fQ==";
+    let challenge = format!("Bearer error=\"insufficient_claims\", claims=\"{claims}\"");
+    stage.fault(rejected(
+        "graph.assignmentApprovals.stages.update",
+        &challenge,
+    ));
+    let approved = decide(&alex, "approve", &request).await;
+    assert_eq!(code(&approved), 0, "{}", text(&approved.stderr));
+    stage.clock.advance(std::time::Duration::from_secs(15));
+    assert!(stage.password().await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_that_wants_what_only_a_browser_shows_is_refused_with_the_way_out() {
+    let (stage, alex) = with_approver().await;
+    let request = asked(&stage).await;
+    // {"access_token":{"acrs":{"essential":true,"value":"c1"}}}
+    let claims = "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19";
+    let challenge = format!("Bearer error=\"insufficient_claims\", claims=\"{claims}\"");
+    stage.fault(rejected("graph.assignmentApprovals.get", &challenge));
+    let refused = decide(&alex, "approve", &request).await;
+    assert_eq!(code(&refused), 3);
+    let told = text(&refused.stderr);
+    assert!(told.contains("`pimento login contoso --browser`"), "{told}");
+    let pending = stage.emulator.change(|world| world.decide(GROUP, false));
+    assert_eq!(pending, 1, "it still waits");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn taking_back_is_asked_for_again_where_pim_did_not_take_it() {
+    let (stage, _alex) = with_approver().await;
+    asked(&stage).await;
+    let busy = Fault {
+        operation: CANCEL.to_owned(),
+        times: Some(1),
+        status: Some(503),
+        retry_after: Some("0".to_owned()),
+        ..Fault::default()
+    };
+    stage.fault(busy);
+    let closed = stage.pimento(&["close", "linux-root"]).await;
+    assert_eq!(text(&closed.stdout), "no longer asked for: linux-root\n");
+    assert_eq!(stage.emulator.count(CANCEL), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn taking_back_that_fails_is_not_repeated_and_leaves_the_request() {
+    let (stage, _alex) = with_approver().await;
+    asked(&stage).await;
+    stage.fault(Fault {
+        operation: CANCEL.to_owned(),
+        status: Some(500),
+        ..Fault::default()
+    });
+    let closed = stage.pimento(&["close", "linux-root"]).await;
+    assert_eq!(code(&closed), 5, "{closed:?}");
+    assert_eq!(stage.emulator.count(CANCEL), 1);
+    let pending = stage.emulator.change(|world| world.decide(GROUP, false));
+    assert_eq!(pending, 1);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_watching_is_told_that_the_request_waits_and_how_to_take_it_back() {
+    use std::io::{BufRead as _, BufReader, Read as _};
+
+    let (stage, alex) = with_approver().await;
+    let mut open = stage.command(&["open", "linux-root"]);
+    let open = open.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut open = open.spawn().unwrap();
+    let mut stderr = BufReader::new(open.stderr.take().unwrap());
+    let stopped = tokio::task::spawn_blocking(move || {
+        let mut line = String::new();
+        while !line.contains("PIM: waiting for approval") {
+            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "{line}");
+        }
+        let pid = rustix::process::Pid::from_child(&open);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let mut told = String::new();
+        stderr.read_to_string(&mut told).unwrap();
+        (open.wait().unwrap(), told)
+    });
+    let (status, told) = stopped.await.unwrap();
+    assert_eq!(status.code(), Some(7), "{told}");
+    assert!(
+        told.contains("still waits for approval (request "),
+        "{told}"
+    );
+    assert!(
+        told.contains("`pimento close linux-root` takes it back"),
+        "{told}"
+    );
+    // It does wait, and the command that was told takes it back.
+    let listed = alex.pimento(&["approvals"]).await;
+    assert!(text(&listed.stdout).contains("asks to be"), "{listed:?}");
+    let closed = stage.pimento(&["close", "linux-root"]).await;
+    assert_eq!(text(&closed.stdout), "no longer asked for: linux-root\n");
+    let listed = alex.pimento(&["approvals"]).await;
+    assert_eq!(text(&listed.stdout), "nothing waits for your approval\n");
 }

@@ -12,14 +12,13 @@ use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
 
+use super::caller::Caller;
 use super::groups::PIM;
 use super::{Privileges, refused};
 use crate::catalog::{Tenant, Ticket};
 use crate::cloud::error_body::ErrorBody;
-use crate::cloud::http::{Answer, Call, Repeat};
-use crate::cloud::{
-    Approval, Approvals, CorrelationId, Freshness, Identity as _, Resource, Verdict,
-};
+use crate::cloud::http::Answer;
+use crate::cloud::{Approval, Approvals, CorrelationId, Verdict};
 use crate::refusal::{Refusal, Service};
 
 #[async_trait]
@@ -29,24 +28,12 @@ impl Approvals for Privileges {
         tenant: &Arc<Tenant>,
         id: CorrelationId,
     ) -> Result<Vec<Approval>, Refusal> {
-        let desk = Desk {
-            pim: self,
-            tenant,
-            id,
-        };
-        let mut page = Some(desk.list());
-        let mut found = Vec::new();
-        while let Some(url) = page.take().filter(|_| found.len() < MOST) {
-            let answer = desk.ask(Method::GET, &url, None).await?;
-            if !answer.is_success() {
-                return Err(desk.refuse(&answer));
-            }
-            let list = answer.json();
-            let items = list.get("value").and_then(Value::as_array);
-            found.extend(items.into_iter().flatten().map(approval));
-            page = desk.next(&list);
+        let desk = Desk(self.caller(tenant, Service::Pim, id));
+        let (items, answer) = desk.0.list(desk.list()).await?;
+        if !answer.is_success() {
+            return Err(desk.refuse(&answer));
         }
-        Ok(found)
+        Ok(items.iter().map(approval).collect())
     }
 
     async fn decide(
@@ -60,11 +47,7 @@ impl Approvals for Privileges {
         // It becomes a part of an address.
         let approval = approval.parse::<Uuid>().map_err(|_| unknown(approval))?;
         let approval = &approval.to_string();
-        let desk = Desk {
-            pim: self,
-            tenant,
-            id,
-        };
+        let desk = Desk(self.caller(tenant, Service::Pim, id));
         let word = match verdict {
             Verdict::Approve => "Approve",
             Verdict::Deny => "Deny",
@@ -99,15 +82,11 @@ const STEPS: Parts = Parts {
 };
 
 /// One approver's dealings with one tenant.
-struct Desk<'a> {
-    pim: &'a Privileges,
-    tenant: &'a Arc<Tenant>,
-    id: CorrelationId,
-}
+struct Desk<'a>(Caller<'a>);
 
 impl Desk<'_> {
     fn url(&self, path: &str) -> Url {
-        let mut url = self.tenant.graph.clone();
+        let mut url = self.0.tenant.graph.clone();
         url.set_path(path);
         url
     }
@@ -121,21 +100,13 @@ impl Desk<'_> {
         url
     }
 
-    /// The next page; its host is not taken from the link, as the token is for the configured one.
-    fn next(&self, list: &Value) -> Option<Url> {
-        let link = Url::parse(list.get("@odata.nextLink")?.as_str()?).ok()?;
-        let mut url = self.url(link.path());
-        url.set_query(link.query());
-        Some(url)
-    }
-
     /// Decides the part of the approval that waits for the user.
     async fn review(&self, parts: &Parts, approval: &str, body: &Value) -> Result<Answer, Refusal> {
         let (version, name) = (parts.version, parts.name);
         let path = format!("{version}/{PIM}/assignmentApprovals/{approval}");
         let mut url = self.url(&path);
         url.query_pairs_mut().append_pair("$expand", name);
-        let answer = self.ask(Method::GET, &url, None).await?;
+        let answer = self.0.read(url).await?;
         if !answer.is_success() {
             return Ok(answer);
         }
@@ -144,40 +115,7 @@ impl Desk<'_> {
             "{path}/{name}/{}",
             part.as_deref().unwrap_or(approval)
         ));
-        self.ask(Method::PATCH, &url, Some(body)).await
-    }
-
-    async fn ask(
-        &self,
-        method: Method,
-        url: &Url,
-        body: Option<&Value>,
-    ) -> Result<Answer, Refusal> {
-        let http = &self.pim.http;
-        let repeat = match method {
-            Method::GET => Repeat::Always,
-            _ => Repeat::Untaken,
-        };
-        let mut attempts = http.attempts(Service::Pim, url.host_str(), repeat)?;
-        loop {
-            let token = self
-                .pim
-                .entra
-                .token(self.tenant, Resource::Graph, Freshness::Cached, self.id)
-                .await?;
-            let call = Call {
-                service: Service::Pim,
-                method: method.clone(),
-                url: url.clone(),
-                token: Some(&token),
-                id: self.id,
-                body,
-            };
-            let outcome = http.send(&call).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
+        self.0.submit(Method::PATCH, url, Some(body)).await
     }
 
     /// What the answer to a verdict means.
@@ -203,8 +141,9 @@ impl Desk<'_> {
 
     fn refuse(&self, answer: &Answer) -> Refusal {
         let error = ErrorBody::of(answer);
-        refused::of_tenant(self.tenant, Service::Pim, &error)
-            .unwrap_or_else(|| error.refuse(Service::Pim, answer))
+        let refusal = refused::of_tenant(self.0.tenant, Service::Pim, &error)
+            .unwrap_or_else(|| error.refuse(Service::Pim, answer));
+        self.0.noted(refusal)
     }
 }
 
@@ -257,9 +196,6 @@ fn approval(item: &Value) -> Approval {
         asked: text("/createdDateTime").and_then(|it| it.parse().ok()),
     }
 }
-
-/// Far more than anybody looks through.
-const MOST: usize = 500;
 
 #[cfg(test)]
 mod tests {

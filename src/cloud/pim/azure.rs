@@ -27,7 +27,6 @@ pub(super) use eligibility::Known;
 use eligibility::{Eligible, text};
 
 mod eligibility;
-mod list;
 
 /// The API of Azure roles, for one case.
 pub(super) struct Roles<'a> {
@@ -72,7 +71,7 @@ impl Roles<'_> {
         let body = self.activation(eligible, activation, duration);
         let mut lost = 0;
         let answer = loop {
-            let sent = self.case.submit(Method::PUT, url.clone(), &body).await;
+            let sent = self.put(url.clone(), &body).await;
             match &sent {
                 Ok(answer) if !matches!(answer.status, 500 | 502 | 504) => break sent?,
                 Err(Refusal::Unreachable { .. }) | Ok(_) => {}
@@ -86,14 +85,18 @@ impl Roles<'_> {
             if lost == TRIES {
                 break sent?;
             }
-            self.case.http.clock.sleep(PAUSE).await;
+            self.case.caller.http.clock.sleep(PAUSE).await;
         };
         self.case.begun(&answer, request)
     }
 
+    async fn put(&self, url: Url, body: &Value) -> Result<Answer, Refusal> {
+        self.case.caller.submit(Method::PUT, url, Some(body)).await
+    }
+
     /// The request of that address, if it was made.
     async fn look_up(&self, url: &Url) -> Result<Option<Request>, Refusal> {
-        let answer = self.case.read(url.clone()).await?;
+        let answer = self.case.caller.read(url.clone()).await?;
         match answer.status {
             404 => Ok(None),
             _ if answer.is_success() => Ok(Some(request(&answer.json()))),
@@ -110,7 +113,7 @@ impl Roles<'_> {
         let mut properties = self.properties("SelfActivate", &eligible.definition);
         let mut set = |name: &str, value: Value| drop(properties.insert(name.to_owned(), value));
         let expiration = json!({"type": "AfterDuration", "duration": format!("{duration}")});
-        let starts = self.case.http.server_time().to_string();
+        let starts = self.case.caller.http.server_time().to_string();
         set("justification", json!(activation.reason));
         set(
             "scheduleInfo",
@@ -151,7 +154,7 @@ impl Roles<'_> {
     /// What PIM lists as the user's, of that kind, for this window.
     async fn mine(&self, set: &str) -> Result<(Vec<Value>, Answer), Refusal> {
         let url = self.url("", set, Some(MINE));
-        let (mut items, answer) = self.list(url).await?;
+        let (mut items, answer) = self.case.list(url).await?;
         items.retain(|item| item.get("properties").is_some_and(|it| self.serves(it)));
         Ok((items, answer))
     }
@@ -217,6 +220,7 @@ impl Api for Roles<'_> {
         let filter = format!("roleDefinitionId eq '{}'", eligible.definition);
         let set = "roleManagementPolicyAssignments";
         let (items, _) = self
+            .case
             .list(self.url(eligible.scope.as_str(), set, Some(&filter)))
             .await?;
         let properties = |item: &'_ Value| item.get("properties").cloned();
@@ -236,13 +240,17 @@ impl Api for Roles<'_> {
         };
         let body = self.activation(&eligible, activation, activation.duration);
         let url = self.request_url(&eligible.scope, &format!("{}/validate", Uuid::new_v4()));
-        let answer = self.case.submit(Method::POST, url, &body).await?;
+        let answer = self
+            .case
+            .caller
+            .submit(Method::POST, url, Some(&body))
+            .await?;
         self.case.rehearsed(&answer)
     }
 
     async fn cancel(&self, request: &Request) -> Result<(), Refusal> {
         let url = self.at(&format!("{}/cancel", request.path));
-        let answer = self.case.send(Method::POST, url, None).await?;
+        let answer = self.case.caller.submit(Method::POST, url, None).await?;
         self.case.canceled(&answer)
     }
 
@@ -263,7 +271,7 @@ impl Api for Roles<'_> {
         };
         let body = json!({ "properties": self.properties("SelfDeactivate", definition) });
         let url = self.request_url(&scope, &Uuid::new_v4().to_string());
-        let answer = self.case.submit(Method::PUT, url, &body).await?;
+        let answer = self.put(url, &body).await?;
         self.case.deactivated(&answer)
     }
 }

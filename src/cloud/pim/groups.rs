@@ -42,12 +42,14 @@ impl<'a> Groups<'a> {
         url
     }
 
-    /// What PIM lists for the user in this group.
-    async fn list(&self, set: &str) -> Result<Answer, Refusal> {
+    /// What PIM lists as the user's, for this group and access.
+    async fn mine(&self, set: &str) -> Result<(Vec<Value>, Answer), Refusal> {
         let filter = format!("groupId eq '{}'", self.group);
         let path = format!("{PIM}/{set}/filterByCurrentUser(on='principal')");
         let url = self.url(&path, &[("$filter", &filter)]);
-        self.case.get(url).await
+        let (mut items, answer) = self.case.list(url).await?;
+        items.retain(|item| self.is_for(item));
+        Ok((items, answer))
     }
 
     fn body(&self, action: &str) -> Value {
@@ -64,7 +66,7 @@ impl<'a> Groups<'a> {
         let mut body = self.body("selfActivate");
         if let Some(body) = body.as_object_mut() {
             let schedule = json!({
-                "startDateTime": self.case.http.server_time().to_string(),
+                "startDateTime": self.case.caller.http.server_time().to_string(),
                 "expiration": {"type": "afterDuration", "duration": format!("{duration}")},
             });
             body.insert("scheduleInfo".to_owned(), schedule);
@@ -79,7 +81,7 @@ impl<'a> Groups<'a> {
 
     async fn post(&self, body: &Value) -> Result<Answer, Refusal> {
         let url = self.url(&format!("{PIM}/assignmentScheduleRequests"), &[]);
-        self.case.submit(Method::POST, url, body).await
+        self.case.caller.submit(Method::POST, url, Some(body)).await
     }
 
     /// What became of a request whose answer was lost.
@@ -121,17 +123,20 @@ impl Api for Groups<'_> {
             }
             answer => answer?,
         };
-        self.case.begun(&answer, request)
+        match self.case.begun(&answer, request) {
+            // Who is a member for good need not be eligible.
+            Err(Refusal::NotEligible { window }) => match self.assignment(None).await? {
+                (Some(_), _) => Ok(Begun::Exists),
+                (None, _) => Err(Refusal::NotEligible { window }),
+            },
+            begun => begun,
+        }
     }
 
     async fn pending(&self) -> Result<Option<Request>, Refusal> {
-        let answer = self.list("assignmentScheduleRequests").await?.json();
-        let requests = answer.get("value").and_then(Value::as_array);
-        let mine = requests
-            .into_iter()
-            .flatten()
-            .filter(|item| self.is_for(item));
-        Ok(mine.map(request).find(|found| status::waits(&found.status)))
+        let (items, _) = self.mine("assignmentScheduleRequests").await?;
+        let mut requests = items.iter().map(request);
+        Ok(requests.find(|found| status::waits(&found.status)))
     }
 
     async fn request(&self, made: &Request) -> Result<Request, Refusal> {
@@ -140,18 +145,15 @@ impl Api for Groups<'_> {
     }
 
     async fn assignment(&self, made: Option<&Request>) -> Result<(Option<Found>, Answer), Refusal> {
-        let answer = self.list("assignmentScheduleInstances").await?;
-        let list = answer.json();
-        let items = list.get("value").and_then(Value::as_array);
-        let items = items.into_iter().flatten();
-        let mine = items.filter(|item| self.is_for(item)).map(|item| Listed {
+        let (items, answer) = self.mine("assignmentScheduleInstances").await?;
+        let listed = items.iter().map(|item| Listed {
             properties: item,
             schedule: item
                 .get("assignmentScheduleId")
                 .and_then(Value::as_str)
                 .unwrap_or_default(),
         });
-        let found = assignment::find(mine, made);
+        let found = assignment::find(listed, made);
         Ok((found, answer))
     }
 
@@ -180,10 +182,8 @@ impl Api for Groups<'_> {
 
     async fn cancel(&self, request: &Request) -> Result<(), Refusal> {
         let path = format!("{PIM}/assignmentScheduleRequests/{}/cancel", request.id);
-        let answer = self
-            .case
-            .send(Method::POST, self.url(&path, &[]), None)
-            .await?;
+        let url = self.url(&path, &[]);
+        let answer = self.case.caller.submit(Method::POST, url, None).await?;
         self.case.canceled(&answer)
     }
 

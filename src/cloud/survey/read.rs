@@ -22,18 +22,6 @@ pub(super) fn items(list: &Value) -> &[Value] {
     items.map_or(&[], Vec::as_slice)
 }
 
-/// The next page of a list that began at `first`. Only its query is taken from the link: the token
-/// goes to the same place as before.
-pub(super) fn next(list: &Value, first: &Url) -> Option<Url> {
-    let link = list
-        .get("@odata.nextLink")
-        .or_else(|| list.get("nextLink"))?;
-    let link = Url::parse(link.as_str()?).ok()?;
-    let mut next = first.clone();
-    next.set_query(link.query());
-    (next != *first).then_some(next)
-}
-
 /// The tenant in an issuer, `https://login.microsoftonline.com/TENANT/v2.0`.
 pub(super) fn tenant_in(issuer: &str) -> Option<String> {
     let issuer = Url::parse(issuer).ok()?;
@@ -154,20 +142,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_link_is_followed_to_where_the_list_began_and_nowhere_else() {
-        let first = Url::parse("https://kv.vault.azure.net/secrets?api-version=1").unwrap();
-        let next = |link: &str| next(&json!({"nextLink": link}), &first).map(String::from);
-        let elsewhere = "https://evil.example/keys?api-version=1&$skiptoken=a";
-        assert_eq!(
-            next(elsewhere).as_deref(),
-            Some("https://kv.vault.azure.net/secrets?api-version=1&$skiptoken=a")
-        );
-        // The same page again would never end.
-        assert_eq!(next(first.as_str()), None);
-        assert_eq!(next("no link"), None);
-    }
 
     #[test]
     fn a_challenge_counts_only_if_it_is_of_the_vaults_own_cloud() {
