@@ -1,8 +1,15 @@
 //! The life of a window around real logins: its end, clocks that jump, approvers, lost answers.
 //!
 //! Time passes here only where a test says so: nothing depends on how fast the machine is.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic
+)]
 
+#[path = "windows/groups.rs"]
+mod groups;
 mod support;
 
 use std::process::Stdio;

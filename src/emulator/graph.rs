@@ -200,13 +200,14 @@ impl World {
             .filter(|found| found.user == user.name);
         mine.filter(|found| found.end.is_none_or(|end| now < end))
             .map(|found| {
-                let id = format!("{}_{}_{}", found.group, found.access, user.id);
+                let principal = found.through.as_ref().unwrap_or(&user.id);
+                let id = format!("{}_{}_{principal}", found.group, found.access);
                 json!({
                     "id": id,
                     "startDateTime": "2026-01-01T00:00:00Z",
                     "endDateTime": found.end.map(|end| end.to_string()),
-                    "memberType": "direct",
-                    "principalId": user.id,
+                    "memberType": if found.through.is_some() { "group" } else { "direct" },
+                    "principalId": principal,
                     "accessId": found.access,
                     "groupId": found.group,
                     "eligibilityScheduleId": id,

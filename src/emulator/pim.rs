@@ -78,13 +78,32 @@ impl PimRequest {
     /// Whether PIM lists the assignment by now.
     pub(super) fn listed(&self, delays: &Delays, now: Timestamp) -> bool {
         let active = self.active(delays);
-        active.is_some_and(|(start, end)| start + delays.instance <= now && now < end)
+        active.is_some_and(|(start, end)| {
+            start + delays.instance <= now && now < self.forgotten(delays, end)
+        })
+    }
+
+    /// From when to when it is listed as active: to its planned end, even once it was ended.
+    pub(super) fn planned(&self, delays: &Delays) -> Option<(Timestamp, Timestamp)> {
+        let planned = Self {
+            ended: None,
+            ..self.clone()
+        };
+        planned.active(delays)
+    }
+
+    fn forgotten(&self, delays: &Delays, end: Timestamp) -> Timestamp {
+        match self.ended {
+            Some(_) => end + delays.forgetting,
+            None => end,
+        }
     }
 
     /// Until when PIM takes no other activation. Of an Azure role it lets go late.
     fn blocks_until(&self, delays: &Delays) -> Option<Timestamp> {
         let (_, end) = self.active(delays)?;
         let late = self.ended.is_some() && is_azure(&self.scope);
+        let end = self.forgotten(delays, end);
         Some(if late { end + delays.release } else { end })
     }
 
@@ -203,7 +222,7 @@ impl World {
         if is_azure(scope) {
             return self.scenario.azure_role(scope, role).map(|it| &it.policy);
         }
-        self.scenario.group(scope).map(|group| &group.policy)
+        self.scenario.policy(scope, role)
     }
 
     /// Checks an activation against the policy, and against what is there already.
@@ -231,9 +250,13 @@ impl World {
                 return Err((400, "PendingRoleAssignmentRequest", text.to_owned()));
             }
             if request.blocks_until(delays).is_some_and(|end| now < end) {
-                let text = "The Role assignment already exists.";
-                return Err((400, "RoleAssignmentExists", text.to_owned()));
+                return Err(exists());
             }
+        }
+        let standing =
+            wanted.role == "member" && user.member_of.iter().any(|it| it == wanted.scope);
+        if standing && self.eligibility(user, wanted).is_some() {
+            return Err(exists());
         }
         let failed = self.failed_rules(wanted, user, caller, policy);
         if !failed.is_empty() {
@@ -358,6 +381,11 @@ impl World {
         }
         decided
     }
+}
+
+fn exists() -> PimError {
+    let text = "The Role assignment already exists.";
+    (400, "RoleAssignmentExists", text.to_owned())
 }
 
 /// What is asked for does not exist.

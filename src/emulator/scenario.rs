@@ -112,6 +112,9 @@ pub struct Group {
     /// What PIM asks of those who activate.
     #[serde(default)]
     pub policy: Policy,
+    /// What it asks of those who activate ownership of the group.
+    #[serde(default)]
+    pub owner_policy: Policy,
 }
 
 /// The rules of an activation.
@@ -171,6 +174,8 @@ pub struct Eligibility {
     /// `member` or `owner`.
     #[serde(default = "member")]
     pub access: String,
+    /// The group through which it is, if it is not the user's own.
+    pub through: Option<String>,
     /// When the eligibility itself ends.
     pub end: Option<Timestamp>,
 }
@@ -267,6 +272,8 @@ pub struct Delays {
     pub assignment: SignedDuration,
     /// From the end of an Azure role by its holder until it can be activated again.
     pub release: SignedDuration,
+    /// From an end by its holder until the assignment is no longer listed, nor in the way.
+    pub forgetting: SignedDuration,
 }
 
 /// Something that goes wrong.
@@ -302,6 +309,16 @@ impl Scenario {
     /// If the file inside the program is damaged.
     pub fn example() -> Result<Self, toml::de::Error> {
         toml::from_str(include_str!("contoso.toml"))
+    }
+
+    /// The policy of that access to that group.
+    #[must_use]
+    pub fn policy(&self, group: &str, access: &str) -> Option<&Policy> {
+        let group = self.group(group)?;
+        Some(match access {
+            "owner" => &group.owner_policy,
+            _ => &group.policy,
+        })
     }
 
     /// The user of that name.

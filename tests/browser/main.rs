@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod role;
 mod webdriver;
 
 use std::fs;
@@ -112,7 +113,9 @@ fn with_context(scenario: &mut Scenario) {
     scenario.groups[0].policy.authentication_context = Some("c1".to_owned());
 }
 
+const ACTIVE: &str = "graph.assignmentScheduleInstances.filterByCurrentUser";
 const CREATE: &str = "graph.assignmentScheduleRequests.create";
+const READ: &str = "vault.secret.get";
 const CODE: &str = "entra.token.authorization_code";
 const REFRESH: &str = "entra.token.refresh_token";
 const REVEAL: [&str; 3] = ["password", "db01-root", "--reveal"];
@@ -251,6 +254,11 @@ async fn an_activation_that_wants_a_context_leads_to_one_page_and_is_repeated_on
     // The attempt without the person, and the vault's token: PIM got the very token of the page.
     assert_eq!(person.count(REFRESH), 2);
     assert_eq!(person.pages().len(), 2);
+    let page = ["entra.authorize", "entra.login"];
+    let mut calls = person.home.emulator.calls();
+    calls.retain(|call| !page.contains(&call.as_str()));
+    let seven = [CREATE, REFRESH, CODE, CREATE, ACTIVE, REFRESH, READ];
+    assert_eq!(calls, seven, "as docs/performance.md counts them");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use pimento::emulator::scenario::Fault;
 
 use crate::stage::Stage;
 
@@ -49,4 +50,33 @@ async fn an_activation_made_elsewhere_costs_the_same_and_one_read_of_the_policy_
     let policy = "graph.roleManagementPolicyAssignments";
     let calls = [CREATE, policy, CREATE, ACTIVE, TOKEN, SECRET];
     assert_eq!(stage.emulator.calls(), calls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_up_that_the_sign_in_satisfies_costs_two_more() {
+    let stage = Stage::unhurried().await;
+    // {"access_token":{"nbf":{"essential":true,"value":"1"}}}, which any new token satisfies.
+    let claims = "eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZSwidmFsdWUiOiIxIn19fQ==";
+    let challenge = format!("Bearer error=\"insufficient_claims\", claims=\"{claims}\"");
+    stage.fault(Fault {
+        operation: CREATE.to_owned(),
+        times: Some(1),
+        status: Some(401),
+        headers: [("WWW-Authenticate".to_owned(), challenge)].into(),
+        ..Fault::default()
+    });
+    stage.password().await.unwrap();
+    let calls = [CREATE, TOKEN, CREATE, ACTIVE, TOKEN, SECRET];
+    assert_eq!(stage.emulator.calls(), calls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_up_that_nobody_can_make_costs_one_token_and_no_second_activation() {
+    let stage = Stage::unhurried_with(|scenario| {
+        scenario.groups[0].policy.authentication_context = Some("c1".to_owned());
+    })
+    .await;
+    let refusal = stage.password().await.unwrap_err();
+    assert_eq!(refusal.code(), "step_up_failed");
+    assert_eq!(stage.emulator.calls(), [CREATE, TOKEN]);
 }

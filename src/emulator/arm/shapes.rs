@@ -104,7 +104,7 @@ pub(super) fn request(
 
 /// The assignment that a request led to.
 pub(super) fn activated(request: &PimRequest, user: &User, delays: &Delays) -> Value {
-    let span = request.active(delays);
+    let span = request.planned(delays);
     let schedule = schedule(request);
     let mut properties = json!({
         "assignmentType": "Activated",

@@ -6,7 +6,7 @@ use super::filter::Filter;
 use super::{PimError, Request, scoped};
 use crate::emulator::http::Reply;
 use crate::emulator::pim::iso;
-use crate::emulator::scenario::{Group, User};
+use crate::emulator::scenario::{Policy, User};
 use crate::emulator::world::World;
 
 impl World {
@@ -40,7 +40,7 @@ impl World {
                 "lastModifiedDateTime": null, "lastModifiedBy": {"displayName": null, "id": null},
             });
             if let (true, Some(policy)) = (expand.contains("rules"), policy.as_object_mut()) {
-                policy.insert("rules".to_owned(), json!(self.rules(group)));
+                policy.insert("rules".to_owned(), json!(self.rules(&group.id, role)));
             }
             assignment.insert("policy".to_owned(), policy);
         }
@@ -51,8 +51,9 @@ impl World {
         ))
     }
 
-    fn rules(&self, group: &Group) -> Vec<Value> {
-        let policy = &group.policy;
+    fn rules(&self, group: &str, access: &str) -> Vec<Value> {
+        let none = Policy::default();
+        let policy = self.scenario.policy(group, access).unwrap_or(&none);
         let approvers: Vec<Value> = policy
             .approvers
             .iter()

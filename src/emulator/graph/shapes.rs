@@ -49,7 +49,7 @@ pub(super) fn request(request: &PimRequest, delays: &Delays, now: Timestamp) -> 
 
 /// The instance, if it is listed by now.
 pub(super) fn instance(request: &PimRequest, delays: &Delays, now: Timestamp) -> Option<Value> {
-    let (start, end) = request.active(delays)?;
+    let (start, end) = request.planned(delays)?;
     request.listed(delays, now).then(|| {
         json!({
             "id": schedule_id(request),
