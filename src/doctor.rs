@@ -1,8 +1,9 @@
 //! What is wrong, and what to do about it: looks at all that openings and reads depend on.
 //!
 //! Enters: the house. Leaves: a [`Finding`] for each check and what it looked at, one after the
-//! other. What never happens here: an activation, a change of anything, or the value of a secret.
-//! The checks of the machine and the configuration, which need no agent, are the command line's.
+//! other. What never happens here: an activation, a change of anything, or the value of a secret;
+//! PIM's own dry run is the one request that is no read. The checks of the machine and the
+//! configuration, which need no agent, are the command line's.
 
 use crate::cloud::CorrelationId;
 use crate::house::House;

@@ -25,6 +25,23 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// Whether who has it has `wanted` too: the same, or the same role where it holds there as well.
+    #[must_use]
+    pub fn gives(&self, wanted: &Self) -> bool {
+        match (self, wanted) {
+            (
+                Self::AzureRole { scope, role },
+                Self::AzureRole {
+                    scope: inner,
+                    role: wanted,
+                },
+            ) => role == wanted && scope.holds(inner),
+            (held, wanted) => held == wanted,
+        }
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

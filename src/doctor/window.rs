@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::tenant::{Seen, login};
 use super::{Case, Chart, Finding};
-use crate::catalog::{Target, Tenant, WindowSpec};
-use crate::cloud::{CorrelationId, Demands, Holding};
+use crate::catalog::{Tenant, WindowSpec};
+use crate::cloud::{Activation, CorrelationId, Demands, Holding, Rehearsed};
 use crate::house::House;
 use crate::refusal::{Refusal, Service};
 
@@ -23,7 +23,7 @@ pub(super) async fn all(
     let windows: Vec<&Arc<WindowSpec>> = house.windows.iter().filter(ours).collect();
     if !seen.signed_in {
         for window in windows {
-            for check in ["eligibility", "policy"] {
+            for check in ["eligibility", "policy", "activation"] {
                 let case = Case::of(check, &window.name);
                 chart.note(case.skipped("nobody is signed in", login(tenant)));
             }
@@ -59,24 +59,88 @@ async fn look(
             }
         });
         let case = Case::of("policy", &window.name);
-        chart.note(match house.pim.demands(window, id).await {
-            Err(refusal) => case.refused(&refusal),
-            Ok(demands) => policy(case, window, &demands),
+        let demands = house.pim.demands(window, id).await;
+        chart.note(match &demands {
+            Err(refusal) => case.refused(refusal),
+            Ok(demands) => policy(case, window, demands),
+        });
+        let case = Case::of("activation", &window.name);
+        chart.note(match (&eligible, &active, &demands) {
+            (Ok(eligible), Ok(active), Ok(demands)) => {
+                let holds =
+                    |held: &[Holding]| held.iter().any(|it| it.target.gives(&window.target));
+                let untried = untried(window, holds(eligible), holds(active), demands);
+                match untried {
+                    Some(why) => case.skipped(why, ""),
+                    None => activation(case, house, window, demands, id).await,
+                }
+            }
+            _ => case.skipped(
+                "what it depends on could not be read",
+                "see to the checks `eligibility` and `policy` first",
+            ),
         });
     }
 }
 
-/// Whether what one has is what the window gives, or more.
-fn gives(held: &Target, wanted: &Target) -> bool {
-    match (held, wanted) {
+/// Why a dry run would tell nothing.
+fn untried(
+    window: &WindowSpec,
+    eligible: bool,
+    active: bool,
+    demands: &Demands,
+) -> Option<&'static str> {
+    [
+        (active, "it is active, and PIM would say no more than that"),
         (
-            Target::AzureRole { scope, role },
-            Target::AzureRole {
-                scope: inner,
-                role: wanted,
-            },
-        ) => role == wanted && scope.holds(inner),
-        (held, wanted) => held == wanted,
+            !eligible,
+            "you may not open it, as the check `eligibility` tells",
+        ),
+        (
+            demands.approvers.is_some(),
+            "somebody has to approve it, which no dry run foretells",
+        ),
+        (
+            demands.context.is_some(),
+            "its policy asks for an authentication context, which a dry run cannot show",
+        ),
+        (
+            demands.ticket && window.ticket.is_none(),
+            "its policy asks for a ticket, and the configuration has none",
+        ),
+    ]
+    .into_iter()
+    .find_map(|(applies, why)| applies.then_some(why))
+}
+
+/// What PIM says to a dry run; nothing is made by it.
+async fn activation(
+    case: Case,
+    house: &House,
+    window: &Arc<WindowSpec>,
+    demands: &Demands,
+    id: CorrelationId,
+) -> Finding {
+    let longest = demands.longest.unwrap_or(window.duration);
+    let activation = Activation {
+        window: Arc::clone(window),
+        duration: window.duration.min(longest),
+        reason: "pimento doctor: a dry run".to_owned(),
+        ticket: window.ticket.clone(),
+        after: None,
+        id,
+    };
+    match house.pim.rehearse(&activation).await {
+        Ok(Rehearsed::Taken) => case.ok("PIM would open it: a dry run met no objection"),
+        Ok(Rehearsed::Exists) => case.ok("a request for it waits already, or it has just ended"),
+        Err(Refusal::StepUp { why, .. }) => case.warning(
+            format!("your sign-in does not satisfy PIM yet: {why}"),
+            format!(
+                "{} once more; or open it where you have a browser: it is asked for there",
+                login(&window.tenant)
+            ),
+        ),
+        Err(refusal) => case.refused(&refusal),
     }
 }
 
@@ -88,7 +152,7 @@ fn eligibility(
     active: &[Holding],
     now: Timestamp,
 ) -> Finding {
-    let this = |it: &&Holding| gives(&it.target, &window.target);
+    let this = |it: &&Holding| it.target.gives(&window.target);
     let target = &window.target;
     if active.iter().filter(this).any(|it| it.standing) {
         return case.warning(

@@ -11,7 +11,7 @@ use crate::support::home::{Home, Running};
 use crate::support::{GROUP, USER};
 
 /// What the doctor said, and the exit code.
-struct Said {
+pub(super) struct Said {
     findings: Vec<Value>,
     worst: String,
     code: Option<i32>,
@@ -19,7 +19,7 @@ struct Said {
 
 impl Said {
     /// The one finding of a check about a subject.
-    fn of(&self, check: &str, subject: &str) -> (&str, &str, &str) {
+    pub(super) fn of(&self, check: &str, subject: &str) -> (&str, &str, &str) {
         let is =
             |it: &&Value| it["check"] == check && it["subject"].as_str().unwrap_or("") == subject;
         let found: Vec<&Value> = self.findings.iter().filter(is).collect();
@@ -33,7 +33,7 @@ impl Said {
     }
 }
 
-fn doctor(home: &Home) -> Said {
+pub(super) fn doctor(home: &Home) -> Said {
     let socket = home.path("run/agent.sock");
     let output = home
         .pimento(&["doctor", "--json"])
@@ -51,14 +51,14 @@ fn doctor(home: &Home) -> Said {
     }
 }
 
-async fn ready() -> (Home, Running) {
+pub(super) async fn ready() -> (Home, Running) {
     let home = Home::new().await;
     let agent = home.agent();
     home.sign_in();
     (home, agent)
 }
 
-fn open(home: &Home) {
+pub(super) fn open(home: &Home) {
     let output = home.run(&["open", "linux-root"]);
     assert!(
         output.status.success(),
@@ -126,9 +126,7 @@ async fn a_closed_window_is_no_failure_and_is_not_opened() {
     let (verdict, _, remedy) = said.of("secret", "web");
     assert_eq!(verdict, "skipped");
     assert!(remedy.contains("pimento open linux-root"), "{remedy}");
-    let activations = home
-        .emulator
-        .count("graph.assignmentScheduleRequests.create");
+    let activations = home.emulator.change(|cloud| cloud.requests_of(GROUP));
     assert_eq!((activations, said.code), (0, Some(5)));
 }
 
@@ -201,7 +199,7 @@ async fn a_mistake_in_the_configuration_is_told_as_its_own_finding() {
 /// Something that is done to the cloud.
 type Change = fn(&mut Cloud);
 
-fn group(cloud: &mut Cloud) -> &mut pimento::emulator::scenario::Group {
+pub(super) fn group(cloud: &mut Cloud) -> &mut pimento::emulator::scenario::Group {
     cloud
         .scenario
         .groups

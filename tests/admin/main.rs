@@ -10,6 +10,7 @@
 
 #[cfg(feature = "emulator")]
 mod doctor;
+mod dry_run;
 mod export;
 mod include;
 #[cfg(feature = "emulator")]
