@@ -52,7 +52,10 @@ impl Aftermath {
             changed.mark_unchanged();
             let open = pipeline.broker.views();
             let ended: Vec<Name> = seen
-                .extract_if(|name, _| !open.iter().any(|view| view.window == *name))
+                .extract_if(|name, _| {
+                    let is_open = open.iter().any(|view| view.window == *name);
+                    !is_open && !pipeline.broker.extends(name)
+                })
                 .map(|(name, _)| name)
                 .collect();
             for window in ended {

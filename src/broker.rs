@@ -15,11 +15,9 @@ use tokio::task::JoinSet;
 use crate::audit::{Audit, Event};
 use crate::catalog::{Name, Target, VaultSpec, WindowSpec};
 use crate::clock::{Clock, Moment};
-use crate::cloud::{
-    Activation, Approvals, Cloud, CorrelationId, Demands, Rehearsed, Stage, StageSink,
-};
+use crate::cloud::{Cloud, CorrelationId, Demands, Rehearsed, Stage, StageSink};
 use crate::policy::Grant;
-use crate::refusal::{Needed, Refusal};
+use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::Material;
 use crate::window::{Closed, Windows};
@@ -29,14 +27,18 @@ use flight::{Flight, Refused};
 pub use end::Ended;
 pub use inspect::Contents;
 pub use pace::Pace;
+pub use wish::Wish;
 
+mod desk;
 mod end;
+mod extend;
 mod fetch;
 mod flight;
 mod inspect;
 mod pace;
 mod shown;
 mod step_up;
+mod wish;
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +159,7 @@ impl Broker {
             && flights.refused_fetches.again(&credential.name, now).is_ok()
     }
 
-    /// Opens `window` without fetching anything.
+    /// Opens `window` without fetching anything; for longer, if it is open and that is wanted.
     ///
     /// # Errors
     /// As [`Self::ready`].
@@ -171,8 +173,11 @@ impl Broker {
         if self.windows().locked() {
             return Err(Refusal::Locked);
         }
-        if self.windows().terms(&window.name, asked).is_some() {
-            return Ok(());
+        let terms = self.windows().terms(&window.name, asked).cloned();
+        match terms {
+            Some(terms) if wish.extends => return self.extend(window, &terms, wish, stages).await,
+            Some(_) => return Ok(()),
+            None => {}
         }
         // Whoever asks by hand has just mended the network, or wants to know.
         self.cloud.reach.retry_now();
@@ -215,15 +220,9 @@ impl Broker {
         window: &Arc<WindowSpec>,
         wish: Wish,
     ) -> Result<Rehearsed, Refusal> {
-        let activation = activation(window, wish)?;
+        let activation = wish.activation(window)?;
         self.cloud.reach.retry_now();
         self.cloud.pim.rehearse(&activation).await
-    }
-
-    /// What others ask the user for.
-    #[must_use]
-    pub fn approvals(&self) -> &dyn Approvals {
-        &*self.cloud.approvals
     }
 
     /// Wipes everything at once; PIM's own end stands.
@@ -379,39 +378,8 @@ impl Broker {
     }
 }
 
-/// What `wish` asks of PIM.
-fn activation(window: &Arc<WindowSpec>, wish: Wish) -> Result<Activation, Refusal> {
-    let reason = wish.reason.ok_or_else(|| Refusal::ReasonNeeded {
-        window: window.name.to_string(),
-        what: Needed::Reason,
-        last: None,
-    })?;
-    Ok(Activation {
-        window: Arc::clone(window),
-        duration: wish.duration.unwrap_or(window.duration),
-        reason,
-        ticket: wish.ticket,
-        id: wish.id,
-    })
-}
-
 /// What a cloud that is out may cost an asker.
 const OUTAGE: Duration = Duration::from_secs(2);
-
-/// What to tell PIM.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    /// The justification; `None` if a person has to give one.
-    pub reason: Option<String>,
-    /// The ticket.
-    pub ticket: Option<crate::catalog::Ticket>,
-    /// How long, if not as long as configured.
-    pub duration: Option<jiff::SignedDuration>,
-    /// Who may have to sign in again.
-    pub person: Requester,
-    /// Joins the logs.
-    pub id: CorrelationId,
-}
 
 #[cfg(test)]
 mod tests;

@@ -167,6 +167,26 @@ pub enum Refusal {
         window: String,
     },
 
+    /// The window goes on as it was: it could not be given more time without the risk of none.
+    #[error("window {window} gets no more time, and goes on as it was: {why}")]
+    NotExtended {
+        /// The window.
+        window: String,
+        /// Why not.
+        why: String,
+        /// What to do instead.
+        remedy: String,
+    },
+
+    /// The window was ended to give it more time, and could not be opened again.
+    #[error("window {window} was ended to get more time, and is not open again: {refusal}")]
+    NotReopened {
+        /// The window.
+        window: String,
+        /// Why not.
+        refusal: Box<Self>,
+    },
+
     /// The window was not usable before the time was up; its opening goes on.
     #[error("window {window} was not usable within {} s: {stage}", .waited.as_secs())]
     NotInTime {

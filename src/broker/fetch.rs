@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 
 use super::flight::Flight;
 use super::step_up::Errand;
-use super::{Broker, Wish, activation};
+use super::{Broker, Wish};
 use crate::audit::Event;
-use crate::catalog::{Credential, KeySpec, Kind, Target, VaultSpec, WindowSpec};
+use crate::catalog::{AccessId, Credential, KeySpec, Kind, Target, VaultSpec, WindowSpec};
 use crate::clock::Moment;
 use crate::cloud::{
     AccessToken, CorrelationId, Freshness, Membership, ReadError, Resource, Stage, StageSink,
@@ -44,6 +44,7 @@ impl Broker {
             reason: grant.reason(),
             ticket: grant.ticket(),
             duration: None,
+            extends: false,
             person: person.clone(),
             id,
         };
@@ -71,7 +72,7 @@ impl Broker {
         if let Some(flight) = flights.openings.get(&window.name) {
             return Arc::clone(flight);
         }
-        let flight = Arc::new(Flight::new());
+        let flight = Arc::new(Flight::of(&wish));
         flights
             .openings
             .insert(window.name.clone(), Arc::clone(&flight));
@@ -93,12 +94,14 @@ impl Broker {
                 .refused_openings
                 .ended(&window.name, &outcome, broker.clock.now());
             drop(flights);
+            // A window that was ended to be opened again may not be.
+            broker.seen.send_replace(());
             landing.land(outcome);
         });
         flight
     }
 
-    /// Activates and admits the window; recorded on disk before anything can be fetched in it.
+    /// Activates and admits the window.
     async fn open_window(
         &self,
         window: &Arc<WindowSpec>,
@@ -106,12 +109,15 @@ impl Broker {
         stages: &Flight,
     ) -> Result<(), Refusal> {
         let name = window.name.as_str();
-        let (id, person) = (wish.id, wish.person.clone());
-        let activation = activation(window, wish)?;
+        let (id, person, extends) = (wish.id, wish.person.clone(), wish.extends);
+        let activation = wish.activation(window)?;
         self.drop_ended();
         self.audit
             .record(Event::opening(id, name, &activation.reason))?;
-        let active = self.activate(&activation, &person, stages).await?;
+        let active = match extends {
+            true => self.activate_anew(activation, &person, stages).await?,
+            false => self.activate(&activation, &person, stages).await?,
+        };
         let terms = Terms {
             until: active.as_of.after(active.remaining),
             ends: active.ends,
@@ -119,12 +125,20 @@ impl Broker {
             request: active.request,
         };
         self.tell_standing(window, active.standing);
-        self.audit
-            .record_synced(Event::opened(name, &terms))
-            .await?;
         stages.reached(Stage::Active { ends: terms.ends });
-        self.windows_mut()
-            .open(&window.name, terms, self.clock.now())?;
+        self.admit_window(window, terms).await
+    }
+
+    /// Has `window` open on `terms`; recorded on disk before anything can be fetched in it.
+    pub(super) async fn admit_window(
+        &self,
+        window: &WindowSpec,
+        terms: Terms,
+    ) -> Result<(), Refusal> {
+        let opened = Event::opened(window.name.as_str(), &terms);
+        self.audit.record_synced(opened).await?;
+        let now = self.clock.now();
+        self.windows_mut().open(&window.name, terms, now)?;
         self.changed.notify_one();
         self.seen.send_replace(());
         Ok(())
@@ -279,6 +293,10 @@ fn unseen(vault: &VaultSpec, token: &AccessToken, waited: Duration) -> Refusal {
          --scope $(az keyvault show --name {name} --query id --output tsv)`"
     );
     let (why, remedy) = match (membership, &window.target) {
+        (_, Target::Group { access, .. }) if *access == AccessId::Owner => (
+            format!("{active} the vault grants nothing: who owns a group is not its member"),
+            format!("give [window.{}] `access = \"member\"`", window.name),
+        ),
         (Membership::Out, _) => (
             format!("{active} the tokens that Entra issues still lack its group"),
             "try again in some minutes; if it lasts, an administrator looks whether you are among \

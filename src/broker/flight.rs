@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use tokio::sync::watch;
 
+use super::Wish;
 use crate::catalog::Name;
 use crate::clock::Moment;
 use crate::cloud::{Stage, StageSink};
@@ -11,22 +12,36 @@ use crate::refusal::Refusal;
 
 /// Work under way: how far it is, and how it ended.
 pub(super) struct Flight {
+    /// Whether it ends the window first, to open it for longer.
+    pub(super) extends: bool,
     state: watch::Sender<State>,
 }
 
 #[derive(Clone)]
 struct State {
     stage: Stage,
+    /// What is to be known besides; a stage may be over before anybody looks.
+    notices: Vec<Stage>,
     outcome: Option<Result<(), Refusal>>,
 }
 
 impl Flight {
     pub(super) fn new() -> Self {
         Self {
+            extends: false,
             state: watch::Sender::new(State {
                 stage: Stage::Starting,
+                notices: Vec::new(),
                 outcome: None,
             }),
+        }
+    }
+
+    /// That of an opening.
+    pub(super) fn of(wish: &Wish) -> Self {
+        Self {
+            extends: wish.extends,
+            ..Self::new()
         }
     }
 
@@ -47,9 +62,13 @@ impl Flight {
     /// Waits for the end, and passes on every stage seen meanwhile.
     pub(super) async fn landed(&self, stages: &dyn StageSink) -> Result<(), Refusal> {
         let mut state = self.state.subscribe();
-        let mut told = Stage::Starting;
+        let (mut told, mut noted) = (Stage::Starting, 0);
         loop {
             let now = state.borrow_and_update().clone();
+            for notice in now.notices.iter().skip(noted) {
+                stages.reached(notice.clone());
+            }
+            noted = now.notices.len();
             if now.stage != told {
                 told = now.stage.clone();
                 stages.reached(now.stage);
@@ -67,7 +86,10 @@ impl Flight {
 
 impl StageSink for Flight {
     fn reached(&self, stage: Stage) {
-        self.state.send_modify(|state| state.stage = stage);
+        self.state.send_modify(|state| match stage.is_notice() {
+            true => state.notices.push(stage),
+            false => state.stage = stage,
+        });
     }
 }
 

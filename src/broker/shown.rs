@@ -69,6 +69,14 @@ impl Broker {
             .map(|flight| flight.stage())
     }
 
+    /// Whether `window` is closed only to be opened for longer.
+    #[must_use]
+    pub fn extends(&self, window: &Name) -> bool {
+        let flights = self.flights();
+        let opening = flights.openings.get(window);
+        opening.is_some_and(|flight| flight.extends)
+    }
+
     /// How much is left of a window with these terms.
     #[must_use]
     pub fn left(&self, terms: &Terms) -> Duration {

@@ -12,8 +12,9 @@ use crate::catalog::testing::password;
 use crate::catalog::{Credential, SignInMethod, Tenant};
 use crate::clock::manual::ManualClock;
 use crate::cloud::{
-    AccessToken, Account, Activated, Approval, FetchedSecret, Freshness, Identity, Network, Pim,
-    Reach, ReadError, Resource, SecretFacts, SignInGuide, StepUp, Vault, Verdict,
+    AccessToken, Account, Activated, Activation, Approval, Approvals, FetchedSecret, Freshness,
+    Identity, Network, Pim, Reach, ReadError, Resource, SecretFacts, SignInGuide, StepUp, Vault,
+    Verdict,
 };
 use crate::policy::{Ask, End, Said, judge};
 use crate::prompt::{Browser, Environment};

@@ -128,6 +128,7 @@ impl Sync<'_> {
                 window: name.to_owned(),
                 seconds: 0,
                 said: Some(said),
+                extend: false,
             };
             let events = agent.clone().open(request).await?.into_inner();
             window::opened(self.output, events).await

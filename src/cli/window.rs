@@ -1,5 +1,7 @@
 //! `pimento open`, `close` and `lock`.
 
+use std::pin::Pin;
+
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -30,6 +32,9 @@ pub(super) struct Args {
     /// Only ask PIM what it would say, and what its policy wants; opens nothing
     #[arg(long)]
     dry_run: bool,
+    /// More time, if it is open: it is ended and opened again, and between the two nothing can be used
+    #[arg(long, conflicts_with = "dry_run")]
+    extend: bool,
 }
 
 pub(super) async fn open(args: Args, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
@@ -37,6 +42,7 @@ pub(super) async fn open(args: Args, paths: &Paths, output: &Output) -> Result<E
         window: args.window,
         seconds: seconds(args.duration)?,
         said: None,
+        extend: args.extend,
     };
     let mut person = Person::new(args.reason, args.ticket.as_deref(), output)?;
     let agent = connect(paths).await?;
@@ -59,8 +65,9 @@ pub(super) async fn open(args: Args, paths: &Paths, output: &Output) -> Result<E
             said,
             ..request.clone()
         };
+        let name = request.window.clone();
         let events = agent.clone().open(request).await?.into_inner();
-        opened(output, events).await
+        watched(output, &name, events).await
     };
     let window = person.makes(output, call).await?;
     let window = window.ok_or_else(|| Failure::failed("the agent ended without an answer"))?;
@@ -133,17 +140,88 @@ pub(super) async fn opened(
     mut events: tonic::Streaming<OpenEvent>,
 ) -> Result<Option<Window>, Failure> {
     while let Some(event) = events.message().await? {
-        match event.event {
-            Some(Event::Stage(stage)) => output.progress(&stage),
-            Some(Event::Opened(window)) => {
-                output.progress_ends();
-                return Ok(Some(window));
-            }
-            None => {}
+        if let Some(window) = shown(output, event) {
+            return Ok(Some(window));
         }
     }
     output.progress_ends();
     Ok(None)
+}
+
+/// The same; whoever stops watching while an approver is waited for is told what becomes of it.
+async fn watched(
+    output: &Output,
+    window: &str,
+    mut events: tonic::Streaming<OpenEvent>,
+) -> Result<Option<Window>, Failure> {
+    let mut request = String::new();
+    // Until then Ctrl-C ends this process, as it does everywhere.
+    let mut stopped: Pin<Box<dyn Future<Output = ()>>> = Box::pin(std::future::pending());
+    loop {
+        let event = tokio::select! {
+            event = events.message() => event?,
+            () = &mut stopped => return Err(left(window, &request)),
+        };
+        let Some(event) = event else { break };
+        if request.is_empty() && !event.request.is_empty() {
+            stopped = Box::pin(interrupted());
+            // From here on, before anybody is told to wait.
+            tokio::select! {
+                biased;
+                () = &mut stopped => return Err(left(window, &event.request)),
+                () = std::future::ready(()) => {}
+            }
+        }
+        request.clone_from(&event.request);
+        if let Some(window) = shown(output, event) {
+            return Ok(Some(window));
+        }
+    }
+    output.progress_ends();
+    Ok(None)
+}
+
+/// Shows one event; gives the window once it is open.
+fn shown(output: &Output, event: OpenEvent) -> Option<Window> {
+    match event.event? {
+        Event::Stage(stage) => output.progress(&stage),
+        Event::Notice(notice) => {
+            output.progress_ends();
+            output.hint(&format!("pimento: {notice}"));
+        }
+        Event::Opened(window) => {
+            output.progress_ends();
+            return Some(window);
+        }
+    }
+    None
+}
+
+/// Returns at Ctrl-C.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// What becomes of an opening that nobody watches any more.
+fn left(window: &str, request: &str) -> Failure {
+    if request.is_empty() {
+        return Failure::new(
+            "not_usable_in_time",
+            ExitCode::NotUsable,
+            format!("window {window} is still being opened"),
+            "`pimento status` shows how far it is",
+        );
+    }
+    Failure::new(
+        "awaiting_approval",
+        ExitCode::AwaitingApproval,
+        format!("the request for window {window} still waits for approval (request {request})"),
+        &format!(
+            "`pimento close {window}` takes it back; otherwise the window opens when it is approved"
+        ),
+    )
 }
 
 pub(super) async fn close(

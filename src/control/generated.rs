@@ -344,10 +344,16 @@ pub struct OpenRequest {
     pub seconds: u64,
     #[prost(message, optional, tag = "6")]
     pub said: ::core::option::Option<Said>,
+    /// More time for a window that is open: it is ended at PIM and opened again.
+    #[prost(bool, tag = "7")]
+    pub extend: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OpenEvent {
-    #[prost(oneof = "open_event::Event", tags = "1, 2")]
+    /// PIM's request, while somebody has yet to approve it.
+    #[prost(string, tag = "4")]
+    pub request: ::prost::alloc::string::String,
+    #[prost(oneof = "open_event::Event", tags = "1, 2, 3")]
     pub event: ::core::option::Option<open_event::Event>,
 }
 /// Nested message and enum types in `OpenEvent`.
@@ -359,6 +365,9 @@ pub mod open_event {
         Stage(::prost::alloc::string::String),
         #[prost(message, tag = "2")]
         Opened(super::Window),
+        /// What a person should know of it, in words.
+        #[prost(string, tag = "3")]
+        Notice(::prost::alloc::string::String),
     }
 }
 /// What PIM wants of whoever opens a window.

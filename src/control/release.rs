@@ -9,7 +9,7 @@ use tonic::{Response, Status};
 
 use super::convert::{said, status};
 use super::prompt::Claim;
-use super::proto::{self, lookup_request, open_event, password_event};
+use super::proto::{self, lookup_request, password_event};
 use super::sink::Sink;
 use super::view;
 use crate::broker::Wish;
@@ -138,13 +138,9 @@ pub(super) fn preflight(
         let end = End::Prepare { user, host };
         let said = said(request.said);
         let ready = house.prepare(&credential, end, said, &requester, &sink);
-        if let Err(refusal) = ready.await {
-            return sink.send(Err(status(&refusal)));
-        }
-        let window = view::window(&house, &credential.vault.window);
-        sink.send(Ok(proto::OpenEvent {
-            event: Some(open_event::Event::Opened(window)),
-        }));
+        let window = || view::window(&house, &credential.vault.window);
+        let ready = ready.await.map(|()| window());
+        sink.opened(ready.map_err(|no| status(&no)));
     })
 }
 
@@ -187,6 +183,7 @@ pub(super) fn wish(window: &WindowSpec, request: proto::OpenRequest, person: &Re
         reason,
         ticket: said.ticket.or_else(|| window.ticket.clone()),
         duration,
+        extends: request.extend,
         person: person.clone(),
         id: CorrelationId::new(),
     }

@@ -9,7 +9,7 @@ use super::convert::{given, message, said, status};
 use super::pins;
 use super::prompt::{self, Answer, Prompts, Unanswered};
 use super::proto::control_server::Control;
-use super::proto::{self, login_event, login_request, open_event};
+use super::proto::{self, login_event, login_request};
 use super::release::{self, Events, Release, streamed, wish};
 use super::sink::Guide;
 use super::view;
@@ -207,10 +207,8 @@ impl Control for Session {
         let house = Arc::clone(&self.house);
         Ok(streamed(move |sink| async move {
             let opened = house.pipeline.broker.open(&window, wish, &sink).await;
-            sink.send(opened.map_err(|no| status(&no)).map(|()| {
-                let event = open_event::Event::Opened(view::window(&house, &window));
-                proto::OpenEvent { event: Some(event) }
-            }));
+            let opened = opened.map(|()| view::window(&house, &window));
+            sink.opened(opened.map_err(|no| status(&no)));
         }))
     }
 
@@ -231,17 +229,14 @@ impl Control for Session {
         &self,
         request: Request<proto::ApprovalsRequest>,
     ) -> Result<Response<proto::ApprovalsReply>, Status> {
-        let reply = approvals::waiting(&self.house, &request.get_ref().tenant).await;
-        reply.map(Response::new).map_err(|no| status(&no))
+        approvals::waiting(&self.house, &request).await
     }
 
     async fn decide(
         &self,
         request: Request<proto::DecideRequest>,
     ) -> Result<Response<proto::DecideReply>, Status> {
-        let decided = approvals::decide(&self.house, request.get_ref()).await;
-        let reply = decided.map(|()| Response::new(proto::DecideReply {}));
-        reply.map_err(|no| status(&no))
+        approvals::decide(&self.house, &request).await
     }
 
     async fn close(
@@ -453,7 +448,7 @@ impl Control for Session {
     }
 }
 
-fn requester<T>(request: &Request<T>) -> Result<Arc<Requester>, Status> {
+pub(super) fn requester<T>(request: &Request<T>) -> Result<Arc<Requester>, Status> {
     let found = request.extensions().get::<Arc<Requester>>().cloned();
     found.ok_or_else(|| status(&Refusal::Unsupported("the requester is unknown".to_owned())))
 }

@@ -7,7 +7,7 @@ use tonic::Status;
 
 use super::proto::login_event::{Browser, DeviceCode, Event};
 use super::proto::{
-    Finding, LoginEvent, OpenEvent, PasswordEvent, finding, open_event, password_event,
+    Finding, LoginEvent, OpenEvent, PasswordEvent, Window, finding, open_event, password_event,
 };
 use crate::cloud::{SignInGuide, SignInStep, Stage, StageSink};
 use crate::doctor::{self, Chart, Verdict};
@@ -22,16 +22,39 @@ impl<T> Sink<T> {
     }
 }
 
+impl Sink<OpenEvent> {
+    /// Tells how an opening ended.
+    pub(super) fn opened(&self, outcome: Result<Window, Status>) {
+        self.send(outcome.map(|window| OpenEvent {
+            event: Some(open_event::Event::Opened(window)),
+            ..OpenEvent::default()
+        }));
+    }
+}
+
 impl StageSink for Sink<OpenEvent> {
     fn reached(&self, stage: Stage) {
-        let event = open_event::Event::Stage(stage.to_string());
-        self.send(Ok(OpenEvent { event: Some(event) }));
+        let text = stage.to_string();
+        let event = match stage.is_notice() {
+            true => open_event::Event::Notice(text),
+            false => open_event::Event::Stage(text),
+        };
+        let request = match stage {
+            Stage::AwaitingApproval { request, .. } => request,
+            _ => String::new(),
+        };
+        let event = Some(event);
+        self.send(Ok(OpenEvent { request, event }));
     }
 }
 
 impl StageSink for Sink<PasswordEvent> {
     fn reached(&self, stage: Stage) {
-        let event = password_event::Event::Stage(stage.to_string());
+        let text = stage.to_string();
+        let event = match stage.is_notice() {
+            true => password_event::Event::Notice(text),
+            false => password_event::Event::Stage(text),
+        };
         self.send(Ok(PasswordEvent { event: Some(event) }));
     }
 }

@@ -9,9 +9,12 @@ impl Refusal {
         match self {
             Self::Ambiguous { .. } => AMBIGUOUS.to_owned(),
             Self::Audit(_) => AUDIT.to_owned(),
-            Self::AwaitingApproval { request, .. } => format!(
+            Self::AwaitingApproval {
+                request, window, ..
+            } => format!(
                 "an approver decides it: `pimento approvals approve {request} --reason \"…\"`, or in \
-                 the Entra admin centre (PIM, Approve requests); then try again, the request is kept"
+                 the Entra admin centre (PIM, Approve requests); then try again, the request is kept \
+                 (`pimento close {window}` takes it back)"
             ),
             Self::AzureCli { id, why, .. } => azure_cli(id, why),
             Self::Binding { .. } => BINDING.to_owned(),
@@ -29,6 +32,7 @@ impl Refusal {
             Self::LockedWithPassphrase => "unlock it with `ssh-add -X`".to_owned(),
             Self::Forbidden { remedy, .. }
             | Self::Material { remedy, .. }
+            | Self::NotExtended { remedy, .. }
             | Self::StepUpFailed { remedy, .. }
             | Self::Unasked { remedy, .. } => remedy.clone(),
             Self::NoMatch { kind, .. } => no_match(kind),
@@ -40,6 +44,7 @@ impl Refusal {
                 "pimento ends it at PIM by itself in five minutes, unless window {window} is opened \
                  again before"
             ),
+            Self::NotReopened { refusal, .. } => refusal.advice(),
             Self::NotInTime { window, .. } => {
                 format!("the opening goes on: try again, or watch it with `pimento open {window}`")
             }

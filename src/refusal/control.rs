@@ -53,6 +53,7 @@ impl Refusal {
             | Self::Locked
             | Self::LockedWithPassphrase
             | Self::NotEligible { .. }
+            | Self::NotExtended { .. }
             | Self::PimPolicy { .. }
             | Self::Policy { .. }
             | Self::Unanswered { .. }
@@ -60,6 +61,7 @@ impl Refusal {
             Self::Cloud { .. }
             | Self::Decided { .. }
             | Self::Material { .. }
+            | Self::NotReopened { .. }
             | Self::Throttled { .. }
             | Self::Unreachable { .. }
             | Self::Unsupported(_)
@@ -94,7 +96,9 @@ impl Refusal {
             Self::NoMatch { .. } => "no_match",
             Self::NotEligible { .. } => "not_eligible",
             Self::NotEndedYet { .. } => "not_ended_yet",
+            Self::NotExtended { .. } => "not_extended",
             Self::NotInTime { .. } => "not_usable_in_time",
+            Self::NotReopened { .. } => "not_reopened",
             Self::PimPolicy { .. } => "pim_policy",
             Self::Policy { .. } => "policy",
             Self::ReasonNeeded { .. } => "reason_needed",
@@ -126,6 +130,7 @@ impl Refusal {
                 Duration::from_secs(5)
             }
             Self::Throttled { wait, .. } => (*wait).min(Duration::from_secs(300)),
+            Self::NotReopened { refusal, .. } => refusal.remembered(),
             Self::Material { .. } | Self::Unreachable { .. } => Duration::from_secs(2),
             _ => Duration::ZERO,
         }

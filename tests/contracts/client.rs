@@ -221,6 +221,7 @@ fn activation(window: Arc<WindowSpec>, ticket: Option<Ticket>) -> Activation {
         duration: "1h".parse().unwrap(),
         reason: "ssh to root@web1".to_owned(),
         ticket,
+        after: None,
         id: CorrelationId::new(),
     }
 }

@@ -16,6 +16,7 @@ mod source;
 
 mod approvals;
 mod errors;
+mod extend;
 mod matrix;
 mod outage;
 mod stage;

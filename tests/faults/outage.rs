@@ -53,6 +53,7 @@ async fn open(stage: &Stage) -> Result<(), Refusal> {
         reason: Some("the network is back".to_owned()),
         ticket: None,
         duration: None,
+        extends: false,
         person: Requester::default(),
         id: CorrelationId::new(),
     };

@@ -75,6 +75,12 @@ impl Colleague {
 }
 
 async fn pimento(paths: &Paths, args: &[&str]) -> Output {
+    let mut command = command(paths, args);
+    let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
+    ran.await.unwrap()
+}
+
+fn command(paths: &Paths, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pimento"));
     command
         .env("PIMENTO_CONFIG", &paths.config)
@@ -82,8 +88,7 @@ async fn pimento(paths: &Paths, args: &[&str]) -> Output {
         .env("PIMENTO_STATE_DIR", &paths.state)
         .args(args)
         .stdin(Stdio::null());
-    let ran = tokio::task::spawn_blocking(move || command.output().unwrap());
-    ran.await.unwrap()
+    command
 }
 
 impl Stage {
@@ -150,6 +155,29 @@ impl Stage {
     /// Runs the command line of this agent.
     pub async fn pimento(&self, args: &[&str]) -> Output {
         pimento(&self.paths, args).await
+    }
+
+    /// The same, to be run.
+    pub fn command(&self, args: &[&str]) -> Command {
+        command(&self.paths, args)
+    }
+
+    /// How much is left of the window; nothing if it is closed.
+    pub fn left(&self) -> Duration {
+        let broker = &self.house.pipeline.broker;
+        let views = broker.views();
+        let open = views.first().map(|view| broker.left(&view.terms));
+        open.unwrap_or_default()
+    }
+
+    /// The audit record's events, and why those happened that say so.
+    pub fn events(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.house.pipeline.audit.path()).unwrap();
+        let event = |line: &str| {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            record["event"].as_str().unwrap().to_owned()
+        };
+        text.lines().map(event).collect()
     }
 
     /// Has the password shown; tells how long it is.

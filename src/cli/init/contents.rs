@@ -59,6 +59,7 @@ impl Init<'_> {
             reason: Some(self.args.reason.clone()),
             ticket: self.args.ticket.clone(),
             duration: None,
+            extends: false,
             person: Requester::default(),
             id: CorrelationId::new(),
         };
@@ -219,6 +220,9 @@ struct Progress<'a>(&'a Output);
 
 impl StageSink for Progress<'_> {
     fn reached(&self, stage: Stage) {
-        self.0.progress(&stage.to_string());
+        match stage.is_notice() {
+            true => self.0.hint(&format!("pimento: {stage}")),
+            false => self.0.progress(&stage.to_string()),
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Request;
 use crate::clock::Moment;
-use crate::cloud::Activated;
+use crate::cloud::{Activated, Activation};
 
 /// An assignment that is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,12 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Whether it is not merely the one that was ended to make room for `activation`, which PIM
+    /// lists until it has caught up.
+    pub(super) fn counts(&self, activation: &Activation) -> bool {
+        self.ends.is_none() || self.ends != activation.after
+    }
+
     /// The window, at `now` of the server, by an answer to a request sent at `sent`.
     pub(super) fn activated(
         &self,

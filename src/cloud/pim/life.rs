@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
 use super::{Api, Begun, Request, status};
 use crate::cloud::{Activated, Activation, Demands, Stage, StageSink};
 use crate::refusal::{Refusal, Service};
@@ -14,17 +12,17 @@ pub(super) async fn activate(
     activation: &Activation,
     stages: &dyn StageSink,
 ) -> Result<Activated, Refusal> {
-    let clock = &api.case().http.clock;
+    let clock = &api.case().caller.http.clock;
     let (began, mut tries) = (clock.now(), 0);
     let request = loop {
-        let begun = begin(api, activation).await?;
+        let begun = begin(api, activation, stages).await?;
         stages.reached(Stage::Requested);
         match begun {
             Begun::Request(request) => break request,
             Begun::Pending => break pending(api).await?,
             Begun::Exists => {}
         }
-        if let Some(lasting) = lasting(api, activation.duration, tries).await? {
+        if let Some(lasting) = lasting(api, activation, tries).await? {
             return Ok(lasting);
         }
         if began.until(clock.now()) > LETTING_GO {
@@ -33,11 +31,15 @@ pub(super) async fn activate(
         tries += 1;
     };
     let request = settle(api, request, stages).await?;
-    window_of(api, Some(&request), activation.duration).await
+    window_of(api, &request, activation).await
 }
 
 /// Asks for the activation; for a shorter one where the policy allows no longer.
-async fn begin(api: &dyn Api, activation: &Activation) -> Result<Begun, Refusal> {
+async fn begin(
+    api: &dyn Api,
+    activation: &Activation,
+    stages: &dyn StageSink,
+) -> Result<Begun, Refusal> {
     match api.begin(activation, activation.duration).await {
         Err(Refusal::PimPolicy { rules, window }) if rules.contains("ExpirationRule") => {
             // Only now is the policy read: in the common case that would be a trip for nothing.
@@ -50,7 +52,11 @@ async fn begin(api: &dyn Api, activation: &Activation) -> Result<Begun, Refusal>
                 .longest
                 .filter(|longest| *longest < activation.duration);
             let longest = longest.ok_or(Refusal::PimPolicy { rules, window })?;
-            api.begin(activation, longest).await
+            let begun = api.begin(activation, longest).await;
+            if let Ok(Begun::Request(_)) = &begun {
+                stages.reached(Stage::Shortened { longest });
+            }
+            begun
         }
         begun => begun,
     }
@@ -63,7 +69,7 @@ async fn settle(
     stages: &dyn StageSink,
 ) -> Result<Request, Refusal> {
     let case = api.case();
-    let clock = &case.http.clock;
+    let clock = &case.caller.http.clock;
     let (began, window) = (clock.now(), case.window.name.to_string());
     let mut polls = 0;
     let mut approvers = None;
@@ -117,19 +123,19 @@ async fn pending(api: &dyn Api) -> Result<Request, Refusal> {
 /// what is opened by the rest of the old activation would be gone at once.
 async fn lasting(
     api: &dyn Api,
-    asked: SignedDuration,
+    activation: &Activation,
     tries: u32,
 ) -> Result<Option<Activated>, Refusal> {
     let (found, answer) = api.assignment(None).await?;
-    let clock = &api.case().http.clock;
-    let Some(found) = found else {
+    let clock = &api.case().caller.http.clock;
+    let Some(found) = found.filter(|found| found.counts(activation)) else {
         // Ended since, not listed yet, or not let go of yet: asking again tells which.
         let pause = ENDING_PAUSE * 2_u32.saturating_pow(tries);
         clock.sleep(pause.min(LONGEST_PAUSE)).await;
         return Ok(None);
     };
     let now = answer.latest().unwrap_or_else(|| clock.wall());
-    let active = found.activated(now, answer.sent, asked, None);
+    let active = found.activated(now, answer.sent, activation.duration, None);
     if active.remaining > ENDING {
         return Ok(Some(active));
     }
@@ -140,18 +146,18 @@ async fn lasting(
 /// The true window, from the list of active assignments; asked again while it lags behind.
 async fn window_of(
     api: &dyn Api,
-    request: Option<&Request>,
-    asked: SignedDuration,
+    request: &Request,
+    activation: &Activation,
 ) -> Result<Activated, Refusal> {
     let case = api.case();
-    let clock = &case.http.clock;
+    let clock = &case.caller.http.clock;
     let mut polls = 0;
     loop {
-        let (found, answer) = api.assignment(request).await?;
-        if let Some(found) = found {
+        let (found, answer) = api.assignment(Some(request)).await?;
+        if let Some(found) = found.filter(|found| found.counts(activation)) {
             let now = answer.latest().unwrap_or_else(|| clock.wall());
-            let request = request.map(|request| request.id.as_str());
-            return Ok(found.activated(now, answer.sent, asked, request));
+            let (asked, id) = (activation.duration, Some(request.id.as_str()));
+            return Ok(found.activated(now, answer.sent, asked, id));
         }
         if polls == LISTING_POLLS {
             return Err(not_listed(api));

@@ -16,6 +16,7 @@ pub(super) fn demands(rules: Option<&Value>) -> Demands {
         ticket: wants("Ticketing"),
         second_factor: wants("MultiFactorAuthentication"),
         context: context(rules),
+        unattended: approval_required(rules) == Some(false),
         approvers: approvers(rules),
     }
 }
@@ -28,14 +29,18 @@ fn context(rules: Option<&Value>) -> Option<String> {
     Some(value.to_owned()).filter(|value| !value.is_empty())
 }
 
+/// Whether somebody has to approve; `None` if the policy does not say.
+fn approval_required(rules: Option<&Value>) -> Option<bool> {
+    let rule = rule(rules, "Approval_EndUser_Assignment")?;
+    rule.pointer("/setting/isApprovalRequired")?.as_bool()
+}
+
 /// Who can approve; `None` if nobody has to.
 fn approvers(rules: Option<&Value>) -> Option<Vec<String>> {
-    let setting = rule(rules, "Approval_EndUser_Assignment")?.get("setting")?;
-    setting
-        .get("isApprovalRequired")?
-        .as_bool()?
-        .then_some(())?;
-    let stages = setting.get("approvalStages").and_then(Value::as_array);
+    approval_required(rules)?.then_some(())?;
+    let stages = rule(rules, "Approval_EndUser_Assignment")?
+        .pointer("/setting/approvalStages")
+        .and_then(Value::as_array);
     let approvers = stages
         .into_iter()
         .flatten()
@@ -120,7 +125,8 @@ mod tests {
             ..Demands::default()
         };
         assert_eq!(found, wanted);
-        assert_eq!(demands(Some(&rules(false))).approvers, None);
+        let unattended = demands(Some(&rules(false)));
+        assert_eq!((unattended.approvers, unattended.unattended), (None, true));
     }
 
     #[test]
@@ -134,6 +140,19 @@ mod tests {
             rule["id"] = json!("AuthenticationContext_EndUser_Assignment");
             assert_eq!(demands(Some(&json!([rule]))).context, None);
         }
+    }
+
+    #[test]
+    fn a_policy_that_does_not_say_whether_somebody_has_to_approve_does_not_say_no() {
+        for rules in [
+            json!([]),
+            json!([{"id": "Approval_EndUser_Assignment"}]),
+            json!([{"id": "Approval_EndUser_Assignment", "setting": {"isApprovalRequired": "no"}}]),
+            json!([{"id": "Approval_Admin_Assignment", "setting": {"isApprovalRequired": false}}]),
+        ] {
+            assert!(!demands(Some(&rules)).unattended, "{rules}");
+        }
+        assert!(!demands(None).unattended);
     }
 
     #[test]
