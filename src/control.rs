@@ -22,6 +22,7 @@ use session::Session;
 mod approvals;
 pub mod client;
 pub mod convert;
+mod ending;
 mod pins;
 mod prompt;
 mod release;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::approvals;
-use super::convert::{given, message, said, status};
+use super::convert::{given, said, status};
+use super::ending;
 use super::pins;
 use super::prompt::{self, Answer, Prompts, Unanswered};
 use super::proto::control_server::Control;
@@ -13,7 +14,6 @@ use super::proto::{self, login_event, login_request};
 use super::release::{self, Events, Release, streamed, wish};
 use super::sink::Guide;
 use super::view;
-use crate::broker::Ended;
 use crate::catalog::{SignInMethod, Version};
 use crate::doctor;
 use crate::house::House;
@@ -109,25 +109,8 @@ impl Control for Session {
         &self,
         request: Request<proto::WhyRequest>,
     ) -> Result<Response<proto::WhyReply>, Status> {
-        let count = usize::try_from(request.get_ref().last)
-            .unwrap_or(usize::MAX)
-            .max(1);
-        let refused = self
-            .house
-            .pipeline
-            .memory
-            .last(count)
-            .into_iter()
-            .map(|it| proto::Refused {
-                at: it.at.to_string(),
-                id: it.id.map(|id| id.to_string()).unwrap_or_default(),
-                credential: it.credential,
-                requester: it.requester,
-                refusal: Some(message(&it.refusal)),
-            });
-        Ok(Response::new(proto::WhyReply {
-            refused: refused.collect(),
-        }))
+        let refused = view::refused(&self.house, request.get_ref().last);
+        Ok(Response::new(proto::WhyReply { refused }))
     }
 
     async fn login(
@@ -170,26 +153,8 @@ impl Control for Session {
         &self,
         request: Request<proto::LogoutRequest>,
     ) -> Result<Response<proto::LogoutReply>, Status> {
-        let house = &self.house;
-        let tenant = house
-            .tenant(&request.get_ref().tenant)
-            .map_err(|no| status(&no))?;
-        // What was opened by this sign-in goes with it.
-        for window in house
-            .windows
-            .iter()
-            .filter(|window| window.tenant.name == tenant.name)
-        {
-            if let Err(refusal) = house.pipeline.broker.close(window, "signed out").await {
-                tracing::info!(%refusal, "PIM did not end a window at sign-out");
-            }
-        }
-        let was_signed_in = house.identity.sign_out(tenant).await;
-        let tenant = tenant.name.to_string();
-        Ok(Response::new(proto::LogoutReply {
-            tenant,
-            was_signed_in,
-        }))
+        let reply = ending::sign_out(&self.house, &request.get_ref().tenant).await;
+        reply.map(Response::new).map_err(|no| status(&no))
     }
 
     async fn open(
@@ -243,46 +208,16 @@ impl Control for Session {
         &self,
         request: Request<proto::CloseRequest>,
     ) -> Result<Response<proto::CloseReply>, Status> {
-        let (house, broker) = (&self.house, &self.house.pipeline.broker);
-        let name = &request.get_ref().window;
-        let windows = if name.is_empty() {
-            house.windows.iter().collect()
-        } else {
-            vec![house.window(name).map_err(|no| status(&no))?]
-        };
-        let mut reply = proto::CloseReply::default();
-        for window in windows {
-            house.pipeline.wrong.forgive(&window.name);
-            match broker.close(window, "closed by the user").await {
-                Ok(Ended::Nothing) => continue,
-                Ok(Ended::TakenBack) => {
-                    reply.taken_back.push(window.name.to_string());
-                    continue;
-                }
-                Ok(Ended::Closed) => {}
-                Err(refusal) => reply.not_ended.push(message(&refusal)),
-            }
-            reply.closed.push(window.name.to_string());
-        }
-        Ok(Response::new(reply))
+        let reply = ending::close(&self.house, &request.get_ref().window).await;
+        reply.map(Response::new).map_err(|no| status(&no))
     }
 
     async fn lock(
         &self,
         request: Request<proto::LockRequest>,
     ) -> Result<Response<proto::LockReply>, Status> {
-        let broker = &self.house.pipeline.broker;
-        let closed = if request.get_ref().locked {
-            broker.lock()
-        } else if self.house.lock.is_on() {
-            return Err(status(&Refusal::LockedWithPassphrase));
-        } else {
-            broker.unlock();
-            0
-        };
-        Ok(Response::new(proto::LockReply {
-            closed: u32::try_from(closed).unwrap_or(u32::MAX),
-        }))
+        let reply = ending::lock(&self.house, request.get_ref().locked);
+        reply.map(Response::new).map_err(|no| status(&no))
     }
 
     async fn password(

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::convert::message;
 use super::proto;
 use super::proto::window::State as WindowState;
 use crate::ages::{Aged, State};
@@ -12,6 +13,20 @@ use crate::house::House;
 pub(super) fn windows(house: &House) -> Vec<proto::Window> {
     let windows = house.windows.iter();
     windows.map(|spec| window(house, spec)).collect()
+}
+
+/// The last refusals, at least one if there is any.
+pub(super) fn refused(house: &House, last: u32) -> Vec<proto::Refused> {
+    let count = usize::try_from(last).unwrap_or(usize::MAX).max(1);
+    let refused = house.pipeline.memory.last(count).into_iter();
+    let refused = refused.map(|it| proto::Refused {
+        at: it.at.to_string(),
+        id: it.id.map(|id| id.to_string()).unwrap_or_default(),
+        credential: it.credential,
+        requester: it.requester,
+        refusal: Some(message(&it.refusal)),
+    });
+    refused.collect()
 }
 
 /// The passwords that were shown.
