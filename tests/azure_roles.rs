@@ -4,6 +4,8 @@
 
 #[path = "azure_roles/cli.rs"]
 mod cli;
+#[path = "azure_roles/extend.rs"]
+mod extend;
 #[path = "azure_roles/faults.rs"]
 mod faults;
 #[path = "azure_roles/policy.rs"]

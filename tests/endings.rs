@@ -1,5 +1,10 @@
 //! What a person is told of the end of a window, by a real program.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic
+)]
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -9,6 +14,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use pimento::emulator::scenario::Fault;
 use support::{World, until};
 
 /// Shows a notice by writing it into the world's folder.
@@ -81,4 +87,52 @@ async fn a_notice_says_nothing_secret_and_its_absence_stops_nothing() {
     until("it is closed", || world.recorded("closed") == 1).await;
     world.ssh("web").await.assert_ok();
     assert_eq!(world.activations(), 2);
+}
+
+/// Asks for more time; tells how that ended.
+async fn extend(world: &World) -> Option<i32> {
+    let mut extend = world.pimento(&["open", "linux-root", "--extend"]);
+    let extended = tokio::task::spawn_blocking(move || extend.output().unwrap());
+    extended.await.unwrap().status.code()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_time_is_no_end_of_what_goes_on() {
+    let world = world("").await;
+    world.ssh("web").await.assert_ok();
+    world.clock.advance(Duration::from_secs(20 * 60));
+    assert_eq!(extend(&world).await, Some(0));
+    assert_eq!(world.recorded("closed"), 1);
+    world.clock.advance(Duration::from_secs(59 * 60));
+    until("it is warned of", || !notices(&world).is_empty()).await;
+    let warning = "pimento|Window linux-root ends in 1 minutes.";
+    assert_eq!(notices(&world), [warning], "nothing was told before");
+    world.clock.advance(Duration::from_secs(60));
+    until("its end is told", || notices(&world).len() == 2).await;
+    // The login of before the new beginning still goes on.
+    let told = &notices(&world)[1];
+    assert!(told.contains("ssh -O exit"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_is_not_opened_again_has_ended() {
+    let world = world("").await;
+    world.ssh("web").await.assert_ok();
+    world.clock.advance(Duration::from_secs(20 * 60));
+    // The policy is made stricter just after it was read.
+    let rules =
+        r#"[{"id": "Approval_EndUser_Assignment", "setting": {"isApprovalRequired": false}}]"#;
+    world.fault(Fault {
+        operation: "graph.roleManagementPolicyAssignments".to_owned(),
+        body: Some(format!(
+            r#"{{"value": [{{"policy": {{"rules": {rules}}}}}]}}"#
+        )),
+        ..Fault::default()
+    });
+    world
+        .emulator
+        .change(|cloud| cloud.scenario.groups[0].policy.ticketing = true);
+    assert_eq!(extend(&world).await, Some(1));
+    until("its end is told", || notices(&world).len() == 1).await;
+    assert!(notices(&world)[0].contains("has ended"));
 }
