@@ -1,0 +1,145 @@
+//! What the SSH agent's door asks the house: which keys there are, and signatures by them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::listing::Listing;
+use super::route::{route, signed};
+use super::{House, added, fingerprint};
+use crate::agent::{self, Bound, SignAsk};
+use crate::audit::Event;
+use crate::cloud::{CorrelationId, Stage, StageSink};
+use crate::policy::{Ask, End, Said};
+use crate::prompt::{Question, tell};
+use crate::refusal::Refusal;
+use crate::requester::{Caller, Requester};
+use crate::secret::Material;
+
+impl House {
+    /// The end to which somebody else's key is wanted.
+    fn end(&self, ask: &SignAsk<'_>) -> End {
+        End::Sign {
+            what: signed(&ask.payload),
+            route: route(&self.known_hosts, ask, &[], self.clock.wall()),
+        }
+    }
+}
+
+#[async_trait]
+impl agent::House for House {
+    fn identities(&self, bound: &Bound) -> Vec<agent::Identity> {
+        // A locked agent lists nothing (RFC 9987, section 5.5).
+        if self.pipeline.broker.locked() {
+            return Vec::new();
+        }
+        let listing = Listing::on(bound, &self.known_hosts, &self.hosts, self.clock.wall());
+        let keys = self.catalog.keys().zip(&self.listed);
+        let listed: Vec<agent::Identity> = keys
+            .filter(|((credential, key), _)| listing.has(credential, key))
+            .map(|(_, identity)| identity.clone())
+            .collect();
+        if listed.is_empty() && !self.listed.is_empty() {
+            // The client will not ask for a key it has not seen, so nobody else can tell why.
+            self.pipeline.memory.withheld(listing.why_none());
+        }
+        listed
+    }
+
+    fn has(&self, key_blob: &[u8]) -> bool {
+        self.keys.contains_key(key_blob)
+    }
+
+    async fn sign(&self, ask: SignAsk<'_>, caller: &Caller) -> Result<Vec<u8>, Refusal> {
+        let credential = self
+            .keys
+            .get(ask.key_blob)
+            .ok_or_else(|| Refusal::NoMatch {
+                kind: "key",
+                name: fingerprint(ask.key_blob),
+                nearest: None,
+            })?;
+        let route = route(
+            &self.known_hosts,
+            &ask,
+            &credential.hosts,
+            self.clock.wall(),
+        );
+        let what = signed(&ask.payload);
+        let wanted = Ask {
+            credential: Arc::clone(credential),
+            end: End::Sign { what, route },
+            program: caller.requester().program(),
+            said: Said::default(),
+        };
+        let sign = |material: &Material| match material {
+            Material::Key(key) => key
+                .sign(ask.data, ask.flags)
+                .map_err(|problem| Refusal::Unsupported(problem.to_string())),
+            Material::Password(_) => Err(Refusal::Unsupported("it is a password".to_owned())),
+        };
+        self.pipeline
+            .serve(
+                wanted,
+                caller.requester(),
+                &Waiting(caller.requester()),
+                sign,
+            )
+            .await
+    }
+
+    fn record(
+        &self,
+        ask: &SignAsk<'_>,
+        holder: agent::Holder,
+        caller: &Caller,
+    ) -> Result<(), Refusal> {
+        let end = self.end(ask);
+        let key = fingerprint(ask.key_blob);
+        let event = Event::signing(CorrelationId::new(), &key, holder, &end, caller.requester());
+        self.pipeline.audit.record(event)
+    }
+
+    async fn confirm(
+        &self,
+        ask: &SignAsk<'_>,
+        key: &agent::Identity,
+        caller: &Caller,
+    ) -> Result<(), Refusal> {
+        let question = Question::consent(added(key), self.end(ask));
+        self.pipeline
+            .prompter
+            .confirm(&question, caller.requester())
+            .await
+    }
+
+    async fn remove_all(&self) -> Result<(), Refusal> {
+        self.pipeline.broker.wipe("removed by the user");
+        Ok(())
+    }
+
+    fn locked(&self) -> bool {
+        self.pipeline.broker.locked()
+    }
+
+    fn lock(&self) {
+        self.pipeline.broker.lock();
+    }
+
+    fn unlock(&self) {
+        self.pipeline.broker.unlock();
+    }
+}
+
+/// The agent protocol has no way to tell how far an opening is; a person who has to do something
+/// is told on the terminal at which `ssh` waits.
+struct Waiting<'a>(&'a Requester);
+
+impl StageSink for Waiting<'_> {
+    fn reached(&self, stage: Stage) {
+        tracing::debug!(%stage, "opening");
+        if stage == Stage::SteppingUp {
+            tell(self.0, &stage.to_string());
+        }
+    }
+}
