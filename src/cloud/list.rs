@@ -44,6 +44,7 @@ pub(super) const MOST_PAGES: usize = 400;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -76,6 +77,19 @@ mod tests {
             json!({"nextLink": ""}),
         ] {
             assert_eq!(after(&page), Ok(None), "{page}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_link_leads_off_the_host_that_was_asked(
+            link in "(https?:)?[/\\\\]{0,3}[a-z0-9.@:-]{0,24}(/[a-z]*)?([?#].*)?",
+        ) {
+            let at = Url::parse(AT).unwrap();
+            if let Ok(Some(next)) = next(Service::KeyVault, &json!({"nextLink": link}), &at) {
+                prop_assert_eq!(next.origin(), at.origin());
+                prop_assert!(next.username().is_empty());
+            }
         }
     }
 

@@ -10,6 +10,8 @@ use pimento::emulator::scenario::{Fault, Policy};
 use crate::stage::Stage;
 use crate::support::home::text;
 
+mod faults;
+
 const POLICY: &str = "graph.roleManagementPolicyAssignments";
 const ELIGIBLE: &str = "graph.eligibilityScheduleInstances.filterByCurrentUser";
 const CREATE: &str = "graph.assignmentScheduleRequests.create";

@@ -337,7 +337,7 @@ async fn every_fault(call: Call, stage: Stage, canary: SocketAddr) -> Vec<String
 }
 
 /// Whether all is well again once the fault is mended.
-async fn recovers(stage: &Stage) -> Option<String> {
+pub async fn recovers(stage: &Stage) -> Option<String> {
     stage.after_everything_ended();
     // Whatever tries a host that was out may outlast whoever asks first.
     let _tried = stage.password().await.is_ok();
