@@ -20,7 +20,7 @@ use crate::clock::{Clock, Moment};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 
-pub use approvals::{Approval, Approvals, Verdict};
+pub use approvals::{Approval, Approvals, Decision, Verdict};
 pub use download::download;
 pub use http::Network;
 pub use membership::Membership;

@@ -7,41 +7,65 @@ use std::sync::Arc;
 use super::Broker;
 use super::step_up::Errand;
 use crate::catalog::Tenant;
-use crate::cloud::{Approval, CorrelationId, Resource, Unwatched, Verdict};
-use crate::refusal::Refusal;
+use crate::cloud::{Approval, CorrelationId, Decision, Resource, Unwatched};
+use crate::refusal::{Refusal, Service};
 use crate::requester::Requester;
 
 impl Broker {
-    /// What waits for the approval of whoever is signed in to `tenant`.
+    /// What waits at `services` for the approval of whoever is signed in to `tenant`.
     ///
     /// # Errors
     /// Why it cannot be listed.
     pub async fn waiting(
         &self,
         tenant: &Arc<Tenant>,
+        services: &[Service],
         person: &Requester,
     ) -> Result<Vec<Approval>, Refusal> {
         let mut errand = errand(tenant, person);
         let (approvals, id) = (&self.cloud.approvals, errand.id);
-        let work = || approvals.waiting(tenant, id);
-        self.run_errand(&mut errand, Resource::Graph, work).await
+        let mut waiting = Vec::new();
+        for service in services {
+            let work = || approvals.waiting(tenant, *service, id);
+            let found = self.run_errand(&mut errand, resource(*service), work);
+            waiting.extend(found.await?);
+        }
+        Ok(waiting)
     }
 
-    /// Decides the request `approval`, with the approver's own words.
+    /// Decides a request at whichever of `services` knows it.
     ///
     /// # Errors
     /// Why it cannot be decided.
     pub async fn decide(
         &self,
         tenant: &Arc<Tenant>,
+        services: &[Service],
         person: &Requester,
-        approval: &str,
-        (verdict, reason): (Verdict, &str),
+        decision: &Decision<'_>,
     ) -> Result<(), Refusal> {
         let mut errand = errand(tenant, person);
         let (approvals, id) = (&self.cloud.approvals, errand.id);
-        let work = || approvals.decide(tenant, approval, verdict, reason, id);
-        self.run_errand(&mut errand, Resource::Graph, work).await
+        let mut outcome = Err(Refusal::NoMatch {
+            kind: "request",
+            name: decision.request.to_owned(),
+            nearest: None,
+        });
+        for service in services {
+            let work = || approvals.decide(tenant, *service, decision, id);
+            outcome = self.run_errand(&mut errand, resource(*service), work).await;
+            if !matches!(outcome, Err(Refusal::NoMatch { .. })) {
+                break;
+            }
+        }
+        outcome
+    }
+}
+
+const fn resource(service: Service) -> Resource {
+    match service {
+        Service::PimAzure => Resource::Arm,
+        _ => Resource::Graph,
     }
 }
 

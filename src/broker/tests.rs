@@ -12,12 +12,13 @@ use crate::catalog::testing::password;
 use crate::catalog::{Credential, SignInMethod, Tenant};
 use crate::clock::manual::ManualClock;
 use crate::cloud::{
-    AccessToken, Account, Activated, Activation, Approval, Approvals, FetchedSecret, Freshness,
-    Identity, Network, Pim, Reach, ReadError, Resource, SecretFacts, SignInGuide, StepUp, Vault,
-    Verdict,
+    AccessToken, Account, Activated, Activation, Approval, Approvals, Decision, FetchedSecret,
+    Freshness, Identity, Network, Pim, Reach, ReadError, Resource, SecretFacts, SignInGuide,
+    StepUp, Vault,
 };
 use crate::policy::{Ask, End, Said, judge};
 use crate::prompt::{Browser, Environment};
+use crate::refusal::Service;
 
 /// A cloud that answers at once, unless told to wait for `gate`.
 struct Fake {
@@ -94,16 +95,20 @@ impl Pim for Fake {
 
 #[async_trait]
 impl Approvals for Fake {
-    async fn waiting(&self, _: &Arc<Tenant>, _: CorrelationId) -> Result<Vec<Approval>, Refusal> {
+    async fn waiting(
+        &self,
+        _: &Arc<Tenant>,
+        _: Service,
+        _: CorrelationId,
+    ) -> Result<Vec<Approval>, Refusal> {
         Ok(Vec::new())
     }
 
     async fn decide(
         &self,
         _: &Arc<Tenant>,
-        _: &str,
-        _: Verdict,
-        _: &str,
+        _: Service,
+        _: &Decision<'_>,
         _: CorrelationId,
     ) -> Result<(), Refusal> {
         Ok(())

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::CorrelationId;
 use crate::catalog::{Tenant, Ticket};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Service};
 
 /// A request of somebody else's that waits for approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,23 +37,44 @@ pub enum Verdict {
     Deny,
 }
 
+impl Verdict {
+    /// How both services write it (`reviewResult`).
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "Approve",
+            Self::Deny => "Deny",
+        }
+    }
+}
+
+/// What an approver says to one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// Its id, as it is listed.
+    pub request: &'a str,
+    /// Yes or no.
+    pub verdict: Verdict,
+    /// The approver's own words.
+    pub reason: &'a str,
+}
+
 /// Lists and decides what others ask for.
 #[async_trait]
 pub trait Approvals: Send + Sync {
-    /// What waits for the approval of whoever is signed in to `tenant`.
+    /// What waits at one of PIM's two services for whoever is signed in to `tenant`.
     async fn waiting(
         &self,
         tenant: &Arc<Tenant>,
+        service: Service,
         id: CorrelationId,
     ) -> Result<Vec<Approval>, Refusal>;
 
-    /// Decides the request `approval`, with the approver's own words.
+    /// Decides a request there.
     async fn decide(
         &self,
         tenant: &Arc<Tenant>,
-        approval: &str,
-        verdict: Verdict,
-        reason: &str,
+        service: Service,
+        decision: &Decision<'_>,
         id: CorrelationId,
     ) -> Result<(), Refusal>;
 }

@@ -92,6 +92,8 @@ trait Api: Send + Sync {
 struct Request {
     /// What people know it by: a GUID.
     id: String,
+    /// What its approvers know it by, while they are waited for.
+    approval: String,
     /// Where the API has it.
     path: String,
     status: String,

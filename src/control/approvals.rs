@@ -8,10 +8,10 @@ use super::convert::status;
 use super::proto;
 use super::session::requester;
 use crate::broker::Wish;
-use crate::catalog::WindowSpec;
-use crate::cloud::{Approval, Rehearsed, Verdict};
+use crate::catalog::{SignInMethod, Target, Tenant, WindowSpec};
+use crate::cloud::{Approval, Decision, Rehearsed, Verdict};
 use crate::house::House;
-use crate::refusal::{Needed, Refusal};
+use crate::refusal::{Needed, Refusal, Service};
 
 /// What waits for the user.
 pub(super) async fn waiting(
@@ -21,7 +21,9 @@ pub(super) async fn waiting(
     let person = requester(request)?;
     let tenant = house.tenant(&request.get_ref().tenant);
     let tenant = tenant.map_err(|no| status(&no))?;
-    let found = house.pipeline.broker.waiting(tenant, &person).await;
+    let services = services(house, tenant);
+    let found = house.pipeline.broker.waiting(tenant, &services, &person);
+    let found = found.await;
     let found = found.map_err(|no| status(&no))?;
     let approvals = found.into_iter().map(shown).collect();
     Ok(Response::new(proto::ApprovalsReply { approvals }))
@@ -39,10 +41,27 @@ pub(super) async fn decide(
         true => Verdict::Approve,
         false => Verdict::Deny,
     };
-    let (broker, said) = (&house.pipeline.broker, (verdict, request.reason.as_str()));
-    let decided = broker.decide(tenant, &person, &request.id, said).await;
+    let decision = Decision {
+        request: &request.id,
+        verdict,
+        reason: &request.reason,
+    };
+    let (broker, services) = (&house.pipeline.broker, services(house, tenant));
+    let decided = broker.decide(tenant, &services, &person, &decision).await;
     decided.map_err(|no| status(&no))?;
     Ok(Response::new(proto::DecideReply {}))
+}
+
+/// Where something may wait for whoever is signed in to `tenant`: at Resource Manager only where a
+/// window is one of a role, since an application for groups need not have its permission.
+fn services(house: &House, tenant: &Tenant) -> Vec<Service> {
+    let ours = |window: &&Arc<WindowSpec>| window.tenant.name == tenant.name;
+    let of_role = |window: &Arc<WindowSpec>| matches!(window.target, Target::AzureRole { .. });
+    let groups = !matches!(tenant.sign_in, SignInMethod::AzureCli);
+    let roles = !groups || house.windows.iter().filter(ours).any(of_role);
+    let services = [(groups, Service::Pim), (roles, Service::PimAzure)];
+    let asked = services.into_iter().filter(|(asked, _)| *asked);
+    asked.map(|(_, service)| service).collect()
 }
 
 /// What PIM would say to an opening, and what its policy wants.

@@ -11,6 +11,7 @@ use super::world::World;
 
 use asked::Asked;
 
+mod approvals;
 mod asked;
 mod policy;
 mod shapes;
@@ -40,6 +41,10 @@ pub(super) fn operation(request: &Request) -> Option<&'static str> {
         }
         ("POST", ["roleassignmentschedulerequests", _, "cancel"]) => {
             Some("arm.roleAssignmentScheduleRequests.cancel")
+        }
+        ("GET", ["roleassignmentapprovals", _]) => Some("arm.roleAssignmentApprovals.get"),
+        ("PATCH", ["roleassignmentapprovals", _, "stages", _]) => {
+            Some("arm.roleAssignmentApprovals.stages.update")
         }
         _ => None,
     }
@@ -116,6 +121,8 @@ impl World {
                 Ok(Reply::json(200, &self.request_json(found)))
             }
             "arm.roleManagementPolicyAssignments" => self.azure_policies(scope, request),
+            "arm.roleAssignmentApprovals.get" => self.azure_approval(name, &user),
+            "arm.roleAssignmentApprovals.stages.update" => self.azure_review(name, request, &user),
             _ => self.azure_list(operation, scope, request, &user),
         }
     }

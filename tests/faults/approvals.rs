@@ -2,7 +2,8 @@
 
 use std::process::{Output, Stdio};
 
-use pimento::emulator::scenario::Fault;
+use pimento::emulator::World;
+use pimento::emulator::scenario::{AzureRole, Fault, Policy, Role, vault_path};
 use pimento::refusal::Refusal;
 use serde_json::Value;
 
@@ -77,6 +78,69 @@ async fn what_waits_is_listed_and_the_attempt_after_the_approval_goes_through() 
     assert!(told.contains("was decided already"), "{told}");
 }
 
+/// The same, where a role opens the vault.
+async fn with_approver_of_a_role() -> (Stage, Colleague) {
+    let stage = Stage::unhurried_with(|scenario| {
+        scenario.vaults[0].grants.clear();
+        scenario.azure_roles = vec![AzureRole {
+            scope: vault_path("kv-linux"),
+            role: Role::SecretsUser,
+            policy: Policy {
+                justification: true,
+                approvers: vec![ALEX.to_owned()],
+                ..Policy::default()
+            },
+            eligible: vec![crate::support::USER.to_owned()],
+            through: None,
+            end: None,
+            assigned: Vec::new(),
+        }];
+    })
+    .await;
+    let alex = stage.colleague(ALEX).await;
+    (stage, alex)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_role_is_decided_by_its_approval() {
+    let (stage, alex) = with_approver_of_a_role().await;
+    let approval = asked(&stage).await;
+    let own = decide_as(&stage, &approval).await;
+    assert_eq!(code(&own), 6, "{}", text(&own.stderr));
+    let listed = alex.pimento(&["approvals", "--json"]).await;
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(listed[0]["id"], approval.as_str());
+    assert_eq!(listed[0]["who"], crate::support::USER);
+    let what = listed[0]["what"].as_str().unwrap();
+    assert!(what.starts_with("Key Vault Secrets User on "), "{what}");
+    let approved = decide(&alex, "approve", &approval).await;
+    assert_eq!(code(&approved), 0, "{}", text(&approved.stderr));
+    stage.clock.advance(std::time::Duration::from_secs(15));
+    assert!(stage.password().await.is_ok());
+    let made = |world: &mut World| world.requests_of(&vault_path("kv-linux"));
+    assert_eq!(stage.emulator.change(made), 1);
+    let again = decide(&alex, "deny", &approval).await;
+    assert!(text(&again.stderr).contains("was decided already"));
+    let unknown = decide(&alex, "approve", "7f6ba8f4-58e0-4ea2-8e9a-000000000000").await;
+    assert_eq!(code(&unknown), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_of_a_role_is_told_to_whoever_asked() {
+    let (stage, alex) = with_approver_of_a_role().await;
+    let approval = asked(&stage).await;
+    assert_eq!(code(&decide(&alex, "deny", &approval).await), 0);
+    stage.clock.advance(std::time::Duration::from_secs(15));
+    assert_eq!(stage.password().await.unwrap_err().code(), "denied");
+}
+
+/// What the one who asked says to the own request.
+async fn decide_as(stage: &Stage, request: &str) -> Output {
+    let args = ["approvals", "approve", request, "--reason", "me"];
+    stage.pimento(&args).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denial_is_told_to_whoever_asked() {
     let (stage, alex) = with_approver().await;
@@ -90,8 +154,7 @@ async fn a_denial_is_told_to_whoever_asked() {
 async fn whoever_is_no_approver_decides_nothing() {
     let (stage, _alex) = with_approver().await;
     let request = asked(&stage).await;
-    let own = ["approvals", "approve", &request, "--reason", "me"];
-    let own = stage.pimento(&own).await;
+    let own = decide_as(&stage, &request).await;
     assert_eq!(code(&own), 6);
     assert!(text(&own.stderr).contains("not among its approvers"));
     let pending = stage.emulator.change(|world| world.decide(GROUP, false));

@@ -247,14 +247,22 @@ impl StageSink for Nobody {
     fn reached(&self, _: Step) {}
 }
 
+/// A window of the role that the world has, if it has one.
 fn configuration(emulator: &Emulator, folder: &std::path::Path) -> String {
+    let role = emulator.change(|world| world.scenario.azure_roles.first().cloned());
+    let target = role.map_or(format!("group = \"{GROUP}\""), |role| {
+        format!(
+            "scope = \"{}\"\nrole = \"Key Vault Secrets User\"",
+            role.scope
+        )
+    });
     let ca_file = folder.join("ca.pem");
     fs::write(&ca_file, emulator.ca_pem()).unwrap();
     let mut text = format!(
         "[agent]\npropagation = \"30s\"\n\
          [tenant.contoso]\nid = \"contoso.onmicrosoft.com\"\nclient_id = \"{CLIENT}\"\n\
          sign_in = \"device-code\"\n\
-         [window.linux-root]\ntenant = \"contoso\"\ngroup = \"{GROUP}\"\nduration = \"1h\"\n\
+         [window.linux-root]\ntenant = \"contoso\"\n{target}\nduration = \"1h\"\n\
          reason = \"{{program}}\"\n\
          [vault.linux]\nurl = \"https://kv-linux.vault.azure.net\"\nwindow = \"linux-root\"\n\
          [password.db01-root]\nvault = \"linux\"\nsecret = \"db01-root\"\nuser = \"root\"\n\

@@ -1,8 +1,7 @@
-//! Approvals of PIM for Groups: what waits for the user, and the user's verdict.
+//! Approvals: what waits for the user, and the user's verdict, at both of PIM's services.
 //!
-//! Version 1.0 of Graph knows an approval's `stages`; its documentation, and other clients, speak
-//! of `steps`, which only the beta has. Both are the same, and the second is asked where the first
-//! is not known.
+//! Enters: an approver. Leaves: what others ask for; a verdict, sent once. What never happens here:
+//! a word that the approver did not say, or an id that becomes another address.
 
 use std::sync::Arc;
 
@@ -13,108 +12,116 @@ use url::Url;
 use uuid::Uuid;
 
 use super::caller::Caller;
-use super::groups::PIM;
 use super::{Privileges, refused};
-use crate::catalog::{Tenant, Ticket};
+use crate::catalog::Tenant;
 use crate::cloud::error_body::ErrorBody;
 use crate::cloud::http::Answer;
-use crate::cloud::{Approval, Approvals, CorrelationId, Verdict};
+use crate::cloud::{Approval, Approvals, CorrelationId, Decision};
 use crate::refusal::{Refusal, Service};
+
+mod azure;
+mod groups;
 
 #[async_trait]
 impl Approvals for Privileges {
     async fn waiting(
         &self,
         tenant: &Arc<Tenant>,
+        service: Service,
         id: CorrelationId,
     ) -> Result<Vec<Approval>, Refusal> {
-        let desk = Desk(self.caller(tenant, Service::Pim, id));
-        let (items, answer) = desk.0.list(desk.list()).await?;
+        let desk = Desk(self.caller(tenant, service, id));
+        let azure = service == Service::PimAzure;
+        let list = if azure { azure::list } else { groups::list };
+        let (items, answer) = desk.0.list(list(tenant)).await?;
         if !answer.is_success() {
             return Err(desk.refuse(&answer));
         }
-        Ok(items.iter().map(approval).collect())
+        let read = if azure { azure::read } else { groups::read };
+        Ok(items.iter().filter_map(read).collect())
     }
 
     async fn decide(
         &self,
         tenant: &Arc<Tenant>,
-        approval: &str,
-        verdict: Verdict,
-        reason: &str,
+        service: Service,
+        decision: &Decision<'_>,
         id: CorrelationId,
     ) -> Result<(), Refusal> {
         // It becomes a part of an address.
-        let approval = approval.parse::<Uuid>().map_err(|_| unknown(approval))?;
-        let approval = &approval.to_string();
-        let desk = Desk(self.caller(tenant, Service::Pim, id));
-        let word = match verdict {
-            Verdict::Approve => "Approve",
-            Verdict::Deny => "Deny",
+        let approval = decision.request.parse::<Uuid>();
+        let approval = approval.map_err(|_| unknown(decision.request))?.to_string();
+        let desk = Desk(self.caller(tenant, service, id));
+        let body = json!({
+            "reviewResult": decision.verdict.word(),
+            "justification": decision.reason,
+        });
+        let files = match service {
+            Service::PimAzure => vec![azure::file(tenant, &approval)],
+            _ => groups::files(tenant, &approval),
         };
-        let body = json!({"reviewResult": word, "justification": reason});
-        let mut answer = desk.review(&STAGES, approval, &body).await?;
-        if matches!(answer.status, 400 | 404) {
-            let by_steps = desk.review(&STEPS, approval, &body).await?;
-            // If neither is known, the first says more.
-            if by_steps.status != 404 {
-                answer = by_steps;
-            }
-        }
-        desk.decided(approval, &answer)
+        let answer = desk.review_any(&files, &approval, &body).await?;
+        desk.decided(&approval, &answer)
     }
 }
 
-/// How the parts of an approval are called.
-struct Parts {
-    version: &'static str,
-    name: &'static str,
+/// Where an approval lies, and how its parts are called.
+struct File {
+    /// Its address.
+    url: Url,
+    parts: &'static str,
+    /// Whether its parts are told only if that is asked for.
+    expand: bool,
 }
 
-const STAGES: Parts = Parts {
-    version: "v1.0",
-    name: "stages",
-};
+impl File {
+    fn whole(&self) -> Url {
+        let mut url = self.url.clone();
+        if self.expand {
+            url.query_pairs_mut().append_pair("$expand", self.parts);
+        }
+        url
+    }
 
-const STEPS: Parts = Parts {
-    version: "beta",
-    name: "steps",
-};
+    fn part(&self, id: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}/{}/{id}", self.url.path(), self.parts));
+        url
+    }
+}
 
 /// One approver's dealings with one tenant.
 struct Desk<'a>(Caller<'a>);
 
 impl Desk<'_> {
-    fn url(&self, path: &str) -> Url {
-        let mut url = self.0.tenant.graph.clone();
-        url.set_path(path);
-        url
-    }
-
-    fn list(&self) -> Url {
-        let set = "assignmentScheduleRequests/filterByCurrentUser(on='approver')";
-        let mut url = self.url(&format!("v1.0/{PIM}/{set}"));
-        url.query_pairs_mut()
-            .append_pair("$filter", "status eq 'PendingApproval'")
-            .append_pair("$expand", "group,principal");
-        url
+    /// Decides where the approval is known. If it is nowhere, the first answer says most.
+    async fn review_any(
+        &self,
+        files: &[File],
+        approval: &str,
+        body: &Value,
+    ) -> Result<Answer, Refusal> {
+        let mut first = None;
+        for file in files {
+            let answer = self.review(file, approval, body).await?;
+            if !matches!(answer.status, 400 | 404) {
+                return Ok(answer);
+            }
+            if first.is_none() || answer.status != 404 {
+                first = Some(answer);
+            }
+        }
+        first.ok_or_else(|| unknown(approval))
     }
 
     /// Decides the part of the approval that waits for the user.
-    async fn review(&self, parts: &Parts, approval: &str, body: &Value) -> Result<Answer, Refusal> {
-        let (version, name) = (parts.version, parts.name);
-        let path = format!("{version}/{PIM}/assignmentApprovals/{approval}");
-        let mut url = self.url(&path);
-        url.query_pairs_mut().append_pair("$expand", name);
-        let answer = self.0.read(url).await?;
+    async fn review(&self, file: &File, approval: &str, body: &Value) -> Result<Answer, Refusal> {
+        let answer = self.0.read(file.whole()).await?;
         if !answer.is_success() {
             return Ok(answer);
         }
-        let part = mine(&answer.json(), name);
-        let url = self.url(&format!(
-            "{path}/{name}/{}",
-            part.as_deref().unwrap_or(approval)
-        ));
+        let part = mine(&answer.json(), file.parts);
+        let url = file.part(part.as_deref().unwrap_or(approval));
         self.0.submit(Method::PATCH, url, Some(body)).await
     }
 
@@ -140,9 +147,9 @@ impl Desk<'_> {
     }
 
     fn refuse(&self, answer: &Answer) -> Refusal {
-        let error = ErrorBody::of(answer);
-        let refusal = refused::of_tenant(self.0.tenant, Service::Pim, &error)
-            .unwrap_or_else(|| error.refuse(Service::Pim, answer));
+        let (error, service) = (ErrorBody::of(answer), self.0.service);
+        let refusal = refused::of_tenant(self.0.tenant, service, &error)
+            .unwrap_or_else(|| error.refuse(service, answer));
         self.0.noted(refusal)
     }
 }
@@ -155,46 +162,28 @@ fn unknown(approval: &str) -> Refusal {
     }
 }
 
-/// The part of an approval that waits for the user.
+/// The part of an approval that waits for the user. Resource Manager tells what it knows of a thing
+/// under `properties`, and names it by a path.
 fn mine(approval: &Value, parts: &str) -> Option<String> {
+    let told = |thing: &'_ Value| thing.get("properties").unwrap_or(thing).clone();
+    let approval = told(approval);
     let parts = approval.get(parts)?.as_array()?;
     let waits = |part: &&Value| {
+        let part = told(part);
         let status = part.get("status").and_then(Value::as_str);
         let assigned = part.get("assignedToMe").and_then(Value::as_bool);
         assigned == Some(true) && status.is_none_or(|it| it.eq_ignore_ascii_case("InProgress"))
     };
     let found = parts.iter().find(waits).or_else(|| parts.first())?;
-    let id = found.get("id")?.as_str()?;
+    let id = found.get("id")?.as_str()?.rsplit('/').next()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    id.chars().all(plain).then(|| id.to_owned())
+    (!id.is_empty() && id.chars().all(plain)).then(|| id.to_owned())
 }
 
-fn approval(item: &Value) -> Approval {
-    let text = |path: &str| item.pointer(path).and_then(Value::as_str);
-    let first = |paths: &[&str]| {
-        let found = paths.iter().find_map(|path| text(path));
-        found.unwrap_or_default().to_owned()
-    };
-    Approval {
-        id: first(&["/id"]),
-        who: first(&[
-            "/principal/userPrincipalName",
-            "/principal/displayName",
-            "/principalId",
-        ]),
-        what: format!(
-            "{} of {}",
-            text("/accessId").unwrap_or("member"),
-            first(&["/group/displayName", "/groupId"])
-        ),
-        reason: first(&["/justification"]),
-        ticket: text("/ticketInfo/ticketNumber").map(|number| Ticket {
-            number: number.to_owned(),
-            system: first(&["/ticketInfo/ticketSystem"]),
-        }),
-        duration: text("/scheduleInfo/expiration/duration").and_then(|it| it.parse().ok()),
-        asked: text("/createdDateTime").and_then(|it| it.parse().ok()),
-    }
+/// The first of `paths` at which there is a text; empty if there is none.
+fn first(item: &Value, paths: &[&str]) -> String {
+    let text = |path: &&str| item.pointer(path).and_then(Value::as_str);
+    paths.iter().find_map(text).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -210,24 +199,19 @@ mod tests {
         assert_eq!(mine(&stages, "stages").as_deref(), Some("c"));
         assert_eq!(mine(&stages, "steps"), None);
         assert_eq!(mine(&json!({"stages": []}), "stages"), None);
+        let below =
+            |id: &str, mine: bool| json!({"id": id, "properties": part("", "InProgress", mine)});
+        let azure = json!({"properties": {"stages": [
+            below("/x/stages/a", false), below("/x/stages/b", true),
+        ]}});
+        assert_eq!(mine(&azure, "stages").as_deref(), Some("b"));
     }
 
     #[test]
-    fn names_that_are_not_told_are_ids() {
-        let bare = approval(&json!({
-            "id": "r", "principalId": "p", "groupId": "g", "accessId": "owner",
-            "group": null, "ticketInfo": {"ticketNumber": null, "ticketSystem": null},
-        }));
-        assert_eq!((bare.who.as_str(), bare.what.as_str()), ("p", "owner of g"));
-        assert_eq!((bare.ticket, bare.duration, bare.asked), (None, None, None));
-        let named = approval(&json!({
-            "principal": {"displayName": "Mia"}, "group": {"displayName": "PIM Linux"},
-            "scheduleInfo": {"expiration": {"duration": "PT2H"}},
-        }));
-        assert_eq!(
-            (named.who.as_str(), named.what.as_str()),
-            ("Mia", "member of PIM Linux")
-        );
-        assert_eq!(named.duration, Some(jiff::SignedDuration::from_hours(2)));
+    fn a_part_whose_id_is_no_name_becomes_no_address() {
+        for id in ["", "a/", "..", "a?b", "/x/stages/%2e%2e"] {
+            let stages = json!({"stages": [{"id": id, "assignedToMe": true}]});
+            assert_eq!(mine(&stages, "stages"), None, "{id}");
+        }
     }
 }

@@ -282,8 +282,11 @@ fn request(item: &Value) -> Request {
     let properties = item.get("properties").unwrap_or(&Value::Null);
     let (scope, name) = (Scope::parse(text(properties, "scope")), text(item, "name"));
     let scope = scope.filter(|_| Uuid::parse_str(name).is_ok());
+    let approval = text(properties, "approvalId").rsplit('/').next();
+    let approval = approval.filter(|id| Uuid::parse_str(id).is_ok());
     Request {
         id: name.to_owned(),
+        approval: approval.unwrap_or(name).to_owned(),
         path: scope.map_or_else(String::new, |scope| {
             format!("{scope}/providers/{AUTHORIZATION}/roleAssignmentScheduleRequests/{name}")
         }),
@@ -293,10 +296,10 @@ fn request(item: &Value) -> Request {
 }
 
 /// The provider of roles.
-const AUTHORIZATION: &str = "Microsoft.Authorization";
+pub(super) const AUTHORIZATION: &str = "Microsoft.Authorization";
 
 /// The newest version that is no preview and has these operations.
-const VERSION: &str = "2020-10-01";
+pub(super) const VERSION: &str = "2020-10-01";
 
 /// What is the caller's, in the whole tenant, through groups too.
 const MINE: &str = "asTarget()";

@@ -203,6 +203,8 @@ fn request(item: &Value) -> Request {
         path: format!("{PIM}/assignmentScheduleRequests/{id}"),
         status: text("status"),
         schedule: text("targetScheduleId"),
+        // One and the same for groups.
+        approval: id.clone(),
         id,
     }
 }

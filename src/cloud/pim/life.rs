@@ -88,7 +88,7 @@ async fn settle(
                     approvers = Some(policy.approvers.unwrap_or_default());
                 }
                 stages.reached(Stage::AwaitingApproval {
-                    request: request.id.clone(),
+                    request: request.approval.clone(),
                     approvers: approvers.clone().unwrap_or_default(),
                 });
             }
@@ -97,7 +97,7 @@ async fn settle(
         if began.until(clock.now()) > case.approval {
             return Err(Refusal::AwaitingApproval {
                 window,
-                request: request.id,
+                request: request.approval,
                 approvers: approvers.unwrap_or_default(),
             });
         }

@@ -60,10 +60,7 @@ pub(super) fn request(
     now: Timestamp,
 ) -> Value {
     let pending = request.decision == Decision::Pending;
-    let approval = format!(
-        "/providers/Microsoft.Authorization/roleAssignmentApprovals/{}",
-        request.id
-    );
+    let approval = format!("{APPROVALS}/{}", approval_id(request));
     let mut properties = json!({
         "targetRoleAssignmentScheduleId": (!pending).then(|| schedule(request)),
         "targetRoleAssignmentScheduleInstanceId": null,
@@ -208,6 +205,43 @@ pub(super) fn definition(scope: &str, role: &str) -> String {
 fn path(scope: &str, set: &str, name: &str) -> String {
     format!("{scope}/providers/Microsoft.Authorization/{set}/{name}")
 }
+
+/// The approval of a request: not the request's own name.
+pub(super) fn approval_id(request: &PimRequest) -> String {
+    guid(&["approval", &request.id])
+}
+
+/// An approval, which has one stage.
+pub(super) fn approval(request: &PimRequest, mine: bool) -> Value {
+    let pending = request.decision == Decision::Pending;
+    let result = match request.decision {
+        Decision::Approved(_) => "Approve",
+        Decision::Denied => "Deny",
+        Decision::Canceled | Decision::Pending => "NotReviewed",
+    };
+    let (id, stage) = (approval_id(request), guid(&["stage", &request.id]));
+    json!({
+        "id": format!("{APPROVALS}/{id}"),
+        "type": "Microsoft.Authorization/roleAssignmentApprovals",
+        "name": id,
+        "properties": {"stages": [{
+            "id": format!("{APPROVALS}/{id}/stages/{stage}"),
+            "type": "Microsoft.Authorization/roleAssignmentApprovals/stages",
+            "name": stage,
+            "properties": {
+                "displayName": null,
+                "assignedToMe": mine,
+                "status": if pending { "InProgress" } else { "Completed" },
+                "reviewedBy": null,
+                "reviewedDateTime": null,
+                "reviewResult": result,
+                "justification": "",
+            },
+        }]},
+    })
+}
+
+const APPROVALS: &str = "/providers/Microsoft.Authorization/roleAssignmentApprovals";
 
 /// The schedule that a request leads to: not the request's own name.
 fn schedule(request: &PimRequest) -> String {

@@ -50,6 +50,19 @@ impl World {
         request: &Request,
         user: &User,
     ) -> Result<Reply, PimError> {
+        self.review_as(id, request, |world, pending| {
+            world.may_review(pending, user)
+        })?;
+        Ok(Reply::empty(204))
+    }
+
+    /// Decides the request `id`, if whoever does may.
+    pub(in crate::emulator) fn review_as(
+        &mut self,
+        id: &str,
+        request: &Request,
+        may: impl FnOnce(&Self, &PimRequest) -> bool,
+    ) -> Result<(), PimError> {
         let body = request.json().unwrap_or_default();
         let decision = match body.get("reviewResult").and_then(Value::as_str) {
             Some("Approve") => Decision::Approved(self.now()),
@@ -77,12 +90,12 @@ impl World {
                 "The approval was decided already.".to_owned(),
             ));
         }
-        if !self.may_review(pending, user) {
+        if !may(self, pending) {
             return Err((403, "Forbidden", "You are not an approver.".to_owned()));
         }
         if let Some(pending) = self.requests.get_mut(found) {
             pending.decision = decision;
         }
-        Ok(Reply::empty(204))
+        Ok(())
     }
 }
