@@ -13,11 +13,13 @@ use url::Url;
 pub use azure_cloud::AzureCloud;
 pub use names::{Name, NameProblem, SecretName, VersionId, nearest};
 pub use reference::{Reference, ReferenceProblem};
+pub use sign_in::SignInMethod;
 pub use target::{AccessId, Role, Scope, Target};
 
 mod azure_cloud;
 mod names;
 mod reference;
+mod sign_in;
 mod target;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -29,10 +31,13 @@ pub struct Tenant {
     pub name: Name,
     /// Its id or one of its domains, as it stands in the authority's path.
     pub id: String,
-    /// The application registration to sign in with; `None` only for `azure-cli` and identities.
+    /// The application registration to sign in with; `None` only for `azure-cli` and
+    /// `managed-identity`.
     pub client_id: Option<String>,
     /// How the user signs in.
     pub sign_in: SignInMethod,
+    /// What an application shows for itself: the file of its certificate, or of its federated token.
+    pub proof: Option<PathBuf>,
     /// Where the sign-in is while the agent does not run.
     pub keep: Keep,
     /// Who to suggest on the sign-in page.
@@ -55,32 +60,6 @@ pub enum Keep {
     /// Nowhere: one signs in once per start.
     #[default]
     Memory,
-}
-
-/// How the user signs in to a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignInMethod {
-    /// With the Azure CLI's sign-in.
-    AzureCli,
-    /// In the browser: authorization code with PKCE on a loopback address.
-    Browser,
-    /// With a code typed on another device.
-    DeviceCode,
-    /// As the machine's managed identity.
-    ManagedIdentity,
-}
-
-impl SignInMethod {
-    /// How the configuration writes it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::AzureCli => "azure-cli",
-            Self::Browser => "browser",
-            Self::DeviceCode => "device-code",
-            Self::ManagedIdentity => "managed-identity",
-        }
-    }
 }
 
 /// One thing that PIM can open for the user.

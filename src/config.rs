@@ -14,7 +14,7 @@ use crate::catalog::{Catalog, Name, Tenant, VaultSpec, WindowSpec};
 use document::Document;
 use entries::{Entries, Noun};
 pub use include::Pinned;
-pub use paths::{Overrides, Paths, PathsError};
+pub use paths::{Overrides, Paths, PathsError, Workload};
 use problem::Findings;
 pub use problem::{ConfigError, Problem};
 pub use repin::{RepinError, is_own, repin};
@@ -196,7 +196,7 @@ fn read(entries: &Entries<'_>, paths: &Paths, findings: &mut Findings) -> Config
     let home = paths.home.as_deref();
     let danger = settings::danger(entries, home, findings);
     let tenants = named(entries.of(Noun::Tenant), |entry| {
-        access::tenant(entry, &danger, findings)
+        access::tenant(entry, paths, &danger, findings)
     });
     let windows = named(entries.of(Noun::Window), |entry| {
         window::window(entry, entries, &tenants, findings)

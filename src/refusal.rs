@@ -51,6 +51,17 @@ pub enum Refusal {
         why: String,
     },
 
+    /// Entra gives an application no token for what it shows, or it has nothing to show.
+    #[error("the application of tenant {tenant} is not signed in: {why}")]
+    Application {
+        /// The tenant, as the configuration calls it.
+        tenant: String,
+        /// What is wrong.
+        why: String,
+        /// Who mends it, and how.
+        remedy: String,
+    },
+
     /// A cloud service answered with an error that nothing here can mend.
     #[error("{service} answered {status} {code}: {message}")]
     Cloud {

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use locked::LockedBytes;
 use private_key::PrivateKey;
 
+pub mod certificate;
 pub mod locked;
 pub mod private_key;
 

@@ -3,6 +3,8 @@
 
 #[path = "sign_in/ambient.rs"]
 mod ambient;
+#[path = "sign_in/application.rs"]
+mod application;
 #[path = "sign_in/keystore.rs"]
 mod keystore;
 #[path = "sign_in/network.rs"]

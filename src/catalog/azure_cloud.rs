@@ -25,6 +25,14 @@ impl AzureCloud {
         }
     }
 
+    /// The cloud of that sign-in service.
+    #[must_use]
+    pub fn of_authority(authority: &str) -> Option<Self> {
+        let authority = authority.trim_end_matches('/');
+        let mut all = [Self::Public, Self::UsGov, Self::China].into_iter();
+        all.find(|cloud| cloud.authority() == authority)
+    }
+
     /// Its Microsoft Graph.
     #[must_use]
     pub const fn graph(self) -> &'static str {

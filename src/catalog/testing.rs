@@ -62,6 +62,7 @@ pub(crate) fn tenant() -> Tenant {
         id: "contoso.onmicrosoft.com".to_owned(),
         client_id: Some("11111111-1111-1111-1111-111111111111".to_owned()),
         sign_in: SignInMethod::Browser,
+        proof: None,
         keep: Keep::Memory,
         login_hint: None,
         cloud: AzureCloud::Public,

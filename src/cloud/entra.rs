@@ -26,6 +26,7 @@ use oauth::{OAuth, Tokens};
 use step_up::Turns;
 
 mod ambient;
+mod application;
 mod browser;
 mod claims;
 mod device;
@@ -153,7 +154,7 @@ impl Entra {
         if let Some(signed_in) = self.signed_in(tenant) {
             return Ok(signed_in);
         }
-        if !ambient::serves(tenant.sign_in) {
+        if tenant.sign_in.is_interactive() {
             return Err(refuse(
                 tenant,
                 "nobody has signed in since the agent started",
@@ -162,7 +163,7 @@ impl Entra {
         if self.left().contains(&tenant.name) {
             return Err(refuse(tenant, "you signed out of it"));
         }
-        self.adopt(tenant).await
+        self.adopt(tenant, CorrelationId::new()).await
     }
 
     /// Has the sign-in outlast the agent, where that is wanted.
@@ -174,9 +175,24 @@ impl Entra {
         }
     }
 
-    /// Takes over the sign-in that another program keeps.
-    async fn adopt(&self, tenant: &Tenant) -> Result<Arc<SignedIn>, Refusal> {
-        let access = ambient::token(tenant, Resource::Arm, &self.http.clock).await?;
+    /// A token that takes no person: of a sign-in that another program keeps, or of an application.
+    async fn unattended(
+        &self,
+        tenant: &Tenant,
+        resource: Resource,
+        id: CorrelationId,
+    ) -> Result<AccessToken, Refusal> {
+        match tenant.sign_in {
+            SignInMethod::ClientCertificate | SignInMethod::WorkloadIdentity => {
+                application::token(&self.oauth(tenant, id)?, tenant, resource).await
+            }
+            _ => ambient::token(tenant, resource, &self.http.clock).await,
+        }
+    }
+
+    /// Takes up the sign-in that is there without a person.
+    async fn adopt(&self, tenant: &Tenant, id: CorrelationId) -> Result<Arc<SignedIn>, Refusal> {
+        let access = self.unattended(tenant, Resource::Arm, id).await?;
         let account = claims::of_access_token(access.secret.expose_secret(), tenant)
             .map_err(|why| refuse(tenant, &why))?;
         let signed_in = Arc::new(SignedIn {
@@ -228,8 +244,8 @@ impl Entra {
         if let (None, Some(token)) = (claims, self.cached(signed_in, resource)) {
             return Ok(token);
         }
-        if ambient::serves(tenant.sign_in) {
-            let token = Arc::new(ambient::token(tenant, resource, &self.http.clock).await?);
+        if !tenant.sign_in.is_interactive() {
+            let token = Arc::new(self.unattended(tenant, resource, id).await?);
             signed_in.keep(resource, &token);
             return Ok(token);
         }
@@ -278,6 +294,10 @@ impl Identity for Entra {
         guide: &dyn SignInGuide,
     ) -> Result<Account, Refusal> {
         let id = CorrelationId::new();
+        if method.is_interactive() && !tenant.sign_in.is_interactive() {
+            let why = format!("it signs in by {}, not on a page", tenant.sign_in.word());
+            return Err(refuse(tenant, &why));
+        }
         let account = match method {
             SignInMethod::Browser => self.in_browser(tenant, guide, id).await?,
             SignInMethod::DeviceCode => {
@@ -289,8 +309,8 @@ impl Identity for Entra {
                 self.enter(tenant, &account, tokens, Resource::Graph);
                 account
             }
-            SignInMethod::AzureCli | SignInMethod::ManagedIdentity => {
-                let signed_in = self.adopt(tenant).await?;
+            _ => {
+                let signed_in = self.adopt(tenant, id).await?;
                 signed_in.account.clone()
             }
         };
@@ -342,8 +362,8 @@ impl Identity for Entra {
             return Ok(token);
         }
         let token = self.redeem(tenant, &signed_in, (resource, None), id).await;
-        if let Err(Refusal::SignIn { .. } | Refusal::AzureCli { .. }) = &token {
-            // The refresh token is dead; `status` must not go on showing a sign-in.
+        if token.as_ref().is_err_and(Refusal::wants_sign_in) {
+            // The sign-in is dead; `status` must not go on showing a sign-in.
             self.tenants().remove(&tenant.name);
             keystore::forget(tenant).await;
         }

@@ -127,11 +127,18 @@ impl Pim for Privileges {
         stages: &dyn StageSink,
     ) -> Result<Activated, Refusal> {
         let api = self.api(&activation.window, activation.id).await?;
-        life::activate(&*api, activation, stages).await
+        match activation.window.tenant.sign_in.is_person() {
+            true => life::activate(&*api, activation, stages).await,
+            false => life::held(&*api, activation).await,
+        }
     }
 
     async fn rehearse(&self, activation: &Activation) -> Result<Rehearsed, Refusal> {
         let api = self.api(&activation.window, activation.id).await?;
+        if !activation.window.tenant.sign_in.is_person() {
+            let held = life::held(&*api, activation).await;
+            return held.map(|_| Rehearsed::Exists);
+        }
         api.rehearse(activation).await
     }
 

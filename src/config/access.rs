@@ -1,13 +1,15 @@
 //! `[tenant.NAME]` and `[vault.NAME]`: the hosts that tokens go to.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use url::{Host, Url};
 use uuid::Uuid;
 
 use super::entries::{Entries, Entry, Noun};
+use super::paths::{Paths, Workload};
 use super::problem::Findings;
-use super::section::{Section, Text, one_of};
+use super::section::{Section, Text};
 use super::settings::Danger;
 use super::span::rotate_after;
 use crate::catalog::{AzureCloud, Keep, Name, SignInMethod, Tenant, VaultSpec, WindowSpec};
@@ -15,26 +17,32 @@ use crate::catalog::{AzureCloud, Keep, Name, SignInMethod, Tenant, VaultSpec, Wi
 /// Reads one tenant.
 pub(super) fn tenant(
     entry: &Entry<'_>,
+    paths: &Paths,
     danger: &Danger,
     findings: &mut Findings,
 ) -> Option<Tenant> {
     let section = &entry.section;
     section.allow(&TENANT, findings);
-    let id = section.needed(
-        "id",
-        "write id = \"contoso.onmicrosoft.com\", or the tenant's GUID",
-        findings,
-    );
-    let id = id.and_then(|id| tenant_id(id, findings));
-    let sign_in = sign_in(section, findings);
-    let client_id = client_id(section, sign_in, findings);
-    let cloud = section.word("cloud", &CLOUD, AzureCloud::default(), findings);
-    let usual = cloud.unwrap_or_default();
-    let mut host = |name, usual, hosts| match section.text(name, findings) {
-        None => Url::parse(usual).ok(),
-        Some(text) => bare_url(text, name, hosts, danger, findings),
+    let sign_in = section.word("sign_in", &SIGN_IN, SignInMethod::Browser, findings);
+    let workload = match sign_in {
+        Some(SignInMethod::WorkloadIdentity) => paths.workload.clone(),
+        _ => Workload::default(),
     };
-    let authority = host("authority", usual.authority(), LOGIN_HOSTS);
+    let id = tenant_id(section, workload.tenant_id.as_deref(), findings);
+    let client_id = client_id(section, sign_in, &workload, findings);
+    let proof = proof(section, sign_in, paths, findings);
+    let told = workload.authority.as_deref();
+    let told = told.filter(|_| section.field("cloud").is_none());
+    let usual = told.and_then(AzureCloud::of_authority).unwrap_or_default();
+    let cloud = section.word("cloud", &CLOUD, usual, findings);
+    let usual = cloud.unwrap_or_default();
+    let mut host = |name, usual: &str, hosts| {
+        let text = section.text(name, findings);
+        let text = text.unwrap_or_else(|| section.says(usual));
+        bare_url(text, name, hosts, danger, findings)
+    };
+    let authority = told.unwrap_or(usual.authority());
+    let authority = host("authority", authority, LOGIN_HOSTS);
     let graph = host("graph", usual.graph(), GRAPH_HOSTS);
     let arm = host("arm", usual.arm(), ARM_HOSTS);
     let hint = section.text("login_hint", findings);
@@ -44,6 +52,7 @@ pub(super) fn tenant(
         id: id?,
         client_id,
         sign_in: sign_in?,
+        proof,
         keep: keep?,
         login_hint: hint.map(|hint| hint.text.to_owned()),
         cloud: cloud?,
@@ -103,7 +112,15 @@ fn in_cloud(url: &Url, window: &WindowSpec, section: &Section<'_>, findings: &mu
     );
 }
 
-fn tenant_id(id: Text<'_>, findings: &mut Findings) -> Option<String> {
+fn tenant_id(section: &Section<'_>, told: Option<&str>, findings: &mut Findings) -> Option<String> {
+    let id = match (section.field("id"), told) {
+        (None, Some(told)) => section.says(told),
+        _ => section.needed(
+            "id",
+            "write id = \"contoso.onmicrosoft.com\", or the tenant's GUID",
+            findings,
+        )?,
+    };
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     let shared = ["common", "organizations", "consumers"].contains(&id.text);
     // It becomes a part of the authority's path.
@@ -118,44 +135,67 @@ fn tenant_id(id: Text<'_>, findings: &mut Findings) -> Option<String> {
     Some(id.text.to_owned())
 }
 
-fn sign_in(section: &Section<'_>, findings: &mut Findings) -> Option<SignInMethod> {
-    let Some(field) = section.field("sign_in") else {
-        return Some(SignInMethod::Browser);
-    };
-    let text = field.text(findings)?;
-    if matches!(text.text, "workload-identity" | "client-certificate") {
-        findings.wrong(
-            text.place,
-            format!("sign_in = {:?} cannot open a window", text.text),
-            "an application is no person, and PIM lets only people activate: use \"browser\" or \
-             \"device-code\"",
-        );
-        return None;
-    }
-    one_of(text, "sign_in", &SIGN_IN, findings)
-}
-
 fn client_id(
     section: &Section<'_>,
     sign_in: Option<SignInMethod>,
+    workload: &Workload,
     findings: &mut Findings,
 ) -> Option<String> {
-    let Some(field) = section.field("client_id") else {
-        if matches!(
-            sign_in,
-            Some(SignInMethod::Browser | SignInMethod::DeviceCode)
-        ) {
-            findings.wrong(
-                section.place,
-                format!("{} has no client_id", section.what),
-                "register an application of your own (docs/azure-setup.md) and write its \
-                 \"Application (client) ID\"",
-            );
+    let text = match (section.field("client_id"), &workload.client_id) {
+        (Some(field), _) => field.text(findings)?,
+        (None, Some(told)) => section.says(told),
+        (None, None) => {
+            let needless = [SignInMethod::AzureCli, SignInMethod::ManagedIdentity];
+            if sign_in.is_some_and(|it| !needless.contains(&it)) {
+                findings.wrong(
+                    section.place,
+                    format!("{} has no client_id", section.what),
+                    "register an application of your own (docs/azure-setup.md) and write its \
+                     \"Application (client) ID\"",
+                );
+            }
+            return None;
         }
-        return None;
     };
-    let text = field.text(findings)?;
     guid(text, "client_id", findings).map(|id| id.to_string())
+}
+
+/// The file that an application shows for itself. It is read at each sign-in, not here.
+fn proof(
+    section: &Section<'_>,
+    sign_in: Option<SignInMethod>,
+    paths: &Paths,
+    findings: &mut Findings,
+) -> Option<PathBuf> {
+    let mut found = None;
+    for (name, method) in PROOFS {
+        let mine = sign_in == Some(method);
+        match section.field(name) {
+            Some(field) if !mine => findings.wrong(
+                field.place,
+                format!("{name} is for sign_in = {:?} alone", method.word()),
+                "remove it, or change sign_in",
+            ),
+            Some(field) => {
+                let text = field.text(findings)?;
+                found = Some(
+                    text.place
+                        .document
+                        .resolve(text.text, paths.home.as_deref()),
+                );
+            }
+            None if mine => {
+                let told = paths.workload.token_file.clone();
+                found = told.filter(|_| method == SignInMethod::WorkloadIdentity);
+                if found.is_none() {
+                    let what = format!("{} has no {name}", section.what);
+                    findings.wrong(section.place, what, NO_PROOF);
+                }
+            }
+            None => {}
+        }
+    }
+    found
 }
 
 pub(super) fn guid(text: Text<'_>, name: &str, findings: &mut Findings) -> Option<Uuid> {
@@ -240,12 +280,32 @@ const VAULT_HOSTS: &[&str] = &[
     ".vault.azure.cn",
 ];
 
-const SIGN_IN: [(&str, SignInMethod); 4] = [
-    ("azure-cli", SignInMethod::AzureCli),
-    ("browser", SignInMethod::Browser),
-    ("device-code", SignInMethod::DeviceCode),
-    ("managed-identity", SignInMethod::ManagedIdentity),
+const SIGN_IN: [(&str, SignInMethod); 6] = [
+    (SignInMethod::AzureCli.word(), SignInMethod::AzureCli),
+    (SignInMethod::Browser.word(), SignInMethod::Browser),
+    (
+        SignInMethod::ClientCertificate.word(),
+        SignInMethod::ClientCertificate,
+    ),
+    (SignInMethod::DeviceCode.word(), SignInMethod::DeviceCode),
+    (
+        SignInMethod::ManagedIdentity.word(),
+        SignInMethod::ManagedIdentity,
+    ),
+    (
+        SignInMethod::WorkloadIdentity.word(),
+        SignInMethod::WorkloadIdentity,
+    ),
 ];
+
+const PROOFS: [(&str, SignInMethod); 2] = [
+    ("certificate_file", SignInMethod::ClientCertificate),
+    ("token_file", SignInMethod::WorkloadIdentity),
+];
+
+const NO_PROOF: &str = "name the PEM file with the certificate and its key (certificate_file), or the \
+                        file of the federated token (token_file; a cluster names it in \
+                        AZURE_FEDERATED_TOKEN_FILE)";
 
 const CLOUD: [(&str, AzureCloud); 4] = [
     (AzureCloud::China.word(), AzureCloud::China),
@@ -256,9 +316,10 @@ const CLOUD: [(&str, AzureCloud); 4] = [
 
 const KEEP: [(&str, Keep); 2] = [("keystore", Keep::Keystore), ("memory", Keep::Memory)];
 
-const TENANT: [&str; 9] = [
+const TENANT: [&str; 11] = [
     "arm",
     "authority",
+    "certificate_file",
     "client_id",
     "cloud",
     "graph",
@@ -266,4 +327,5 @@ const TENANT: [&str; 9] = [
     "keep_sign_in",
     "login_hint",
     "sign_in",
+    "token_file",
 ];

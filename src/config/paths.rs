@@ -32,6 +32,41 @@ pub struct Paths {
     pub cache: PathBuf,
     /// The user's home folder.
     pub home: Option<PathBuf>,
+    /// What a cluster says of the identity of its workload.
+    pub workload: Workload,
+}
+
+/// What the environment says of a workload's identity: the variables that Microsoft's clients read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// `AZURE_AUTHORITY_HOST`.
+    pub authority: Option<String>,
+    /// `AZURE_CLIENT_ID`.
+    pub client_id: Option<String>,
+    /// `AZURE_TENANT_ID`.
+    pub tenant_id: Option<String>,
+    /// `AZURE_FEDERATED_TOKEN_FILE`.
+    pub token_file: Option<PathBuf>,
+}
+
+impl Workload {
+    fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let text = |name| {
+            variable(name)?
+                .into_string()
+                .ok()
+                .filter(|it| !it.is_empty())
+        };
+        Self {
+            authority: text("AZURE_AUTHORITY_HOST").map(|host| match host.contains("://") {
+                true => host,
+                false => format!("https://{host}"),
+            }),
+            client_id: text("AZURE_CLIENT_ID"),
+            tenant_id: text("AZURE_TENANT_ID"),
+            token_file: variable("AZURE_FEDERATED_TOKEN_FILE").map(PathBuf::from),
+        }
+    }
 }
 
 /// Why a place cannot be told.
@@ -100,6 +135,7 @@ impl Paths {
                 .map_or_else(|| state.join("cache"), |folder| folder.join("pimento")),
             state,
             home,
+            workload: Workload::from_variables(&variable),
         })
     }
 

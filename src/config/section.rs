@@ -142,6 +142,15 @@ impl<'d> Section<'d> {
         self.field(name)?.text(findings)
     }
 
+    /// What is said of it elsewhere, as if it stood in it.
+    pub(super) const fn says<'t>(&self, text: &'t str) -> Text<'t>
+    where
+        'd: 't,
+    {
+        let place = self.place;
+        Text { text, place }
+    }
+
     /// A text that must be there.
     pub(super) fn needed(
         &self,

@@ -9,6 +9,7 @@ use super::*;
 use crate::catalog::testing::PUBLIC_KEY;
 use crate::catalog::{Kind, Permission, Reason, SignInMethod, Use};
 
+mod applications;
 mod files;
 mod hosts;
 mod prompts;
@@ -55,6 +56,7 @@ fn paths() -> Paths {
         state: "/home/ann/.local/state/pimento".into(),
         cache: "/home/ann/.cache/pimento".into(),
         home: Some("/home/ann".into()),
+        workload: Workload::default(),
     }
 }
 
@@ -216,16 +218,6 @@ fn what_is_not_supported_yet_says_so() {
     ] {
         let problem = problem(from, to);
         assert!(problem.what.contains("not supported yet"), "{problem}");
-    }
-}
-
-#[test]
-fn an_application_that_signs_in_as_itself_is_refused_with_why() {
-    for method in ["workload-identity", "client-certificate"] {
-        let to = format!("sign_in = \"{method}\"\nclient_id");
-        let problem = problem("client_id", &to);
-        assert!(problem.what.contains("cannot open a window"), "{problem}");
-        assert!(problem.remedy.contains("only people"), "{problem}");
     }
 }
 

@@ -44,31 +44,32 @@ pub(super) fn window(
 }
 
 /// Only a person can activate, and a PIM group only by an application of one's own: the Azure CLI's
-/// is not granted the permission (AADSTS65002). For an Azure role the Azure CLI will do.
+/// is not granted the permission (AADSTS65002). For an Azure role the Azure CLI will do; and what is
+/// no person may hold one for good.
 fn can_activate(text: Text<'_>, sign_in: SignInMethod, target: &Target, findings: &mut Findings) {
-    let why = match (sign_in, target) {
-        (SignInMethod::Browser | SignInMethod::DeviceCode, _)
-        | (SignInMethod::AzureCli, Target::AzureRole { .. }) => return,
-        (SignInMethod::AzureCli, Target::Group { .. }) => {
+    let Target::Group { .. } = target else { return };
+    let of_tenant = format!("in [tenant.{}]", text.text);
+    let (why, remedy) = match sign_in {
+        SignInMethod::Browser | SignInMethod::DeviceCode => return,
+        SignInMethod::AzureCli => (
             "the Azure CLI's sign-in cannot open a PIM group: Microsoft does not let its \
-             application have that permission (AADSTS65002)"
-        }
-        (SignInMethod::ManagedIdentity, Target::Group { .. }) => {
-            "a managed identity cannot open a PIM group for itself: only a person can"
-        }
-        (SignInMethod::ManagedIdentity, Target::AzureRole { .. }) => {
-            "a managed identity cannot activate an Azure role: only a person can"
-        }
-    };
-    findings.wrong(
-        text.place,
-        why,
-        format!(
-            "register an application of your own (docs/azure-setup.md), then set client_id and \
-             sign_in = \"browser\" in [tenant.{}]",
-            text.text
+             application have that permission (AADSTS65002)",
+            format!(
+                "register an application of your own (docs/azure-setup.md), then set client_id and \
+                 sign_in = \"browser\" {of_tenant}"
+            ),
         ),
-    );
+        SignInMethod::ClientCertificate
+        | SignInMethod::ManagedIdentity
+        | SignInMethod::WorkloadIdentity => (
+            "an application or a managed identity cannot open a PIM group: only a person can",
+            format!(
+                "name an Azure role that an administrator has assigned to it (scope, role) in place of \
+                 the group; or let people sign in: client_id and sign_in = \"browser\" {of_tenant}"
+            ),
+        ),
+    };
+    findings.wrong(text.place, why, remedy);
 }
 
 /// A group with access to it, or a role on a scope: one of the two.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::{Case, Chart, Finding};
-use crate::catalog::{SignInMethod, Target, Tenant};
+use crate::catalog::{Target, Tenant};
 use crate::cloud::{CorrelationId, Discovery, GRAPH_SCOPES, IMPERSONATION, Resource, TokenFacts};
 use crate::house::House;
 
@@ -114,8 +114,8 @@ fn token(case: Case, tenant: &Tenant, seen: &Seen, facts: &TokenFacts, needed: &
         );
     }
     let has = |scope: &&&str| !facts.scopes.iter().any(|it| it.eq_ignore_ascii_case(scope));
-    // A managed identity has roles in place of permissions.
-    let person = tenant.sign_in != SignInMethod::ManagedIdentity;
+    // What is no person has roles in place of permissions.
+    let person = tenant.sign_in.is_person();
     let missing: Vec<&str> = needed.iter().filter(has).copied().collect();
     if person && !missing.is_empty() {
         return case.failure(

@@ -48,8 +48,16 @@ async fn look(
     id: CorrelationId,
     chart: &dyn Chart,
 ) {
-    let eligible = house.survey.eligible(tenant, service, id).await;
     let active = house.survey.active(tenant, service, id).await;
+    if !tenant.sign_in.is_person() {
+        let account = house.identity.account(tenant);
+        let object_id = account.map(|account| account.object_id).unwrap_or_default();
+        for window in windows {
+            of_application(window, &active, &object_id, chart);
+        }
+        return;
+    }
+    let eligible = house.survey.eligible(tenant, service, id).await;
     for window in windows {
         let case = Case::of("eligibility", &window.name);
         chart.note(match (&eligible, &active) {
@@ -141,6 +149,29 @@ async fn activation(
             ),
         ),
         Err(refusal) => case.refused(&refusal),
+    }
+}
+
+/// Whether what is no person has it for good, the only way there is.
+fn of_application(
+    window: &WindowSpec,
+    active: &Result<Vec<Holding>, Refusal>,
+    object_id: &str,
+    chart: &dyn Chart,
+) {
+    let case = Case::of("eligibility", &window.name);
+    let this = |it: &Holding| it.standing && it.target.gives(&window.target);
+    chart.note(match active {
+        Err(refusal) => case.refused(refusal),
+        Ok(active) if active.iter().any(this) => case.ok(format!(
+            "it is assigned for good ({}); PIM has no part in it",
+            window.target
+        )),
+        Ok(_) => case.refused(&Refusal::unassigned(window, object_id)),
+    });
+    for check in ["policy", "activation"] {
+        let case = Case::of(check, &window.name);
+        chart.note(case.skipped("an application activates nothing", ""));
     }
 }
 

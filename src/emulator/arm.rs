@@ -96,8 +96,7 @@ impl World {
                 "The api-version query parameter (?api-version=) is required for all requests.";
             return Err((400, "MissingApiVersionParameter", text.to_owned()));
         }
-        let me = |user: &&User| user.id == caller.object_id();
-        let user = self.scenario.users.iter().find(me).cloned();
+        let user = self.scenario.principal(caller.object_id());
         let user = user.ok_or_else(|| unauthenticated(&TokenProblem::Malformed))?;
         let (scope, rest) = divided(&request.path).unwrap_or_default();
         let name = rest.split('/').nth(1).unwrap_or_default();
@@ -285,10 +284,10 @@ impl World {
                 && role.is_some_and(&allows)
                 && span.is_some_and(|(start, end)| start <= now && now < end)
         });
-        let named = |user: &&User| user.id == principal;
-        let user = self.scenario.users.iter().find(named);
+        let user = self.scenario.principal(principal);
         active
             || self.scenario.azure_roles.iter().any(|role| {
+                let user = user.as_ref();
                 user.is_some_and(|user| role.assigned.contains(&user.name))
                     && holds(&role.scope, path)
                     && allows(role.role)

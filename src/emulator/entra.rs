@@ -8,6 +8,7 @@ use super::world::World;
 use discovery::{configuration, instance};
 use errors::{Problem, refuse};
 
+mod assertions;
 mod discovery;
 mod errors;
 mod grants;
@@ -37,6 +38,7 @@ fn token_operation(form: &Form) -> &'static str {
         Some("authorization_code") => "entra.token.authorization_code",
         Some("refresh_token") => "entra.token.refresh_token",
         Some(DEVICE_GRANT | "device_code") => "entra.token.device_code",
+        Some("client_credentials") => "entra.token.client_credentials",
         _ => "entra.token",
     }
 }

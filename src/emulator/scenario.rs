@@ -60,16 +60,42 @@ pub struct Tenant {
     pub domain: String,
 }
 
-/// An application registration: a public client.
+/// An application registration: a public client, and with certificates or federations one that signs
+/// in as itself.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Application {
     /// `appid`, a GUID.
     pub client_id: String,
     /// Redirect addresses; the port of a loopback address does not count.
+    #[serde(default)]
     pub redirect_uris: Vec<String>,
     /// Delegated permissions with consent, each with its resource in front.
+    #[serde(default)]
     pub consented: Vec<String>,
+    /// `oid` of its service principal, a GUID.
+    pub service_principal: Option<String>,
+    /// The certificates (PEM) it signs assertions with.
+    #[serde(default)]
+    pub certificates: Vec<String>,
+    /// Whose tokens it may show in place of an assertion of its own.
+    #[serde(default)]
+    pub federations: Vec<Federation>,
+}
+
+/// A federated identity credential.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Federation {
+    /// `iss` of its tokens.
+    pub issuer: String,
+    /// `sub`.
+    pub subject: String,
+    /// `aud`.
+    #[serde(default = "token_exchange")]
+    pub audience: String,
+    /// The issuer's public RSA key (PEM), which Entra fetches from the issuer.
+    pub key: String,
 }
 
 /// A user.
@@ -206,7 +232,7 @@ pub struct Vault {
 pub struct Grant {
     /// Group id.
     pub group: Option<String>,
-    /// User name.
+    /// User name, or an application's id.
     pub user: Option<String>,
     /// The role.
     pub role: Role,
@@ -329,6 +355,24 @@ impl Scenario {
             .find(|user| user.name.eq_ignore_ascii_case(name))
     }
 
+    /// The user or the service principal of that object id. The latter goes by its application's id,
+    /// which no user name is.
+    #[must_use]
+    pub fn principal(&self, id: &str) -> Option<User> {
+        let user = self.users.iter().find(|user| user.id == id).cloned();
+        user.or_else(|| {
+            let is = |it: &&Application| it.service_principal.as_deref() == Some(id);
+            let application = self.applications.iter().find(is)?;
+            Some(User {
+                name: application.client_id.clone(),
+                id: id.to_owned(),
+                password: String::new(),
+                mfa: false,
+                member_of: Vec::new(),
+            })
+        })
+    }
+
     /// The group of that id.
     #[must_use]
     pub fn group(&self, id: &str) -> Option<&Group> {
@@ -349,6 +393,10 @@ impl Scenario {
     pub fn vault(&self, name: &str) -> Option<&Vault> {
         self.vaults.iter().find(|vault| vault.name == name)
     }
+}
+
+fn token_exchange() -> String {
+    "api://AzureADTokenExchange".to_owned()
 }
 
 fn page_size() -> usize {

@@ -193,6 +193,27 @@ impl World {
         self.signer.sign(&claims)
     }
 
+    /// Mints an access token of an application's own: without user, permissions or groups.
+    pub(super) fn application_token(&self, client_id: &str, oid: &str, resource: &str) -> String {
+        let now = self.now().as_second();
+        let tenant = &self.scenario.tenant.id;
+        self.signer.sign(&json!({
+            "aud": resource,
+            "iss": format!("https://sts.windows.net/{tenant}/"),
+            "iat": now,
+            "nbf": now,
+            "exp": now + TOKEN_LIFE,
+            "appid": client_id,
+            "appidacr": "2",
+            "idtyp": "app",
+            "oid": oid,
+            "sub": oid,
+            "tid": tenant,
+            "uti": Uuid::new_v4().simple().to_string(),
+            "ver": "1.0",
+        }))
+    }
+
     /// A token as another program would have it for `user`, without a sign-in here.
     pub(super) fn foreign_token(&self, user: &str, resource: &str) -> Option<String> {
         let user = self.scenario.user(user)?;

@@ -168,11 +168,7 @@ impl World {
         action: &str,
         parts: &[String],
     ) -> Result<(), Refused> {
-        let user = self
-            .scenario
-            .users
-            .iter()
-            .find(|user| user.id == caller.object_id());
+        let user = self.scenario.principal(caller.object_id());
         let granted = vault.grants.iter().any(|grant| {
             let group = grant
                 .group
@@ -181,7 +177,7 @@ impl World {
             let own = grant
                 .user
                 .as_deref()
-                .is_some_and(|name| user.is_some_and(|u| u.name == name));
+                .is_some_and(|name| user.as_ref().is_some_and(|u| u.name == name));
             (group || own) && allows(grant.role, action)
         });
         let object: Vec<&str> = parts.iter().take(2).map(String::as_str).collect();

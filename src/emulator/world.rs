@@ -5,6 +5,8 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -322,19 +324,29 @@ impl World {
     }
 }
 
-/// What a token request asks for, without what it proves itself by.
+/// What a token request asks for, without what it proves itself by; of an assertion what it says, as
+/// JSON, without its signature.
 fn asked(operation: &str, request: &Request) -> Vec<(String, String)> {
     let asks = operation.starts_with("entra.token") || operation == "entra.devicecode";
     if !asks {
         return Vec::new();
     }
     let told = |(name, value): (String, String)| match name.as_str() {
-        "client_assertion" | "code" | "code_verifier" | "device_code" | "refresh_token" => {
-            (name, String::new())
-        }
+        "client_assertion" => (name, said(&value)),
+        "code" | "code_verifier" | "device_code" | "refresh_token" => (name, String::new()),
         _ => (name, value),
     };
     request.form().0.into_iter().map(told).collect()
+}
+
+/// Header and claims of an assertion.
+fn said(assertion: &str) -> String {
+    let part = |part: &str| -> Option<serde_json::Value> {
+        let part = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
+        serde_json::from_slice(&part).ok()
+    };
+    let parts: Vec<_> = assertion.split('.').take(2).map(part).collect();
+    serde_json::json!(parts).to_string()
 }
 
 pub(super) fn new_version() -> String {

@@ -1,8 +1,34 @@
 //! What to do about a refusal: who can change it, and the exact command or link.
 
 use super::{Needed, Refusal, Service};
+use crate::catalog::{Target, WindowSpec};
 
 impl Refusal {
+    /// The access of `window` is not held by the application or identity of that object id, which
+    /// can activate nothing.
+    #[must_use]
+    pub fn unassigned(window: &WindowSpec, object_id: &str) -> Self {
+        let remedy = match &window.target {
+            Target::AzureRole { scope, role } => format!(
+                "an owner of the resource assigns it for good: `az role assignment create \
+                 --assignee-object-id {object_id} --assignee-principal-type ServicePrincipal --role {role} \
+                 --scope {scope}`; or a person opens the window: sign_in = \"browser\" in [tenant.{}]",
+                window.tenant.name
+            ),
+            Target::Group { .. } => format!(
+                "let people sign in: sign_in = \"browser\" in [tenant.{}]",
+                window.tenant.name
+            ),
+        };
+        Self::Forbidden {
+            what: format!("window {}", window.name),
+            why: "PIM lets only people activate, and an application has what it is assigned for good; this \
+                  one is not assigned"
+                .to_owned(),
+            remedy,
+        }
+    }
+
     /// What the user, or whom they should ask, can do about it.
     #[must_use]
     pub fn advice(&self) -> String {
@@ -30,7 +56,8 @@ impl Refusal {
             ),
             Self::Locked => "unlock it with `pimento lock --off`".to_owned(),
             Self::LockedWithPassphrase => "unlock it with `ssh-add -X`".to_owned(),
-            Self::Forbidden { remedy, .. }
+            Self::Application { remedy, .. }
+            | Self::Forbidden { remedy, .. }
             | Self::Material { remedy, .. }
             | Self::NotExtended { remedy, .. }
             | Self::StepUpFailed { remedy, .. }

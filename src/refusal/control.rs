@@ -70,7 +70,8 @@ impl Refusal {
             Self::NotEndedYet { .. } => ExitCode::Partly,
             Self::NotInTime { .. } => ExitCode::NotUsable,
             Self::ReasonNeeded { .. } => ExitCode::Usage,
-            Self::AzureCli { .. }
+            Self::Application { .. }
+            | Self::AzureCli { .. }
             | Self::SignIn { .. }
             | Self::StepUp { .. }
             | Self::StepUpFailed { .. } => ExitCode::SignIn,
@@ -102,7 +103,9 @@ impl Refusal {
             Self::PimPolicy { .. } => "pim_policy",
             Self::Policy { .. } => "policy",
             Self::ReasonNeeded { .. } => "reason_needed",
-            Self::AzureCli { .. } | Self::SignIn { .. } => "sign_in_needed",
+            Self::Application { .. } | Self::AzureCli { .. } | Self::SignIn { .. } => {
+                "sign_in_needed"
+            }
             Self::StepUp { .. } => "step_up_needed",
             Self::StepUpFailed { .. } => "step_up_failed",
             Self::Throttled { .. } => "throttled",
@@ -112,6 +115,15 @@ impl Refusal {
             Self::Unsupported(_) => "unsupported",
             Self::WindowEnded { .. } => "window_ended",
         }
+    }
+
+    /// Whether there is no sign-in that would do.
+    #[must_use]
+    pub const fn wants_sign_in(&self) -> bool {
+        matches!(
+            self,
+            Self::Application { .. } | Self::AzureCli { .. } | Self::SignIn { .. }
+        )
     }
 
     /// How long the same answer is given again without asking the cloud.

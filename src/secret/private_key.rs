@@ -24,6 +24,7 @@ use der::Der;
 
 mod added;
 mod armour;
+mod assertion;
 mod curve;
 mod der;
 mod openssh;

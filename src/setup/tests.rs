@@ -163,6 +163,7 @@ fn paths() -> Paths {
         state: nowhere.join("state"),
         cache: nowhere.join("cache"),
         home: None,
+        workload: crate::config::Workload::default(),
     }
 }
 

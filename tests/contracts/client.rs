@@ -94,6 +94,7 @@ impl<'a> Client<'a> {
             id: TENANT.to_owned(),
             client_id: Some(CLIENT.to_owned()),
             sign_in: SignInMethod::DeviceCode,
+            proof: None,
             keep: Keep::Memory,
             login_hint: None,
             cloud: AzureCloud::Public,

@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
+use crate::application::{self, APP, AUDIENCE, ISSUER, Issuer, SUBJECT};
 use crate::shape;
 use crate::source;
-use crate::wire::{CLIENT, GRAPH_SCOPE, MIA, TENANT, Wire};
+use crate::wire::{Answer, CLIENT, GRAPH_SCOPE, MIA, TENANT, Wire};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn discovery_has_the_members_and_types_of_the_real_one() {
@@ -144,3 +145,88 @@ async fn an_unknown_tenant_and_a_used_code_are_refused() {
         "a code was redeemed twice"
     );
 }
+
+/// What an application is answered that shows `assertion`.
+async fn application_asks(wire: &Wire, assertion: &str, scope: &str) -> Answer {
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", APP),
+        ("client_assertion_type", JWT_BEARER),
+        ("client_assertion", assertion),
+        ("scope", scope),
+    ];
+    wire.token_endpoint(&fields).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_is_answered_with_the_members_of_the_real_one() {
+    let Some(folder) = source::folder() else {
+        return;
+    };
+    let wire = Wire::start(&folder).await;
+    let issuer = Issuer::new();
+    wire.change(|world| {
+        let registered = application::registered(&[], &issuer);
+        world.scenario.applications.push(registered);
+    });
+    let good = application_asks(&wire, &issuer.good(), VAULT_DEFAULT).await;
+    assert_eq!(good.status, 200, "{}", good.body);
+    let captured = source::json(&folder.join("entra/token.client-credentials.shape.json"));
+    let captured = &captured["response"]["body"];
+    let names = |body: &Value| {
+        body.as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&good.body), names(captured));
+    assert_eq!(good.body["token_type"], captured["token_type"]);
+    assert!(good.body["expires_in"].is_number() && good.body["ext_expires_in"].is_number());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_is_refused_in_the_shape_of_the_real_refusals() {
+    let Some(folder) = source::folder() else {
+        return;
+    };
+    let wire = Wire::start(&folder).await;
+    let issuer = Issuer::new();
+    wire.change(|world| {
+        let registered = application::registered(&[], &issuer);
+        world.scenario.applications.push(registered);
+    });
+    let fields = source::json(&folder.join("entra/token.errors.json"));
+    let recorded = source::json(&folder.join("errors/entra-401-invalid-client.json"));
+    let late = issuer.token(ISSUER, SUBJECT, AUDIENCE, -600);
+    let foreign = issuer.token("https://elsewhere.example", SUBJECT, AUDIENCE, 3600);
+    let (good, single) = (issuer.good(), "https://vault.azure.net/user_impersonation");
+    for (assertion, scope, status, code) in [
+        (late.as_str(), VAULT_DEFAULT, 401, 700_024),
+        (&foreign, VAULT_DEFAULT, 401, 700_211),
+        (&good, single, 400, 1_002_012),
+        (&good, "https://elsewhere.example/.default", 400, 500_011),
+        ("no.token.this", VAULT_DEFAULT, 400, 50027),
+    ] {
+        let refused = application_asks(&wire, assertion, scope).await;
+        assert_eq!(
+            (refused.status, &refused.body["error_codes"]),
+            (status, &json!([code]))
+        );
+        let known = fields["errors"].as_array().unwrap();
+        assert!(known.contains(&refused.body["error"]), "{}", refused.body);
+        for name in fields["body_fields"].as_object().unwrap().keys() {
+            assert!(
+                !refused.body[name].is_null(),
+                "{name} is missing: {}",
+                refused.body
+            );
+        }
+        if status == 401 {
+            assert_eq!(refused.body["error"], recorded["body"]["error"]);
+        }
+    }
+}
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const VAULT_DEFAULT: &str = "https://vault.azure.net/.default";

@@ -15,12 +15,11 @@ use crate::wire::{
 };
 
 /// What the emulator has no part of, and why; a scenario's fault can still answer with any of them.
-const NOT_SERVED: [(&str, &str); 16] = [
+const NOT_SERVED: [(&str, &str); 15] = [
     (
         "entra-400-interaction-required",
         "Entra answers invalid_grant with a suberror instead",
     ),
-    ("entra-401-invalid-client", "no confidential clients"),
     ("graph-401-claims-challenge", "a fault of the scenario"),
     ("graph-429-too-many-requests", "a fault of the scenario"),
     ("kv-401-claims-challenge", "a fault of the scenario"),
@@ -151,6 +150,11 @@ async fn entra(wire: &Wire, name: &str) -> Option<Answer> {
         "entra-400-slow-down" => {
             wire.poll(CLIENT, &device).await;
             wire.poll(CLIENT, &device).await
+        }
+        "entra-401-invalid-client" => {
+            let [grant, client] = grant("client_credentials");
+            let secret = ("client_secret", "another");
+            wire.token_endpoint(&[grant, client, secret]).await
         }
         "entra-400-missing-parameter" => wire.token_endpoint(&grant("authorization_code")).await,
         "entra-400-unsupported-grant-type" => wire.token_endpoint(&grant("no_such_grant")).await,

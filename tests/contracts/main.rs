@@ -15,6 +15,9 @@
 //! What never happens here: a judgement by the project's own reading of the service.
 
 #[cfg(feature = "emulator")]
+#[path = "../support/application.rs"]
+mod application;
+#[cfg(feature = "emulator")]
 mod arm;
 #[cfg(feature = "emulator")]
 mod classifier;
@@ -33,6 +36,12 @@ mod openapi_tests;
 mod recordings;
 mod shape;
 mod source;
+#[cfg(feature = "emulator")]
+mod subject;
+#[cfg(feature = "emulator")]
+mod switch;
 mod template;
+#[cfg(feature = "emulator")]
+mod tenant;
 #[cfg(feature = "emulator")]
 mod wire;

@@ -1,6 +1,7 @@
 //! What pimento asks Entra for, beside what msal asks for in the same situations.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,22 +110,70 @@ fn comparable(name: &str, value: &str) -> Value {
             let scopes: BTreeSet<&str> = value.split_whitespace().collect();
             serde_json::json!(scopes)
         }
+        "client_assertion" => assertion(value),
         // msal spells the capability CP1; Entra takes either.
         "claims" => serde_json::from_str(&value.replace("CP1", "cp1")).unwrap(),
         _ => value.into(),
     }
 }
 
-/// Signs in by both methods, asks for a vault's token, and steps up.
-pub(crate) async fn ours(emulator: &Emulator) {
+/// Header and claims of an assertion. One of an application's own is made anew each time; azure-identity
+/// signs it with RS256 and names the certificate by its SHA-1, where pimento does as Microsoft's
+/// documentation says by now: PS256 and SHA-256.
+fn assertion(value: &str) -> Value {
+    let mut parts: [serde_json::Map<String, Value>; 2] = serde_json::from_str(value).unwrap();
+    let [header, claims] = &mut parts;
+    if claims["iss"] == crate::application::APP {
+        let own = [("RS256", "x5t", 27), ("PS256", "x5t#S256", 43)];
+        let (_, name, length) = *own.iter().find(|it| header["alg"] == it.0).unwrap();
+        let thumbprint = header.remove(name).unwrap();
+        // azure-identity pads it.
+        let thumbprint = thumbprint.as_str().unwrap().trim_end_matches('=');
+        assert_eq!(thumbprint.len(), length);
+        header.remove("alg");
+        let at = |name: &str| claims[name].as_f64().unwrap();
+        let life = at("exp") - at("iat");
+        assert!((300.0..=600.0).contains(&life), "it lives {life} s");
+        assert_eq!(claims["jti"].as_str().unwrap().len(), 36);
+        for name in ["exp", "iat", "jti", "nbf"] {
+            claims.remove(name);
+        }
+    }
+    serde_json::to_value(parts).unwrap()
+}
+
+/// Asks as an application for what opening a window and reading through it takes.
+pub(crate) async fn as_application(emulator: &Emulator, method: SignInMethod, proof: PathBuf) {
     let browser = Arc::new(Browser(client(emulator)));
+    let cloud = connected(emulator, browser);
+    let tenant = Arc::new(Tenant {
+        client_id: Some(crate::APP.to_owned()),
+        sign_in: method,
+        proof: Some(proof),
+        ..tenant()
+    });
+    let id = CorrelationId::new();
+    for resource in [Resource::Arm, Resource::Vault] {
+        let token = cloud
+            .identity
+            .token(&tenant, resource, Freshness::Cached, id);
+        drop(token.await.unwrap());
+    }
+}
+
+fn connected(emulator: &Emulator, pages: Arc<dyn Pages>) -> Cloud {
     let network = Network {
         ca_pem: Some(emulator.ca_pem().as_bytes().to_vec()),
         resolve: emulator.resolve(),
     };
-    let pages = Arc::clone(&browser) as Arc<dyn Pages>;
     let minute = Duration::from_secs(60);
-    let cloud = Cloud::connect(&network, Arc::new(SystemClock), minute, pages).unwrap();
+    Cloud::connect(&network, Arc::new(SystemClock), minute, pages).unwrap()
+}
+
+/// Signs in by both methods, asks for a vault's token, and steps up.
+pub(crate) async fn ours(emulator: &Emulator) {
+    let browser = Arc::new(Browser(client(emulator)));
+    let cloud = connected(emulator, Arc::clone(&browser) as Arc<dyn Pages>);
     let tenant = Arc::new(tenant());
     let identity = &cloud.identity;
     let person = Person(emulator);
@@ -155,6 +204,7 @@ fn tenant() -> Tenant {
         id: TENANT.to_owned(),
         client_id: Some(CLIENT.to_owned()),
         sign_in: SignInMethod::Browser,
+        proof: None,
         keep: Keep::Memory,
         login_hint: None,
         cloud: AzureCloud::Public,

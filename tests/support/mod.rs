@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+pub mod application;
 pub mod clock;
 pub mod etc;
 pub mod home;

@@ -57,12 +57,16 @@ fn group_text(group: &Group) -> String {
 }
 
 fn membership_text(group: &Group, membership: &Membership) -> String {
+    let access = membership.access.to_string();
+    let what = format!("the group as {access}");
     fill(
-        include_str!("terraform/membership.tf"),
+        &with_policy(include_str!("terraform/membership.tf")),
         &[
             ("LABEL", &membership.label),
             ("GROUP", &group.label),
-            ("ACCESS", &membership.access.to_string()),
+            ("ACCESS", &access),
+            ("WHAT", &what),
+            ("PERSON", "singleUser"),
             ("LONGEST", &longest(&membership.terms)),
             ("TICKET", &membership.terms.ticket.to_string()),
         ],
@@ -71,17 +75,25 @@ fn membership_text(group: &Group, membership: &Membership) -> String {
 
 fn role_text(role: &AzureRole) -> String {
     fill(
-        include_str!("terraform/role.tf"),
+        &with_policy(include_str!("terraform/role.tf")),
         &[
             ("LABEL", &role.label),
             ("WINDOWS", &role.terms.windows.join(", ")),
-            ("ROLE", &role.role.to_string()),
+            ("WHAT", &role.role.to_string()),
+            ("PERSON", "User"),
             ("SCOPE", role.scope.as_str()),
             ("DEFINITION", &role.definition()),
             ("LONGEST", &longest(&role.terms)),
             ("TICKET", &role.terms.ticket.to_string()),
         ],
     )
+}
+
+/// A template with what the policies of groups and of roles have in common.
+fn with_policy(template: &str) -> String {
+    let variables = include_str!("terraform/variables.tf");
+    let rules = include_str!("terraform/rules.tf");
+    fill(template, &[("VARIABLES", variables), ("RULES", rules)])
 }
 
 /// The providers write a whole day in days only.

@@ -14,14 +14,6 @@ use crate::clock::Clock;
 use crate::cloud::{AccessToken, Resource};
 use crate::refusal::Refusal;
 
-/// Whether another program keeps the sign-ins of that method.
-pub(super) const fn serves(method: SignInMethod) -> bool {
-    matches!(
-        method,
-        SignInMethod::AzureCli | SignInMethod::ManagedIdentity
-    )
-}
-
 /// How a person satisfies `claims` in the program that keeps the sign-in.
 pub(super) fn step_up(tenant: &Tenant, claims: &str) -> String {
     match tenant.sign_in {
@@ -30,7 +22,9 @@ pub(super) fn step_up(tenant: &Tenant, claims: &str) -> String {
             tenant.id,
             STANDARD.encode(claims)
         ),
-        _ => "nobody can: a managed identity is no person; leave it out of that policy".to_owned(),
+        _ => "nobody can: an application or a managed identity is no person; an administrator leaves it \
+              out of that policy"
+            .to_owned(),
     }
 }
 

@@ -63,6 +63,8 @@ struct Claims {
     nonce: Option<String>,
     preferred_username: Option<String>,
     upn: Option<String>,
+    app_displayname: Option<String>,
+    appid: Option<String>,
 }
 
 /// What an id token has to say.
@@ -124,7 +126,9 @@ fn of_tenant(claims: &Claims, tenant: &Tenant) -> Result<(), String> {
 
 impl From<Claims> for Account {
     fn from(claims: Claims) -> Self {
-        let user_name = claims.preferred_username.or(claims.upn);
+        let application = || Some(format!("application {}", claims.appid?));
+        let person = claims.preferred_username.or(claims.upn);
+        let user_name = person.or(claims.app_displayname).or_else(application);
         Self {
             user_name: user_name.unwrap_or_else(|| claims.oid.clone()),
             object_id: claims.oid,

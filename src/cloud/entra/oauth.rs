@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use oauth2::basic::BasicTokenType;
 use oauth2::{
     AsyncHttpClient, AuthUrl, AuthorizationCode, Client, ClientId, DeviceAuthorizationUrl,
@@ -152,6 +153,43 @@ impl OAuth {
         self.tokens(answer)
     }
 
+    /// Redeems what an application shows for itself; `refuse` tells what an error means for it.
+    pub(super) async fn application(
+        &self,
+        assertion: &str,
+        resource: Resource,
+        refuse: impl Fn(&EntraError) -> Refusal,
+    ) -> Result<AccessToken, Refusal> {
+        let of = match resource {
+            Resource::Graph => self.graph.as_str(),
+            Resource::Vault => &self.vault,
+            Resource::Arm => self.arm.as_str(),
+        };
+        let answer = self
+            .client
+            .exchange_client_credentials()
+            // What the application may do there is what it was given: it cannot ask for less.
+            .add_scope(Scope::new(format!("{of}.default")))
+            .add_extra_param("client_assertion_type", JWT_BEARER)
+            .add_extra_param("client_assertion", assertion)
+            .request_async(self)
+            .await;
+        match answer {
+            Err(RequestTokenError::ServerResponse(error)) => Err(refuse(&error)),
+            answer => self.tokens(answer).map(|tokens| tokens.access),
+        }
+    }
+
+    /// Where tokens are asked for.
+    pub(super) fn token_endpoint(&self) -> &str {
+        self.client.token_uri().as_str()
+    }
+
+    /// What time it is, by the cloud's clock as far as it is known.
+    pub(super) fn now(&self) -> Timestamp {
+        self.http.server_time()
+    }
+
     /// Asks for a device code.
     pub(super) async fn device_code(
         &self,
@@ -258,14 +296,13 @@ impl OAuth {
         }
     }
 
-    /// Sends a request, again where that does no harm: a code may be redeemed once, a refresh token
-    /// stays valid when its answer is lost.
+    /// Sends a request, again where that does no harm: a code may be redeemed once, a refresh token and
+    /// an assertion stay valid when their answer is lost.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Refusal> {
         let failed = |error: reqwest::Error| unreachable(Service::Entra, &error);
-        let refreshes = request
-            .body()
-            .windows(REFRESH.len())
-            .any(|part| part == REFRESH);
+        let body = request.body();
+        let has = |grant: &&[u8]| body.windows(grant.len()).any(|part| part == *grant);
+        let lasts = LASTING.iter().any(has);
         let mut request = reqwest::Request::try_from(request).map_err(failed)?;
         if let Ok(id) = self.id.to_string().parse() {
             request.headers_mut().insert("client-request-id", id);
@@ -274,7 +311,7 @@ impl OAuth {
         let (service, host) = (Service::Entra, host.as_deref());
         let mut attempts = self.http.attempts(service, host, Repeat::Always)?;
         loop {
-            let again = request.try_clone().filter(|_| refreshes);
+            let again = request.try_clone().filter(|_| lasts);
             let outcome = self.http.exchange(service, request).await;
             match again {
                 Some(again) if attempts.again(&outcome).await => request = again,
@@ -305,5 +342,11 @@ impl<'c> AsyncHttpClient<'c> for OAuth {
     }
 }
 
-/// What stands in the form of a request that redeems a refresh token.
-const REFRESH: &[u8] = b"grant_type=refresh_token";
+/// What stands in the form of a request that redeems what can be redeemed again.
+const LASTING: [&[u8]; 2] = [
+    b"grant_type=refresh_token",
+    b"grant_type=client_credentials",
+];
+
+/// A client assertion that is a JSON Web Token (RFC 7523, section 2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

@@ -40,8 +40,13 @@ impl EntraError {
         }
     }
 
+    /// What OAuth calls it.
+    pub(super) fn name(&self) -> &str {
+        &self.error
+    }
+
     /// The number after `AADSTS`.
-    fn code(&self) -> u32 {
+    pub(super) fn code(&self) -> u32 {
         let digits = self
             .error_description
             .strip_prefix("AADSTS")
@@ -51,7 +56,7 @@ impl EntraError {
     }
 
     /// The description without code and trace ids, which stand behind line breaks or spaces.
-    fn sentence(&self) -> &str {
+    pub(super) fn sentence(&self) -> &str {
         let text = self
             .error_description
             .split_once(": ")

@@ -69,7 +69,7 @@ impl Entra {
         stages: &dyn StageSink,
     ) -> Result<Arc<AccessToken>, Refusal> {
         let signed_in = self.acting(tenant).await?;
-        if ambient::serves(tenant.sign_in) {
+        if !tenant.sign_in.is_interactive() {
             // The other program's next token may have it.
             signed_in.kept().clear();
             let why = "the sign-in is another program's".to_owned();

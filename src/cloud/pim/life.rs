@@ -34,6 +34,16 @@ pub(super) async fn activate(
     window_of(api, &request, activation).await
 }
 
+/// What an application or a managed identity has for good. It is never asked to activate: nothing but
+/// a refusal would come of it.
+pub(super) async fn held(api: &dyn Api, activation: &Activation) -> Result<Activated, Refusal> {
+    let (found, answer) = api.assignment(None).await?;
+    let case = api.case();
+    let found = found.ok_or_else(|| Refusal::unassigned(case.window, &case.principal))?;
+    let now = answer.latest().unwrap_or_else(|| case.caller.http.clock.wall());
+    Ok(found.activated(now, answer.sent, activation.duration, None))
+}
+
 /// Asks for the activation; for a shorter one where the policy allows no longer.
 async fn begin(
     api: &dyn Api,

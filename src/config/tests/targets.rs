@@ -103,7 +103,7 @@ fn a_role_that_is_not_known_by_name_needs_its_guid() {
 }
 
 #[test]
-fn the_azure_cli_may_open_a_role_and_a_managed_identity_may_not() {
+fn the_azure_cli_may_open_a_role() {
     let text = role(&format!(
         "scope = \"{VAULT}\"\nrole = \"Key Vault Secrets User\""
     ));
@@ -113,8 +113,6 @@ fn the_azure_cli_may_open_a_role_and_a_managed_identity_may_not() {
     };
     let config = Config::parse(&signed_in("azure-cli"), &paths()).unwrap();
     assert_eq!(config.tenants[0].client_id, None);
-    let problem = wrong(&signed_in("managed-identity"));
-    assert!(problem.what.contains("only a person"), "{problem}");
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn assigned(properties: &mut Value, (scope, role): (&str, &str), user: &User, sc
         "scope": scope,
         "roleDefinitionId": definition(scope, role),
         "principalId": user.id,
-        "principalType": "User",
+        "principalType": kind_of(user),
         "status": "Provisioned",
         "memberType": "Direct",
         "condition": null,
@@ -166,11 +166,19 @@ fn expand(properties: &mut Value, scope: &str, role: &str, user: Option<&User>) 
             "id": user.map(|user| user.id.as_str()),
             "displayName": user.map(|user| user.name.as_str()),
             "email": user.map(|user| user.name.as_str()),
-            "type": "User",
+            "type": user.map(kind_of),
         },
     });
     if let Some(properties) = properties.as_object_mut() {
         properties.insert("expandedProperties".to_owned(), expanded);
+    }
+}
+
+/// A service principal goes by the id of its application.
+fn kind_of(user: &User) -> &'static str {
+    match Uuid::parse_str(&user.name) {
+        Ok(_) => "ServicePrincipal",
+        Err(_) => "User",
     }
 }
 

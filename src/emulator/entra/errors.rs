@@ -90,6 +90,32 @@ impl Problem {
         Self::new(400, "interaction_required", 53000, text)
     }
 
+    /// What an application shows for itself is not taken.
+    pub(super) fn assertion(code: u32, text: impl Into<String>) -> Self {
+        Self::new(401, "invalid_client", code, text)
+    }
+
+    pub(super) fn malformed(what: &str) -> Self {
+        let text = format!("JWT token is invalid or malformed: {what}.");
+        Self::new(400, "invalid_request", 50027, text)
+    }
+
+    pub(super) fn no_principal(client: &str, tenant: &str) -> Self {
+        let text = format!(
+            "The client application {client} is missing service principal in the tenant {tenant}."
+        );
+        Self::new(401, "invalid_client", 7_000_229, text)
+    }
+
+    /// An application cannot ask for single permissions.
+    pub(super) fn not_default(asked: &str) -> Self {
+        let text = format!(
+            "The provided value for scope {asked} is not valid. Client credential flows must have a \
+             scope value with /.default suffixed to the resource identifier (application ID URI)."
+        );
+        Self::new(400, "invalid_scope", 1_002_012, text)
+    }
+
     pub(super) fn second_factor() -> Self {
         let mut problem = Self::new(400, "invalid_grant", 50076, SECOND_FACTOR);
         problem.suberror = Some("basic_action");

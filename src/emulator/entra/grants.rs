@@ -27,6 +27,7 @@ impl World {
             return Err(Problem::client(&client_id));
         }
         let (grant, nonce) = match form.get("grant_type") {
+            Some("client_credentials") => return self.as_itself(&form, &asked, &client_id),
             Some("authorization_code") => self.redeem_code(&form)?,
             Some(DEVICE_GRANT | "device_code") => (self.redeem_device(&form, &client_id)?, None),
             Some("refresh_token") => (self.redeem_refresh(&form)?, None),
@@ -240,7 +241,7 @@ impl World {
 }
 
 /// What a token can be for.
-const RESOURCES: [&str; 3] = [
+pub(super) const RESOURCES: [&str; 3] = [
     "https://graph.microsoft.com",
     "https://management.azure.com",
     "https://vault.azure.net",
@@ -261,7 +262,7 @@ fn granted(consented: &[String], resource: &str, name: &str) -> Option<Vec<Strin
 }
 
 /// `https://resource/Name`, or a bare name, which is Graph's.
-fn split_scope(scope: &str) -> (String, String) {
+pub(super) fn split_scope(scope: &str) -> (String, String) {
     match scope.rsplit_once('/') {
         Some((resource, name)) => (resource.trim_end_matches('/').to_owned(), name.to_owned()),
         None => ("https://graph.microsoft.com".to_owned(), scope.to_owned()),

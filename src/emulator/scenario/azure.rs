@@ -23,7 +23,7 @@ pub struct AzureRole {
     pub through: Option<String>,
     /// When the eligibility itself ends.
     pub end: Option<Timestamp>,
-    /// User names of those who hold it for good.
+    /// User names, or ids of applications, of those who hold it for good.
     #[serde(default)]
     pub assigned: Vec<String>,
 }
