@@ -27,7 +27,8 @@ pub use membership::Membership;
 pub use reach::{Outage, Reach};
 pub use stage::{Stage, StageSink, Unwatched};
 pub use survey::{
-    Discovery, GRAPH_SCOPES, Holding, IMPERSONATION, SecretFacts, Survey, TokenFacts, Unread,
+    Discovery, GRAPH_SCOPES, Holding, IMPERSONATION, Networks, SecretFacts, Survey, TokenFacts,
+    Unread, VaultSettings,
 };
 
 mod approvals;

@@ -19,7 +19,10 @@ use super::{AccessToken, CorrelationId, Freshness, Identity, Resource, list};
 use crate::catalog::{SecretName, Target, Tenant};
 use crate::refusal::{Refusal, Service};
 
+pub use vaults::{Networks, VaultSettings};
+
 mod read;
+mod vaults;
 
 /// What the sign-in service says of a tenant to anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +129,13 @@ pub trait Survey: Send + Sync {
 
     /// The id of the tenant that a vault takes tokens of; asked without one.
     async fn tenant_of(&self, vault: &Url, id: CorrelationId) -> Result<String, Refusal>;
+
+    /// What is set of the tenant's vaults, as far as the account may see them in Resource Manager.
+    async fn vaults(
+        &self,
+        tenant: &Arc<Tenant>,
+        id: CorrelationId,
+    ) -> Result<Vec<VaultSettings>, Refusal>;
 
     /// The secrets of a vault, each once and without a version.
     async fn secrets(
@@ -234,6 +244,14 @@ impl Survey for Surveyor {
             service: Service::KeyVault,
             why,
         })
+    }
+
+    async fn vaults(
+        &self,
+        tenant: &Arc<Tenant>,
+        id: CorrelationId,
+    ) -> Result<Vec<VaultSettings>, Refusal> {
+        self.vaults_of(tenant, id).await
     }
 
     async fn secrets(

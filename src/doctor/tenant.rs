@@ -56,7 +56,7 @@ pub(super) async fn all(
 }
 
 /// Whether a token for `resource` is ever asked for.
-fn is_needed(house: &House, tenant: &Tenant, resource: Resource) -> bool {
+pub(super) fn is_needed(house: &House, tenant: &Tenant, resource: Resource) -> bool {
     let windows = house.windows.iter();
     let mut ours = windows.filter(|window| window.tenant.name == tenant.name);
     match resource {

@@ -15,9 +15,13 @@ mod approvals;
 mod asked;
 mod policy;
 mod shapes;
+mod vaults;
 
 /// The operation behind a request to Resource Manager.
 pub(super) fn operation(request: &Request) -> Option<&'static str> {
+    if let Some(operation) = vaults::operation(request) {
+        return Some(operation);
+    }
     let (_, rest) = divided(&request.path)?;
     let rest = rest.to_ascii_lowercase();
     let parts: Vec<&str> = rest.split('/').collect();
@@ -119,6 +123,7 @@ impl World {
                 let found = self.requests.iter().find(mine).ok_or_else(not_found)?;
                 Ok(Reply::json(200, &self.request_json(found)))
             }
+            "arm.subscriptions" | "arm.vaults" => Ok(self.resources(operation, request, &user)),
             "arm.roleManagementPolicyAssignments" => self.azure_policies(scope, request),
             "arm.roleAssignmentApprovals.get" => self.azure_approval(name, &user),
             "arm.roleAssignmentApprovals.stages.update" => self.azure_review(name, request, &user),

@@ -218,6 +218,12 @@ pub struct Vault {
     /// Whether its firewall turns everybody away.
     #[serde(default)]
     pub firewall: bool,
+    /// User names of those who see it in Resource Manager.
+    #[serde(default)]
+    pub readers: Vec<String>,
+    /// What Resource Manager says of it, where that is not the usual.
+    #[serde(default)]
+    pub properties: serde_json::Map<String, serde_json::Value>,
     /// Secrets by name.
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,

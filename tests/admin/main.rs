@@ -29,3 +29,5 @@ mod stale;
 mod support;
 #[cfg(feature = "emulator")]
 mod sync;
+#[cfg(feature = "emulator")]
+mod vault_settings;

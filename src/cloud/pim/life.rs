@@ -40,7 +40,9 @@ pub(super) async fn held(api: &dyn Api, activation: &Activation) -> Result<Activ
     let (found, answer) = api.assignment(None).await?;
     let case = api.case();
     let found = found.ok_or_else(|| Refusal::unassigned(case.window, &case.principal))?;
-    let now = answer.latest().unwrap_or_else(|| case.caller.http.clock.wall());
+    let now = answer
+        .latest()
+        .unwrap_or_else(|| case.caller.http.clock.wall());
     Ok(found.activated(now, answer.sent, activation.duration, None))
 }
 
