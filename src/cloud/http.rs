@@ -152,7 +152,7 @@ impl Http {
         Some(date)
     }
 
-    /// Reads `url` once; without a token, what a service tells anybody.
+    /// Reads `url`, again where there is no answer; without a token, what a service tells anybody.
     pub(super) async fn get(
         &self,
         service: Service,
@@ -168,7 +168,14 @@ impl Http {
             id,
             body: None,
         };
-        self.send(&call).await
+        let host = call.url.host_str();
+        let mut attempts = self.attempts(service, host, Repeat::Always)?;
+        loop {
+            let outcome = self.send(&call).await;
+            if !attempts.again(&outcome).await {
+                return outcome;
+            }
+        }
     }
 
     /// Sends `call` once.

@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use reqwest::Method;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::http::{Answer, Call, Http, Repeat, unreachable};
+use super::http::{Answer, Http, unreachable};
 use super::{AccessToken, CorrelationId, FetchedSecret, ReadError, SecretFacts, Vault};
 use crate::catalog::{Credential, SecretName, Version};
 use crate::refusal::{Refusal, Service};
@@ -98,33 +97,12 @@ impl KeyVault {
             "" => url.set_query(Some(&version)),
             rest => url.set_query(Some(&format!("{version}&{rest}"))),
         }
-        let call = Call {
-            service: Service::KeyVault,
-            method: Method::GET,
-            url,
-            token: Some(token),
-            id,
-            body: None,
-        };
-        let answer = self.persist(&call).await.map_err(ReadError::Refused)?;
+        let answer = self.http.get(Service::KeyVault, url, Some(token), id).await;
+        let answer = answer.map_err(ReadError::Refused)?;
         if answer.is_success() {
             return Ok(answer);
         }
         Err(refused(credential, &answer))
-    }
-
-    /// Sends `call`, again if the vault is busy or the connection breaks.
-    async fn persist(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
-        let host = call.url.host_str();
-        let mut attempts = self
-            .http
-            .attempts(Service::KeyVault, host, Repeat::Always)?;
-        loop {
-            let outcome = self.http.send(call).await;
-            if !attempts.again(&outcome).await {
-                return outcome;
-            }
-        }
     }
 }
 

@@ -129,9 +129,9 @@ mod tests {
     use super::*;
 
     /// Made by `openssl req -x509 -newkey rsa:2048 -nodes -days 36500`, and used nowhere else.
-    const FILE: &str = include_str!("certificate/rsa.pem");
+    const FILE: &str = include_str!("certificate/rsa.crt");
     /// The same with `-newkey ec -pkeyopt ec_paramgen_curve:prime256v1`.
-    const CURVE: &str = include_str!("certificate/ec.pem");
+    const CURVE: &str = include_str!("certificate/ec.crt");
 
     fn problem(pem: &str) -> CertificateProblem {
         match Certificate::parse(pem.as_bytes()) {
@@ -217,5 +217,5 @@ mod tests {
         }
     }
 
-    const THUMBPRINT: &str = "oaUQDRWKRuZhoOBRVRV_Cbc3JeJHwqOjhG1cXdUCaHU";
+    const THUMBPRINT: &str = "2OEGSjXPOt0lsH5nIbNcsKmis9vT6B8ykAFM1xKWXYY";
 }

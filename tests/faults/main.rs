@@ -15,6 +15,7 @@ mod support;
 mod source;
 
 mod approvals;
+mod besides;
 mod errors;
 mod extend;
 mod matrix;

@@ -28,7 +28,7 @@ struct Call {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     Post,
     Read,
 }
@@ -117,16 +117,16 @@ const CALLS: [Call; 8] = [
 ];
 
 /// What goes wrong, and what becomes of it: `ok`, or the code of the refusal.
-struct Wrong {
-    name: &'static str,
-    fault: fn(&mut Fault, SocketAddr),
+pub struct Wrong {
+    pub name: &'static str,
+    pub fault: fn(&mut Fault, SocketAddr),
     /// For what is read: if it happens once, and if it goes on.
-    read: [&'static str; 2],
+    pub read: [&'static str; 2],
     /// For the activation.
     post: [&'static str; 2],
 }
 
-static WRONG: [Wrong; 13] = [
+pub static WRONG: [Wrong; 13] = [
     // First: a connection that is kept would need no certificate.
     Wrong {
         name: "a certificate of another name",
@@ -231,13 +231,13 @@ static WRONG: [Wrong; 13] = [
 ];
 
 /// A server where nothing may arrive.
-struct Canary {
-    address: SocketAddr,
-    visitors: Arc<AtomicUsize>,
+pub struct Canary {
+    pub address: SocketAddr,
+    pub visitors: Arc<AtomicUsize>,
 }
 
 impl Canary {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let visitors = Arc::new(AtomicUsize::new(0));
@@ -360,7 +360,11 @@ fn posts(stage: &Stage, before: usize) -> Option<String> {
 }
 
 /// Lets time pass where the cloud does not answer, until each attempt has been given up.
-async fn pass_while_held(stage: &Stage, kind: Kind, held: &mut bool) -> std::convert::Infallible {
+pub async fn pass_while_held(
+    stage: &Stage,
+    kind: Kind,
+    held: &mut bool,
+) -> std::convert::Infallible {
     let limit = match kind {
         Kind::Post => Duration::from_secs(20),
         Kind::Read => Duration::from_secs(10),

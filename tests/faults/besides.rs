@@ -1,0 +1,134 @@
+//! What is read besides a cold start × everything that can go wrong with it, once and for good.
+
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+
+use pimento::cloud::{Decision, Unwatched, Verdict};
+use pimento::emulator::scenario::Fault;
+use pimento::refusal::{Refusal, Service};
+use pimento::requester::Requester;
+
+use crate::matrix::{Canary, Kind, WRONG, Wrong, pass_while_held};
+use crate::stage::Stage;
+use crate::support::until;
+
+type Doing<'a> = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + 'a>>;
+
+/// A read, and the code that it ends with where nothing goes wrong.
+struct Read {
+    operation: &'static str,
+    doing: fn(&Stage) -> Doing<'_>,
+    usual: &'static str,
+}
+
+const READS: [Read; 3] = [
+    Read {
+        operation: "graph.assignmentScheduleRequests.filterByCurrentUser",
+        doing: approvals,
+        usual: "ok",
+    },
+    Read {
+        operation: "graph.assignmentApprovals.get",
+        doing: approval_of_nobody,
+        usual: "no_match",
+    },
+    Read {
+        operation: "vault.secrets.list",
+        doing: secrets,
+        usual: "ok",
+    },
+];
+
+const GROUPS: &[Service] = &[Service::Pim];
+
+fn approvals(stage: &Stage) -> Doing<'_> {
+    Box::pin(async {
+        let (broker, tenant) = (&stage.house.pipeline.broker, stage.house.tenant("")?);
+        let found = broker
+            .waiting(tenant, GROUPS, &Requester::default())
+            .await?;
+        assert!(found.is_empty());
+        Ok(())
+    })
+}
+
+fn approval_of_nobody(stage: &Stage) -> Doing<'_> {
+    Box::pin(async {
+        let (broker, tenant) = (&stage.house.pipeline.broker, stage.house.tenant("")?);
+        let decision = Decision {
+            request: "7f6ba8f4-58e0-4ea2-8e9a-000000000000",
+            verdict: Verdict::Approve,
+            reason: "none",
+        };
+        broker
+            .decide(tenant, GROUPS, &Requester::default(), &decision)
+            .await
+    })
+}
+
+fn secrets(stage: &Stage) -> Doing<'_> {
+    Box::pin(async {
+        let vault = stage.house.vaults.first().unwrap();
+        let broker = &stage.house.pipeline.broker;
+        let found = broker
+            .secrets(vault, &Requester::default(), &Unwatched)
+            .await?;
+        assert_eq!(found.len(), 1);
+        Ok(())
+    })
+}
+
+/// Opens the window anew, with everything in order.
+async fn prepare(stage: &Stage) {
+    stage.after_everything_ended();
+    let broker = &stage.house.pipeline.broker;
+    until("everything answers", || broker.outages().is_empty()).await;
+    stage.password().await.unwrap();
+}
+
+/// What is wrong with what became of one fault; nothing if it is as it should be.
+async fn cell(
+    stage: &Stage,
+    read: &Read,
+    wrong: &Wrong,
+    lasts: bool,
+    canary: &Canary,
+) -> Option<String> {
+    prepare(stage).await;
+    let mut fault = Fault {
+        operation: read.operation.to_owned(),
+        times: (!lasts).then_some(1),
+        ..Fault::default()
+    };
+    (wrong.fault)(&mut fault, canary.address);
+    stage.emulator.change(|world| world.fault(fault));
+    let mut held = false;
+    let outcome = tokio::select! {
+        outcome = (read.doing)(stage) => outcome,
+        never = pass_while_held(stage, Kind::Read, &mut held) => match never {},
+    };
+    let told = outcome.as_ref().map_or_else(|no| no.code(), |()| "ok");
+    let wanted = match wrong.read[usize::from(lasts)] {
+        "ok" => read.usual,
+        code => code,
+    };
+    let often = if lasts { "for good" } else { "once" };
+    let what = format!("{}, {}, {often}", read.operation, wrong.name);
+    (told != wanted).then(|| format!("{what}: {wanted} was to come of it, not {outcome:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_besides_ends_in_success_or_a_typed_refusal_too() {
+    let (canary, mut problems) = (Canary::start().await, Vec::new());
+    for read in &READS {
+        let stage = Stage::start(|_| {}).await;
+        // What the name of a host is worth is tested with the calls of a cold start.
+        for wrong in WRONG.iter().filter(|it| !it.name.contains("another name")) {
+            for lasts in [false, true] {
+                problems.extend(cell(&stage, read, wrong, lasts, &canary).await);
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    assert_eq!(canary.visitors.load(Ordering::SeqCst), 0);
+}
