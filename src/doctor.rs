@@ -26,6 +26,8 @@ pub trait Chart: Send + Sync {
 /// Looks at everything.
 pub async fn examine(house: &House, chart: &dyn Chart) {
     let id = CorrelationId::new();
+    // Whoever asks has just mended something, or wants to know.
+    house.pipeline.broker.retry_now();
     for finding in machine::all(house) {
         chart.note(finding);
     }

@@ -40,6 +40,11 @@ impl Broker {
         self.cloud.reach.outages()
     }
 
+    /// Lets those be tried at once.
+    pub fn retry_now(&self) {
+        self.cloud.reach.retry_now();
+    }
+
     /// The windows that the user holds for good, as far as an opening has shown it.
     #[must_use]
     pub fn standing(&self) -> Vec<Name> {

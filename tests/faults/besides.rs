@@ -4,13 +4,13 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 
 use pimento::cloud::{Decision, Unwatched, Verdict};
+use pimento::emulator::World;
 use pimento::emulator::scenario::Fault;
 use pimento::refusal::{Refusal, Service};
 use pimento::requester::Requester;
 
-use crate::matrix::{Canary, Kind, WRONG, Wrong, pass_while_held};
+use crate::matrix::{Canary, Kind, WRONG, Wrong, pass_while_held, recovers};
 use crate::stage::Stage;
-use crate::support::until;
 
 type Doing<'a> = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send + 'a>>;
 
@@ -78,14 +78,6 @@ fn secrets(stage: &Stage) -> Doing<'_> {
     })
 }
 
-/// Opens the window anew, with everything in order.
-async fn prepare(stage: &Stage) {
-    stage.after_everything_ended();
-    let broker = &stage.house.pipeline.broker;
-    until("everything answers", || broker.outages().is_empty()).await;
-    stage.password().await.unwrap();
-}
-
 /// What is wrong with what became of one fault; nothing if it is as it should be.
 async fn cell(
     stage: &Stage,
@@ -94,7 +86,9 @@ async fn cell(
     lasts: bool,
     canary: &Canary,
 ) -> Option<String> {
-    prepare(stage).await;
+    // The window is opened anew, with everything in order.
+    assert_eq!(recovers(stage).await, None);
+    stage.emulator.change(World::reset_counts);
     let mut fault = Fault {
         operation: read.operation.to_owned(),
         times: (!lasts).then_some(1),
