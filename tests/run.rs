@@ -23,7 +23,14 @@ trait Started {
 impl Started for Ready {
     /// Starts it in a process group of its own, and waits until the command has printed a line.
     fn start(&self, args: &[&str]) -> (Child, BufReader<ChildStdout>) {
-        let mut command = self.command(args);
+        let usual = self.command(args);
+        // Whoever runs the tests may ignore signals (nohup does), which a child inherits.
+        let mut command = std::process::Command::new("env");
+        command.arg("--default-signal").arg(usual.get_program());
+        command.args(usual.get_args()).env_clear();
+        for (name, value) in usual.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command
             .stderr(Stdio::piped())
