@@ -15,8 +15,10 @@ const MASK: &str = "<masked by pimento>";
 fn on_a_terminal(ready: &Ready, options: &str, command: &str, typed: &[(&str, &str)]) -> String {
     let pimento = env!("CARGO_BIN_EXE_pimento");
     let line = format!("stty rows 33 cols 77; exec {pimento} run {options} -- sh -c '{command}'");
-    let mut script = std::process::Command::new("script");
+    // Whoever runs the tests may ignore signals, which a child inherits.
+    let mut script = std::process::Command::new("env");
     script
+        .args(["--default-signal", "script"])
         .args(["-q", "-e", "-c", &line, "/dev/null"])
         .env("SHELL", "/bin/sh");
     let usual = ready.command(&[]);

@@ -28,6 +28,8 @@ impl Terminal {
         let mut session = Command::new("setsid");
         session
             .args(["--ctty", "--wait"])
+            // Whoever runs the tests may ignore signals, which a child inherits.
+            .args(["env", "--default-signal"])
             .arg(command.get_program());
         session.args(command.get_args()).env_clear();
         for (name, value) in command.get_envs() {
