@@ -168,6 +168,26 @@ async fn a_wrong_password_is_sent_once_and_nothing_empty_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_ssh_that_ignores_ctrl_c_sends_nothing_empty_either() {
+    let settings = format!("{PASSWORD}\nUsePAM yes");
+    let Some(desk) = Desk::new(&settings, "").await else {
+        return;
+    };
+    // As under nohup, or from a script's background.
+    let usual = desk.ssh("db03.contoso.com", &[]);
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' HUP INT; exec \"$0\" \"$@\""]);
+    ignoring.arg(usual.get_program()).args(usual.get_args());
+    ignoring.env_clear().stdin(Stdio::null());
+    for (name, value) in usual.get_envs() {
+        ignoring.env(name, value.unwrap_or_default());
+    }
+    let told = refused(&ignoring.output().unwrap());
+    assert!(told.contains("ssh is stopped"), "{told}");
+    assert_eq!(desk.etc().failures(OTHER), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_host_gets_no_password_and_no_empty_one() {
     let settings = format!("{PASSWORD}\nUsePAM yes");
     let Some(desk) = Desk::new(&settings, "").await else {

@@ -51,9 +51,8 @@ fn stop_asker(prompt: &str, output: &Output) {
             return;
         };
         let (signal, why) = match asker.program {
-            // As Ctrl-C at its prompt would.
             Some(Program::Ssh) if is_login(prompt) => (
-                Signal::INT,
+                gentlest(asker.pid),
                 "ssh is stopped, because it would send an empty password",
             ),
             // It puts gentler signals off until PAM has counted the failure.
@@ -70,6 +69,21 @@ fn stop_asker(prompt: &str, output: &Output) {
     }
     #[cfg(not(unix))]
     let _nothing_to_stop = (prompt, output);
+}
+
+/// As Ctrl-C at its prompt would; but what runs in the background, or under nohup, may ignore that.
+#[cfg(unix)]
+fn gentlest(pid: u32) -> rustix::process::Signal {
+    use rustix::process::Signal;
+
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 is signal 1.
+    let ignores = |signal: &Signal| ignored.unwrap_or(0) & (1 << (signal.as_raw() - 1)) != 0;
+    let gentle = [Signal::INT, Signal::TERM];
+    let first = gentle.into_iter().find(|signal| !ignores(signal));
+    first.unwrap_or(Signal::KILL)
 }
 
 /// Whether ssh takes no answer to this prompt for an empty password, which the server counts.
