@@ -308,9 +308,11 @@ impl Host {
         let lines: String = authorized.map(|key| key.public_line.clone()).collect();
         std::fs::write(path("authorized_keys"), lines).unwrap();
         std::fs::write(path("known_hosts"), format!("host {}", key.public_line)).unwrap();
+        // With SHLVL a bash does not read ~/.bashrc, which may take long.
         let config = format!(
             "HostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\n",
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\n\
+             SetEnv SHLVL=1\n",
             key.private_file(),
             path("authorized_keys")
         );

@@ -40,9 +40,10 @@ impl Host {
 
     /// Has the host prove itself like this instead.
     pub(crate) fn configure(&self, host_key: &str) {
+        // With SHLVL a bash does not read ~/.bashrc, which may take long.
         let text = format!(
             "{host_key}AuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\n",
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv SHLVL=1\n",
             self.path("authorized"),
         );
         std::fs::write(self.path("sshd_config"), text).unwrap();

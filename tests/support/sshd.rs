@@ -64,10 +64,13 @@ impl Sshd {
         // sshd leaves its privileges in this folder, and refuses to start without it.
         fs::create_dir_all("/run/sshd").unwrap();
         let port = free_port();
+        // A bash that sshd starts reads ~/.bashrc, and what a person has there may take seconds;
+        // one that was started by another shell does not.
         let config = format!(
             "{settings}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {host}\nPidFile none\n\
              AuthorizedKeysFile {keys}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n\
-             PermitRootLogin yes\nMaxStartups 500\nLogLevel DEBUG1\n",
+             PermitRootLogin yes\nMaxStartups 500\nLogLevel DEBUG1\n\
+             SetEnv SHLVL=1\n",
             host = path("host").display(),
             keys = path("authorized_keys").display(),
         );
