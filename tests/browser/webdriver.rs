@@ -76,10 +76,15 @@ impl Chromium {
         self.get(&format!("element/{field}/property/value")).await
     }
 
-    /// What the page shows.
+    /// What the page shows; nothing while one page makes way for the next.
+    ///
+    /// One call, because a reference to an element does not outlive its page.
     pub async fn text(&self) -> String {
-        let body = self.find("body").await;
-        self.get(&format!("element/{body}/text")).await
+        let script = "return document.body ? document.body.innerText : ''";
+        let shown = self
+            .post("execute/sync", json!({"script": script, "args": []}))
+            .await;
+        shown.as_str().unwrap_or_default().to_owned()
     }
 
     /// How a part of the page is drawn.
@@ -169,6 +174,8 @@ fn capabilities(emulator: &Emulator, profile: &Path) -> Value {
     ];
     json!({"capabilities": {"alwaysMatch": {
         "browserName": "chrome",
+        // How long an element is waited for, in milliseconds.
+        "timeouts": {"implicit": 20_000},
         "goog:chromeOptions": {"args": arguments},
     }}})
 }
