@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use pimento::config::{Config, ConfigError, Paths, Problem};
+use pimento::config::{Config, ConfigError, Paths, Problem, Workload};
 
 static PATHS: LazyLock<Paths> = LazyLock::new(|| Paths {
     config: PathBuf::from("/home/ann/.config/pimento/config.toml"),
@@ -14,6 +14,7 @@ static PATHS: LazyLock<Paths> = LazyLock::new(|| Paths {
     state: PathBuf::from("/home/ann/.local/state/pimento"),
     cache: "/home/ann/.cache/pimento".into(),
     home: None,
+    workload: Workload::default(),
 });
 
 fuzz_target!(|text: &str| {
