@@ -26,6 +26,8 @@ mod docker;
 mod doctor;
 mod export;
 mod git;
+#[cfg(unix)]
+mod ignored;
 mod init;
 mod input;
 mod output;

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::catalog::{Credential, SignInMethod, Target, Tenant, Ticket, WindowSpec};
 use crate::clock::{Clock, Moment};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Service};
 use crate::requester::Requester;
 
 pub use approvals::{Approval, Approvals, Decision, Verdict};
@@ -136,9 +136,14 @@ impl Resource {
     /// What windows of that kind are opened through.
     #[must_use]
     pub const fn of(target: &Target) -> Self {
-        match target {
-            Target::Group { .. } => Self::Graph,
-            Target::AzureRole { .. } => Self::Arm,
+        Self::through(Service::of(target))
+    }
+
+    /// What one of PIM's services is reached through.
+    pub(crate) const fn through(service: Service) -> Self {
+        match service {
+            Service::PimAzure => Self::Arm,
+            Service::Entra | Service::KeyVault | Service::Pim => Self::Graph,
         }
     }
 }

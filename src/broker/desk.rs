@@ -27,7 +27,7 @@ impl Broker {
         let mut waiting = Vec::new();
         for service in services {
             let work = || approvals.waiting(tenant, *service, id);
-            let found = self.run_errand(&mut errand, resource(*service), work);
+            let found = self.run_errand(&mut errand, Resource::through(*service), work);
             waiting.extend(found.await?);
         }
         Ok(waiting)
@@ -53,19 +53,14 @@ impl Broker {
         });
         for service in services {
             let work = || approvals.decide(tenant, *service, decision, id);
-            outcome = self.run_errand(&mut errand, resource(*service), work).await;
+            outcome = self
+                .run_errand(&mut errand, Resource::through(*service), work)
+                .await;
             if !matches!(outcome, Err(Refusal::NoMatch { .. })) {
                 break;
             }
         }
         outcome
-    }
-}
-
-const fn resource(service: Service) -> Resource {
-    match service {
-        Service::PimAzure => Resource::Arm,
-        _ => Resource::Graph,
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::process::ExitCode as Exit;
 
+#[cfg(unix)]
+use super::ignored::Ignored;
 use super::output::Output;
 use super::person::Person;
 use super::{Agent, Failure, connect, end, password, runtime};
@@ -76,13 +78,9 @@ fn stop_asker(prompt: &str, output: &Output) {
 fn gentlest(pid: u32) -> rustix::process::Signal {
     use rustix::process::Signal;
 
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // Bit 0 is signal 1.
-    let ignores = |signal: &Signal| ignored.unwrap_or(0) & (1 << (signal.as_raw() - 1)) != 0;
+    let ignored = Ignored::by(pid);
     let gentle = [Signal::INT, Signal::TERM];
-    let first = gentle.into_iter().find(|signal| !ignores(signal));
+    let first = gentle.into_iter().find(|signal| !ignored.has(*signal));
     first.unwrap_or(Signal::KILL)
 }
 

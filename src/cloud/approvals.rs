@@ -10,7 +10,7 @@ use crate::catalog::{Tenant, Ticket};
 use crate::refusal::{Refusal, Service};
 
 /// A request of somebody else's that waits for approval.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Approval {
     /// PIM's id of the request.
     pub id: String,

@@ -58,7 +58,7 @@ pub struct Holding {
 }
 
 /// What is known of a version of a secret without reading it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecretFacts {
     /// The secret's name.
     pub name: String,

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::catalog::{AzureCloud, SecretName, SignInMethod, Target, Tenant};
+use crate::catalog::{AzureCloud, SecretName, Target, Tenant};
 use crate::cloud::Holding;
 use crate::refusal::Service;
 
@@ -108,9 +108,9 @@ pub(super) fn name_all(offers: &mut [Offer]) {
 
 /// Where to look: the Azure CLI's application may not ask for groups.
 pub(super) fn services(tenant: &Tenant) -> Vec<Service> {
-    match tenant.sign_in {
-        SignInMethod::Browser | SignInMethod::DeviceCode => vec![Service::Pim, Service::PimAzure],
-        _ => vec![Service::PimAzure],
+    match tenant.sign_in.is_interactive() {
+        true => vec![Service::Pim, Service::PimAzure],
+        false => vec![Service::PimAzure],
     }
 }
 

@@ -186,14 +186,8 @@ impl Init<'_> {
 fn facts(secret: &SecretName) -> SecretFacts {
     SecretFacts {
         name: secret.to_string(),
-        version: String::new(),
         enabled: true,
-        managed: false,
-        not_before: None,
-        expires: None,
-        created: None,
-        content_type: None,
-        tags: std::collections::BTreeMap::new(),
+        ..SecretFacts::default()
     }
 }
 

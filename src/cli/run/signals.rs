@@ -1,6 +1,8 @@
 //! Signals: the one that tells a command of an end, and those that are passed on to it.
 
 use super::super::Failure;
+#[cfg(unix)]
+use super::super::ignored::Ignored;
 
 /// What tells a command that its passwords end; `None`: nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +56,7 @@ impl Signals {
     /// command would not have it so otherwise.
     pub(super) fn listen() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
-        let ignored = ignored();
+        let ignored = Ignored::by("self");
         let signals = [
             Signal::HUP,
             Signal::INT,
@@ -64,11 +66,8 @@ impl Signals {
             Signal::USR2,
             Signal::WINCH,
         ];
-        let taken = signals.map(|which| (which, which.as_raw()));
-        let taken = taken
-            .into_iter()
-            .filter(|(_, number)| ignored & (1 << (number - 1)) == 0);
-        let listen = |(which, number)| Ok((which, signal(SignalKind::from_raw(number))?));
+        let taken = signals.into_iter().filter(|which| !ignored.has(*which));
+        let listen = |which: Signal| Ok((which, signal(SignalKind::from_raw(which.as_raw()))?));
         let listening = taken.map(listen).collect::<std::io::Result<_>>();
         listening
             .map(Self)
@@ -87,15 +86,6 @@ impl Signals {
         })
         .await
     }
-}
-
-/// The signals that this process ignores, as bits; none where the system does not say.
-#[cfg(unix)]
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
 }
 
 /// Whether the command gets `signal` from the terminal itself, as it does for Ctrl-C: a second one

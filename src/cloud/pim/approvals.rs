@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::caller::Caller;
 use super::{Privileges, refused};
-use crate::catalog::Tenant;
+use crate::catalog::{Tenant, Ticket};
 use crate::cloud::error_body::ErrorBody;
 use crate::cloud::http::Answer;
 use crate::cloud::{Approval, Approvals, CorrelationId, Decision};
@@ -178,6 +178,21 @@ fn mine(approval: &Value, parts: &str) -> Option<String> {
     let id = found.get("id")?.as_str()?.rsplit('/').next()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     (!id.is_empty() && id.chars().all(plain)).then(|| id.to_owned())
+}
+
+/// What both services tell of a request in the same words; it was made at `asked`.
+fn request(item: &Value, asked: &str) -> Approval {
+    let text = |path: &str| item.pointer(path).and_then(Value::as_str);
+    Approval {
+        reason: first(item, &["/justification"]),
+        ticket: text("/ticketInfo/ticketNumber").map(|number| Ticket {
+            number: number.to_owned(),
+            system: first(item, &["/ticketInfo/ticketSystem"]),
+        }),
+        duration: text("/scheduleInfo/expiration/duration").and_then(|it| it.parse().ok()),
+        asked: text(asked).and_then(|it| it.parse().ok()),
+        ..Approval::default()
+    }
 }
 
 /// The first of `paths` at which there is a text; empty if there is none.

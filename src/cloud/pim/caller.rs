@@ -92,10 +92,7 @@ impl Caller<'_> {
         url: Url,
         body: Option<&Value>,
     ) -> Result<Answer, Refusal> {
-        let resource = match self.service {
-            Service::PimAzure => Resource::Arm,
-            Service::Entra | Service::KeyVault | Service::Pim => Resource::Graph,
-        };
+        let resource = Resource::through(self.service);
         let mut freshness = Freshness::Cached;
         loop {
             let token = self

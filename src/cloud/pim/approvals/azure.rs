@@ -7,8 +7,8 @@ use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
 
-use super::{File, first};
-use crate::catalog::{Tenant, Ticket};
+use super::{File, first, request};
+use crate::catalog::Tenant;
 use crate::cloud::Approval;
 use crate::cloud::pim::azure::{AUTHORIZATION, VERSION};
 
@@ -65,13 +65,7 @@ pub(super) fn read(item: &Value) -> Option<Approval> {
             ),
             first(item, &[&of("scope", "displayName"), "/scope"])
         ),
-        reason: first(item, &["/justification"]),
-        ticket: text("/ticketInfo/ticketNumber").map(|number| Ticket {
-            number: number.to_owned(),
-            system: first(item, &["/ticketInfo/ticketSystem"]),
-        }),
-        duration: text("/scheduleInfo/expiration/duration").and_then(|it| it.parse().ok()),
-        asked: text("/createdOn").and_then(|it| it.parse().ok()),
+        ..request(item, "/createdOn")
     })
 }
 

@@ -7,8 +7,8 @@
 use serde_json::Value;
 use url::Url;
 
-use super::{File, first};
-use crate::catalog::{Tenant, Ticket};
+use super::{File, first, request};
+use crate::catalog::Tenant;
 use crate::cloud::Approval;
 use crate::cloud::pim::groups::PIM;
 
@@ -55,13 +55,7 @@ pub(super) fn read(item: &Value) -> Option<Approval> {
             text("/accessId").unwrap_or("member"),
             first(item, &["/group/displayName", "/groupId"])
         ),
-        reason: first(item, &["/justification"]),
-        ticket: text("/ticketInfo/ticketNumber").map(|number| Ticket {
-            number: number.to_owned(),
-            system: first(item, &["/ticketInfo/ticketSystem"]),
-        }),
-        duration: text("/scheduleInfo/expiration/duration").and_then(|it| it.parse().ok()),
-        asked: text("/createdDateTime").and_then(|it| it.parse().ok()),
+        ..request(item, "/createdDateTime")
     })
 }
 
