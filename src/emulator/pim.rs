@@ -10,6 +10,10 @@ use super::scenario::{Delays, Eligibility, Policy, User};
 use super::tokens::Caller;
 use super::world::World;
 
+mod review;
+
+pub(super) use review::{Decision, Review};
+
 /// An activation request, and all that became of it.
 #[derive(Clone, Debug)]
 pub(super) struct PimRequest {
@@ -25,6 +29,7 @@ pub(super) struct PimRequest {
     pub(super) duration: SignedDuration,
     pub(super) created: Timestamp,
     pub(super) decision: Decision,
+    pub(super) review: Option<Review>,
     /// Where an eligibility ends before the activation would.
     pub(super) latest: Option<Timestamp>,
     pub(super) ended: Option<Timestamp>,
@@ -35,15 +40,6 @@ pub(super) struct PimRequest {
 pub(super) enum Action {
     Activate,
     Deactivate,
-}
-
-/// What approvers said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Decision {
-    Approved(Timestamp),
-    Canceled,
-    Denied,
-    Pending,
 }
 
 impl PimRequest {
@@ -298,6 +294,7 @@ impl World {
             } else {
                 Decision::Pending
             },
+            review: None,
             latest: self.eligibility(user, wanted).flatten(),
             ended: None,
         }

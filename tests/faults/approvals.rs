@@ -11,7 +11,7 @@ use crate::stage::{Colleague, Stage};
 use crate::support::GROUP;
 use crate::support::home::text;
 
-const ALEX: &str = "alex@contoso.onmicrosoft.com";
+pub const ALEX: &str = "alex@contoso.onmicrosoft.com";
 
 /// A stage where Alex approves, and Alex's agent.
 async fn with_approver() -> (Stage, Colleague) {
@@ -24,7 +24,7 @@ async fn with_approver() -> (Stage, Colleague) {
 }
 
 /// Asks for the password until there is a request; tells its id.
-async fn asked(stage: &Stage) -> String {
+pub async fn asked(stage: &Stage) -> String {
     let broker = &stage.house.pipeline.broker;
     let minute = async {
         stage.awaits_approval().await;

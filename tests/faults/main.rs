@@ -22,3 +22,4 @@ mod matrix;
 mod outage;
 mod stage;
 mod trips;
+mod verdicts;

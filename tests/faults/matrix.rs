@@ -124,6 +124,8 @@ pub struct Wrong {
     pub read: [&'static str; 2],
     /// For the activation.
     post: [&'static str; 2],
+    /// For the verdict of an approver.
+    pub verdict: [&'static str; 2],
 }
 
 pub static WRONG: [Wrong; 13] = [
@@ -133,6 +135,7 @@ pub static WRONG: [Wrong; 13] = [
         fault: |_, _| {},
         read: ["unreachable", "unreachable"],
         post: ["unreachable", "unreachable"],
+        verdict: ["unreachable", "unreachable"],
     },
     Wrong {
         name: "429 with Retry-After",
@@ -142,6 +145,7 @@ pub static WRONG: [Wrong; 13] = [
         },
         read: ["ok", "throttled"],
         post: ["ok", "throttled"],
+        verdict: ["ok", "throttled"],
     },
     Wrong {
         name: "429 with a long Retry-After",
@@ -151,6 +155,7 @@ pub static WRONG: [Wrong; 13] = [
         },
         read: ["throttled", "throttled"],
         post: ["throttled", "throttled"],
+        verdict: ["throttled", "throttled"],
     },
     Wrong {
         name: "500",
@@ -158,18 +163,21 @@ pub static WRONG: [Wrong; 13] = [
         read: ["ok", "cloud"],
         // It does not say whether the activation was taken.
         post: ["cloud", "cloud"],
+        verdict: ["cloud", "cloud"],
     },
     Wrong {
         name: "503",
         fault: |fault, _| fault.status = Some(503),
         read: ["ok", "cloud"],
         post: ["ok", "cloud"],
+        verdict: ["ok", "cloud"],
     },
     Wrong {
         name: "no answer",
         fault: |fault, _| fault.delay = SignedDuration::from_hours(1),
         read: ["ok", "unreachable"],
         post: ["unreachable", "unreachable"],
+        verdict: ["unreachable", "unreachable"],
     },
     Wrong {
         name: "reset before the answer",
@@ -177,18 +185,21 @@ pub static WRONG: [Wrong; 13] = [
         read: ["ok", "unreachable"],
         // It was taken, and is found.
         post: ["ok", "ok"],
+        verdict: ["ok", "ok"],
     },
     Wrong {
         name: "reset in the middle of the answer",
         fault: |fault, _| fault.reset = true,
         read: ["ok", "unreachable"],
         post: ["ok", "ok"],
+        verdict: ["ok", "ok"],
     },
     Wrong {
         name: "half of the JSON",
         fault: |fault, _| fault.half = true,
         read: ["ok", "unreachable"],
         post: ["ok", "ok"],
+        verdict: ["ok", "ok"],
     },
     Wrong {
         name: "the right JSON as text/plain",
@@ -198,6 +209,7 @@ pub static WRONG: [Wrong; 13] = [
         },
         read: ["ok", "ok"],
         post: ["ok", "ok"],
+        verdict: ["ok", "ok"],
     },
     Wrong {
         name: "a page instead",
@@ -208,6 +220,7 @@ pub static WRONG: [Wrong; 13] = [
         },
         read: ["ok", "unreachable"],
         post: ["unreachable", "unreachable"],
+        verdict: ["unreachable", "unreachable"],
     },
     Wrong {
         name: "200 with an error",
@@ -217,6 +230,7 @@ pub static WRONG: [Wrong; 13] = [
         },
         read: ["ok", "unreachable"],
         post: ["unreachable", "unreachable"],
+        verdict: ["unreachable", "unreachable"],
     },
     Wrong {
         name: "redirect to another host",
@@ -227,6 +241,7 @@ pub static WRONG: [Wrong; 13] = [
         },
         read: ["cloud", "cloud"],
         post: ["cloud", "cloud"],
+        verdict: ["cloud", "cloud"],
     },
 ];
 

@@ -152,6 +152,12 @@ impl Stage {
         agent(&self.emulator, &self.time, user).await
     }
 
+    /// The same, whose pauses take no time.
+    pub async fn hurried_colleague(&self, user: &str) -> Colleague {
+        let time: Arc<dyn Clock> = Arc::new(Hurrying(Arc::clone(&self.clock)));
+        agent(&self.emulator, &time, user).await
+    }
+
     /// Runs the command line of this agent.
     pub async fn pimento(&self, args: &[&str]) -> Output {
         pimento(&self.paths, args).await

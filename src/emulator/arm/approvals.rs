@@ -23,9 +23,7 @@ impl World {
     ) -> Result<Reply, PimError> {
         let found = self.requests.iter().find(|it| is_of(it, id));
         let name = found.ok_or_else(not_found)?.id.clone();
-        self.review_as(&name, request, |world, pending| {
-            world.approves(pending, user)
-        })?;
+        self.review_as(&name, request, user, Self::approves)?;
         Ok(Reply::empty(200))
     }
 }

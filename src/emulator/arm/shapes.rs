@@ -221,12 +221,6 @@ pub(super) fn approval_id(request: &PimRequest) -> String {
 
 /// An approval, which has one stage.
 pub(super) fn approval(request: &PimRequest, mine: bool) -> Value {
-    let pending = request.decision == Decision::Pending;
-    let result = match request.decision {
-        Decision::Approved(_) => "Approve",
-        Decision::Denied => "Deny",
-        Decision::Canceled | Decision::Pending => "NotReviewed",
-    };
     let (id, stage) = (approval_id(request), guid(&["stage", &request.id]));
     json!({
         "id": format!("{APPROVALS}/{id}"),
@@ -236,15 +230,7 @@ pub(super) fn approval(request: &PimRequest, mine: bool) -> Value {
             "id": format!("{APPROVALS}/{id}/stages/{stage}"),
             "type": "Microsoft.Authorization/roleAssignmentApprovals/stages",
             "name": stage,
-            "properties": {
-                "displayName": null,
-                "assignedToMe": mine,
-                "status": if pending { "InProgress" } else { "Completed" },
-                "reviewedBy": null,
-                "reviewedDateTime": null,
-                "reviewResult": result,
-                "justification": "",
-            },
+            "properties": request.reviewed(mine),
         }]},
     })
 }

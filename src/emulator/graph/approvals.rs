@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::emulator::http::{Reply, Request};
-use crate::emulator::pim::{Decision, PimError, PimRequest, is_azure, not_found};
+use crate::emulator::pim::{Decision, PimError, PimRequest, Review, is_azure, not_found};
 use crate::emulator::scenario::User;
 use crate::emulator::world::World;
 
@@ -21,24 +21,10 @@ impl World {
             .iter()
             .find(|found| found.id == id)
             .ok_or_else(not_found)?;
-        let result = match found.decision {
-            Decision::Approved(_) => "Approve",
-            Decision::Denied => "Deny",
-            Decision::Canceled | Decision::Pending => "NotReviewed",
-        };
-        let pending = found.decision == Decision::Pending;
-        let stage = json!({
-            "id": id,
-            "displayName": null,
-            "reviewedDateTime": null,
-            "reviewResult": result,
-            "status": if pending { "InProgress" } else { "Completed" },
-            "assignedToMe": self.may_review(found, user),
-            "justification": "",
-            "reviewedBy": null,
-        });
+        let mut stage = found.reviewed(self.may_review(found, user));
         let mut approval = json!({"id": id});
-        if let Some(approval) = approval.as_object_mut() {
+        if let Some((approval, stage)) = approval.as_object_mut().zip(stage.as_object_mut()) {
+            stage.insert("id".to_owned(), json!(id));
             approval.insert(parts.to_owned(), json!([stage]));
         }
         Ok(Reply::json(200, &approval))
@@ -50,9 +36,7 @@ impl World {
         request: &Request,
         user: &User,
     ) -> Result<Reply, PimError> {
-        self.review_as(id, request, |world, pending| {
-            world.may_review(pending, user)
-        })?;
+        self.review_as(id, request, user, World::may_review)?;
         Ok(Reply::empty(204))
     }
 
@@ -61,7 +45,8 @@ impl World {
         &mut self,
         id: &str,
         request: &Request,
-        may: impl FnOnce(&Self, &PimRequest) -> bool,
+        user: &User,
+        may: fn(&Self, &PimRequest, &User) -> bool,
     ) -> Result<(), PimError> {
         let body = request.json().unwrap_or_default();
         let decision = match body.get("reviewResult").and_then(Value::as_str) {
@@ -74,6 +59,13 @@ impl World {
                     "reviewResult is Approve or Deny.".to_owned(),
                 ));
             }
+        };
+        let reason = body.get("justification").and_then(Value::as_str);
+        let review = Review {
+            by: user.id.clone(),
+            name: user.name.clone(),
+            justification: reason.unwrap_or_default().to_owned(),
+            at: self.now(),
         };
         let found = self
             .requests
@@ -90,11 +82,12 @@ impl World {
                 "The approval was decided already.".to_owned(),
             ));
         }
-        if !may(self, pending) {
+        if !may(self, pending, user) {
             return Err((403, "Forbidden", "You are not an approver.".to_owned()));
         }
         if let Some(pending) = self.requests.get_mut(found) {
             pending.decision = decision;
+            pending.review = Some(review);
         }
         Ok(())
     }
