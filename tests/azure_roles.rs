@@ -1,6 +1,11 @@
 //! Windows of an Azure role: a role on a vault, a resource group or one secret, activated through
 //! Azure Resource Manager, around real logins.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic
+)]
 
 #[path = "azure_roles/cli.rs"]
 mod cli;

@@ -1,10 +1,12 @@
 //! Signing in through a browser, with a client in the person's place.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::unreachable)]
 
 #[path = "sign_in/ambient.rs"]
 mod ambient;
 #[path = "sign_in/application.rs"]
 mod application;
+#[path = "sign_in/application_faults.rs"]
+mod application_faults;
 #[path = "sign_in/keystore.rs"]
 mod keystore;
 #[path = "sign_in/network.rs"]

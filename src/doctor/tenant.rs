@@ -35,7 +35,7 @@ pub(super) async fn all(
             seen.tenant_id = Some(discovery.tenant_id);
         }
     }
-    let sign_in = sign_in(house, tenant);
+    let sign_in = sign_in(house, tenant, id).await;
     seen.signed_in = sign_in.verdict == super::Verdict::Ok;
     chart.note(sign_in);
     for (check, resource, needed) in TOKENS {
@@ -89,11 +89,19 @@ fn clock(tenant: &Tenant, discovery: &Discovery) -> Finding {
     )
 }
 
-fn sign_in(house: &House, tenant: &Tenant) -> Finding {
+/// Who is signed in. A sign-in that another program keeps, or that outlasted the last agent, is only
+/// seen once it is used.
+async fn sign_in(house: &House, tenant: &Arc<Tenant>, id: CorrelationId) -> Finding {
     let case = Case::of("sign-in", &tenant.name);
-    match house.identity.account(tenant) {
-        Some(account) => case.ok(format!("signed in as {}", account.user_name)),
-        None => case.failure("nobody is signed in", login(tenant)),
+    let account = || house.identity.account(tenant);
+    let used = match account() {
+        Some(_) => None,
+        None => house.survey.token(tenant, Resource::Vault, id).await.err(),
+    };
+    match (account(), used) {
+        (Some(account), _) => case.ok(format!("signed in as {}", account.user_name)),
+        (None, Some(refusal)) if !tenant.sign_in.is_interactive() => case.refused(&refusal),
+        (None, _) => case.failure("nobody is signed in", login(tenant)),
     }
 }
 

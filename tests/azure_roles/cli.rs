@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use pimento::emulator::scenario::Fault;
 use support::home::{Home, text};
 
 use super::*;
@@ -98,4 +99,105 @@ async fn who_signs_out_here_stays_out_until_the_next_login() {
     assert!(login.status.success(), "{}", text(&login.stderr));
     let login = home.ssh("web");
     assert!(login.status.success(), "{}", text(&login.stderr));
+}
+
+const VALIDATE: &str = "arm.roleAssignmentScheduleRequests.validate";
+
+/// What the doctor says of an activation.
+fn rehearsed(home: &Home) -> [String; 3] {
+    found(home, "activation")
+}
+
+/// What the doctor finds by a check: its verdict, why, and what to do.
+fn found(home: &Home, check: &str) -> [String; 3] {
+    let said = home.run(&["doctor", "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+    let mut findings = said["findings"].as_array().unwrap().iter();
+    let found = findings.find(|it| it["check"] == check);
+    ["verdict", "reason", "remedy"].map(|part| {
+        let part = &found.unwrap_or_else(|| panic!("{said}"))[part];
+        part.as_str().unwrap_or_default().to_owned()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_finds_the_sign_in_of_az_before_it_was_ever_used() {
+    let home = home().await;
+    let _agent = agent(&home);
+    let [verdict, reason, _] = found(&home, "sign-in");
+    assert_eq!(verdict, "ok", "{reason}");
+    assert!(reason.contains(USER), "{reason}");
+    assert!(home.run(&["logout"]).status.success());
+    let [verdict, reason, remedy] = found(&home, "sign-in");
+    assert_eq!(verdict, "failure");
+    assert!(reason.contains("you signed out of it"), "{reason}");
+    assert!(remedy.contains("`pimento login contoso`"), "{remedy}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_says_why_the_sign_in_of_az_cannot_be_used() {
+    let home = home().await;
+    fs::remove_file(home.path("bin/az")).unwrap();
+    let _agent = agent(&home);
+    let [verdict, reason, remedy] = found(&home, "sign-in");
+    assert_eq!(verdict, "failure");
+    assert!(reason.contains("Azure CLI"), "{reason}");
+    assert!(!remedy.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_tries_a_role_by_a_dry_run_that_makes_nothing() {
+    let home = home().await;
+    let _agent = agent(&home);
+    let [verdict, reason, _] = rehearsed(&home);
+    assert_eq!(verdict, "ok", "{reason}");
+    assert_eq!(
+        (home.emulator.count(VALIDATE), home.emulator.count(CREATE)),
+        (1, 0)
+    );
+    let made = home.emulator.change(|cloud| cloud.requests_of(&vault()));
+    assert_eq!(made, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_pim_would_refuse_is_a_failure_with_its_remedy() {
+    let home = home().await;
+    let refused = r#"{"error": {"code": "AuthorizationFailed", "message": "Not by this client."}}"#;
+    home.emulator.change(|cloud| {
+        cloud.fault(Fault {
+            operation: VALIDATE.to_owned(),
+            status: Some(403),
+            body: Some(refused.to_owned()),
+            ..Fault::default()
+        });
+    });
+    let _agent = agent(&home);
+    let [verdict, reason, remedy] = rehearsed(&home);
+    assert_eq!(verdict, "failure", "{reason}");
+    assert!(reason.contains("Not by this client."), "{reason}");
+    assert!(!remedy.is_empty());
+    assert_eq!(home.emulator.count(CREATE), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_somebody_approves_or_nobody_gave_is_not_tried() {
+    let home = home().await;
+    let policy = |cloud: &mut pimento::emulator::World| {
+        let approver = "alex@contoso.onmicrosoft.com".to_owned();
+        cloud.scenario.azure_roles[0].policy.approvers = vec![approver];
+    };
+    home.emulator.change(policy);
+    let _agent = agent(&home);
+    let [verdict, reason, _] = rehearsed(&home);
+    assert_eq!(verdict, "skipped");
+    assert!(reason.contains("approve"), "{reason}");
+    home.emulator
+        .change(|cloud| cloud.scenario.azure_roles[0].eligible.clear());
+    let [verdict, reason, _] = rehearsed(&home);
+    assert_eq!(verdict, "skipped");
+    assert!(reason.contains("you may not open it"), "{reason}");
+    assert_eq!(
+        (home.emulator.count(VALIDATE), home.emulator.count(CREATE)),
+        (0, 0)
+    );
 }

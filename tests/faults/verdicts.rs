@@ -77,7 +77,9 @@ async fn cell(
             .then(|| format!("said again: {again:?}")),
         (outcome.is_ok() && told(&again) == "ok")
             .then(|| "it was told as given, and was not".to_owned()),
-        opened.err().map(|refusal| format!("nothing opened: {refusal}")),
+        opened
+            .err()
+            .map(|refusal| format!("nothing opened: {refusal}")),
         (stage.made() != made).then(|| format!("{made} requests became {}", stage.made())),
     ]
     .into_iter()

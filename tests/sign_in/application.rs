@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pimento::catalog::Tenant;
 use pimento::cloud::{Cloud, CorrelationId, Freshness, Network, Resource};
 use pimento::config::Config;
 use pimento::emulator::Scenario;
@@ -22,8 +23,8 @@ use crate::support::paths;
 const TENANT: &str = "3c1f0f3a-52b1-4b26-9d0e-5d6c8c1d7a10";
 
 /// A home whose tenant `app` is signed in to by an application.
-struct Shop {
-    home: Home,
+pub(crate) struct Shop {
+    pub(crate) home: Home,
     certified: Certified,
     issuer: Issuer,
 }
@@ -61,7 +62,7 @@ impl Shop {
         }
     }
 
-    async fn by_certificate() -> Self {
+    pub(crate) async fn by_certificate() -> Self {
         let lines = format!(
             "id = \"{TENANT}\"\nclient_id = \"{APP}\"\nsign_in = \"client-certificate\"\n\
              certificate_file = \"app.pem\""
@@ -79,6 +80,14 @@ impl Shop {
         let shop = Self::with(&lines).await;
         shop.put("token", token, 0o644);
         shop
+    }
+
+    /// The tenant that the application signs in to.
+    pub(crate) fn tenant(&self) -> Arc<Tenant> {
+        let file = self.home.path("config.toml");
+        let config = Config::load(&paths(self.home.folder.path(), &file)).unwrap();
+        let mut tenants = config.tenants.into_iter();
+        tenants.find(|it| it.name.as_str() == "app").unwrap()
     }
 
     fn put(&self, name: &str, content: &str, mode: u32) {
@@ -128,6 +137,17 @@ impl Shop {
         // One token for Resource Manager, kept, and one for the vault.
         assert_eq!(self.asked(), 2, "{calls:?}");
     }
+}
+
+/// The cloud of a shop, at the time of `clock`.
+pub(crate) fn cloud(shop: &Shop, clock: &Arc<WorldClock>) -> Cloud {
+    let network = Network {
+        ca_pem: Some(shop.home.emulator.ca_pem().as_bytes().to_vec()),
+        resolve: shop.home.emulator.resolve(),
+    };
+    let nobody = Arc::new(Browser::new(Environment::default()));
+    let minute = Duration::from_secs(60);
+    Cloud::connect(&network, Arc::clone(clock) as _, minute, nobody).unwrap()
 }
 
 fn talkative(shop: &Shop) -> Running {
@@ -241,6 +261,29 @@ async fn what_is_no_token_is_not_sent() {
     assert_eq!(shop.asked(), 0);
 }
 
+/// The same file, whose key has a passphrase.
+fn locked(certified: &Certified) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("key.pem");
+    fs::write(&plain, &certified.key).unwrap();
+    let openssl = Command::new("openssl")
+        .args([
+            "pkcs8",
+            "-topk8",
+            "-v2",
+            "aes-256-cbc",
+            "-passout",
+            "pass:hunter2",
+            "-in",
+        ])
+        .arg(&plain)
+        .output()
+        .unwrap();
+    let key = text(&openssl.stdout);
+    assert!(key.contains("ENCRYPTED PRIVATE KEY"), "{openssl:?}");
+    format!("{key}{}", certified.certificate)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_file_that_does_not_serve_is_refused_before_anything_is_sent() {
     let shop = Shop::by_certificate().await;
@@ -260,6 +303,8 @@ async fn a_certificate_file_that_does_not_serve_is_refused_before_anything_is_se
         0o600,
     );
     shop.refused(&["not the certificate's"]);
+    shop.put("app.pem", &locked(good), 0o600);
+    shop.refused(&["passphrase", "certificate_file"]);
     shop.put("app.pem", &good.certificate, 0o600);
     shop.refused(&["without its key", "certificate_file"]);
     shop.put("app.pem", &good.key, 0o600);
@@ -348,24 +393,12 @@ async fn no_person_signs_in_in_the_place_of_an_application() {
 async fn a_token_is_kept_until_its_end_is_near_and_then_asked_for_anew() {
     let shop = Shop::by_certificate().await;
     let clock = Arc::new(WorldClock::new(1));
-    let network = Network {
-        ca_pem: Some(shop.home.emulator.ca_pem().as_bytes().to_vec()),
-        resolve: shop.home.emulator.resolve(),
-    };
-    let nobody = Arc::new(Browser::new(Environment::default()));
-    let minute = Duration::from_secs(60);
-    let cloud = Cloud::connect(&network, Arc::clone(&clock) as _, minute, nobody).unwrap();
-    let config = Config::load(&paths(
-        shop.home.folder.path(),
-        &shop.home.path("config.toml"),
-    ));
-    let tenants = config.unwrap().tenants;
-    let tenant = tenants.iter().find(|it| it.name.as_str() == "app").unwrap();
+    let (cloud, tenant) = (cloud(&shop, &clock), shop.tenant());
     let token = async || {
         let id = CorrelationId::new();
         let token = cloud
             .identity
-            .token(tenant, Resource::Arm, Freshness::Cached, id);
+            .token(&tenant, Resource::Arm, Freshness::Cached, id);
         drop(token.await.unwrap());
     };
     let pass = |minutes: u64| {

@@ -243,7 +243,8 @@ mod tests {
 
     #[test]
     fn a_verdict_was_given_where_a_part_tells_it_in_the_same_words() {
-        let verdict = |result: &str, reason: &str| json!({"reviewResult": result, "justification": reason});
+        let verdict =
+            |result: &str, reason: &str| json!({"reviewResult": result, "justification": reason});
         let (mine, other) = (verdict("Approve", "I know her"), verdict("Approve", "no"));
         let stages = json!({"stages": [verdict("NotReviewed", ""), mine]});
         assert!(has(&stages, "stages", &mine));
