@@ -38,7 +38,7 @@ pub mod message;
 pub mod payload;
 pub mod service;
 pub mod session;
-pub mod signature;
+
 pub mod upstream;
 
 /// What the SSH door needs from the house: the keys of the configuration.

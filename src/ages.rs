@@ -16,11 +16,14 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, Credential};
+use crate::catalog::{Catalog, Credential, VaultObject};
 use crate::clock::Clock;
-use crate::cloud::{AccessToken, CorrelationId, FetchedSecret, ReadError, SecretFacts, Vault};
+use crate::cloud::{
+    AccessToken, CorrelationId, FetchedKey, FetchedSecret, ReadError, SecretFacts, Vault,
+};
 use crate::harden;
 use crate::prompt::Notifier;
+use crate::secret::vault_key::ToSign;
 
 /// What was last read of a secret.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -230,11 +233,35 @@ impl Vault for Remembering {
         }
         Ok(fetched)
     }
+
+    async fn key(
+        &self,
+        credential: &Credential,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<FetchedKey, ReadError> {
+        let fetched = self.vault.key(credential, token, id).await?;
+        self.ages.note(credential, &fetched.facts);
+        Ok(fetched)
+    }
+
+    async fn sign(
+        &self,
+        credential: &Credential,
+        asked: &ToSign,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<Vec<u8>, ReadError> {
+        self.vault.sign(credential, asked, token, id).await
+    }
 }
 
 fn secret(credential: &Credential) -> String {
     let host = credential.vault.url.host_str().unwrap_or_default();
-    format!("{host}/{}", credential.secret)
+    match &credential.object {
+        VaultObject::Secret(name) => format!("{host}/{name}"),
+        VaultObject::Key(_) => format!("{host}/{}", credential.object.path()),
+    }
 }
 
 /// At which age it is to be replaced: as the configuration says of it, else as its tag says, else as

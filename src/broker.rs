@@ -27,6 +27,7 @@ use flight::{Flight, Refused};
 pub use end::Ended;
 pub use inspect::Contents;
 pub use pace::Pace;
+pub use signing::Signing;
 pub use wish::Wish;
 
 mod desk;
@@ -35,8 +36,10 @@ mod extend;
 mod fetch;
 mod flight;
 mod inspect;
+mod material;
 mod pace;
 mod shown;
+mod signing;
 mod step_up;
 mod wish;
 

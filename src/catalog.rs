@@ -11,13 +11,15 @@ use ssh_key::PublicKey;
 use url::Url;
 
 pub use azure_cloud::AzureCloud;
-pub use names::{Name, NameProblem, SecretName, VersionId, nearest};
+pub use names::{Name, NameProblem, ObjectName, VersionId, nearest};
+pub use object::VaultObject;
 pub use reference::{Reference, ReferenceProblem};
 pub use sign_in::SignInMethod;
 pub use target::{AccessId, Role, Scope, Target};
 
 mod azure_cloud;
 mod names;
+mod object;
 mod reference;
 mod sign_in;
 mod target;
@@ -139,8 +141,8 @@ pub struct Credential {
     pub name: Name,
     /// The vault it lives in.
     pub vault: Arc<VaultSpec>,
-    /// The secret's name in that vault.
-    pub secret: SecretName,
+    /// What it is there.
+    pub object: VaultObject,
     /// Which of its versions.
     pub version: Version,
     /// Host patterns it may be used for, as in `ssh_config`; empty: any host.
@@ -156,11 +158,11 @@ pub struct Credential {
 impl Credential {
     /// A secret of which nothing is known yet; it serves no use.
     #[must_use]
-    pub fn unknown(name: Name, vault: &Arc<VaultSpec>, secret: SecretName) -> Self {
+    pub fn unknown(name: Name, vault: &Arc<VaultSpec>, secret: ObjectName) -> Self {
         Self {
             name,
             vault: Arc::clone(vault),
-            secret,
+            object: VaultObject::Secret(secret),
             version: Version::Newest,
             hosts: Vec::new(),
             kind: Kind::Password(PasswordSpec {
@@ -183,7 +185,7 @@ impl Credential {
         Arc::new(Self {
             name: self.name.at(suffix),
             vault: Arc::clone(&self.vault),
-            secret: self.secret.clone(),
+            object: self.object.clone(),
             hosts: self.hosts.clone(),
             kind: self.kind.clone(),
             rotate_after: self.rotate_after,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
+use ssh_key::PublicKey;
 use url::Url;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -19,6 +20,7 @@ use crate::catalog::{Credential, SignInMethod, Target, Tenant, Ticket, WindowSpe
 use crate::clock::{Clock, Moment};
 use crate::refusal::{Refusal, Service};
 use crate::requester::Requester;
+use crate::secret::vault_key::ToSign;
 
 pub use approvals::{Approval, Approvals, Decision, Verdict};
 pub use download::download;
@@ -381,7 +383,20 @@ pub struct FetchedSecret {
     pub facts: SecretFacts,
 }
 
-/// Why a vault did not give a secret out.
+/// The public half of a key that stays in its vault.
+#[derive(Clone, Debug)]
+pub struct FetchedKey {
+    /// The key.
+    pub public: PublicKey,
+    /// The version's id.
+    pub version: String,
+    /// How much longer the key is valid (`exp`), from the moment the request was sent.
+    pub valid_for: Option<Duration>,
+    /// What is known of it besides.
+    pub facts: SecretFacts,
+}
+
+/// Why a vault did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadError {
     /// `ForbiddenByRbac`: the membership is not in the token, or not in force, yet.
@@ -392,7 +407,7 @@ pub enum ReadError {
     Refused(Refusal),
 }
 
-/// Reads vaults.
+/// Reads vaults, and signs with their keys.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// Reads the newest version of the secret behind `credential`.
@@ -402,4 +417,21 @@ pub trait Vault: Send + Sync {
         token: &AccessToken,
         id: CorrelationId,
     ) -> Result<FetchedSecret, ReadError>;
+
+    /// Reads the public half of the key behind `credential`.
+    async fn key(
+        &self,
+        credential: &Credential,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<FetchedKey, ReadError>;
+
+    /// Has the vault sign with that key; what it answers is not checked.
+    async fn sign(
+        &self,
+        credential: &Credential,
+        asked: &ToSign,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<Vec<u8>, ReadError>;
 }

@@ -225,7 +225,9 @@ impl House {
         let wanted = wanted(credential, end, said, requester);
         let read = |material: &Material| match material {
             Material::Password(password) => Ok(using(password)),
-            Material::Key(_) => Err(Refusal::Unsupported("it is a private key".to_owned())),
+            Material::Key(_) | Material::VaultKey(_) => {
+                Err(Refusal::Unsupported("it is a private key".to_owned()))
+            }
         };
         self.pipeline.serve(wanted, requester, stages, read).await
     }

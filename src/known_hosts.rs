@@ -16,7 +16,7 @@ use ssh_key::Certificate;
 use ssh_key::public::KeyData;
 
 use crate::agent::certificate::{CertificateProblem, is_valid};
-use crate::agent::signature::plain;
+use crate::signature::plain;
 use lines::Lines;
 
 mod lines;

@@ -33,6 +33,7 @@ pub mod cores;
 pub mod harden;
 pub mod refusal;
 pub mod secret;
+pub mod signature;
 pub mod wire;
 
 pub mod cloud;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::audit::{Audit, Event};
-use crate::broker::Broker;
+use crate::broker::{Broker, Signing};
 use crate::catalog::{Credential, Kind};
 use crate::clock::Clock;
 use crate::cloud::{CorrelationId, StageSink};
@@ -94,6 +94,28 @@ impl Pipeline {
             let turn = self.cores.turn(weight(&grant)).await;
             self.record_release(id, &grant, requester).await?;
             turn.run(|| self.broker.with(&grant, using))?
+        };
+        self.told(id, &credential, requester, answer.await)
+    }
+
+    /// Answers `ask` with a signature that the vault makes; the key stays there.
+    ///
+    /// # Errors
+    /// The reason for the no, recorded and remembered.
+    pub async fn sign_in_vault(
+        &self,
+        ask: Ask,
+        requester: &Requester,
+        stages: &dyn StageSink,
+        signing: Signing<'_>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let id = CorrelationId::new();
+        let credential = Arc::clone(&ask.credential);
+        let answer = async {
+            let grant = self.ready(id, ask, requester, stages).await?;
+            self.record_release(id, &grant, requester).await?;
+            let broker = &self.broker;
+            broker.sign(&grant, signing, id, requester, stages).await
         };
         self.told(id, &credential, requester, answer.await)
     }

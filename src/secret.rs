@@ -8,10 +8,12 @@ use zeroize::Zeroizing;
 
 use locked::LockedBytes;
 use private_key::PrivateKey;
+use vault_key::VaultKey;
 
 pub mod certificate;
 pub mod locked;
 pub mod private_key;
+pub mod vault_key;
 
 /// The secret bytes of a credential.
 pub enum Material {
@@ -19,6 +21,8 @@ pub enum Material {
     Key(PrivateKey),
     /// A password.
     Password(Password),
+    /// What signs with a key that stays in its vault.
+    VaultKey(VaultKey),
 }
 
 impl Material {
@@ -26,7 +30,7 @@ impl Material {
     #[must_use]
     pub fn oddities(&self) -> &[Oddity] {
         match self {
-            Self::Key(_) => &[],
+            Self::Key(_) | Self::VaultKey(_) => &[],
             Self::Password(password) => &password.oddities,
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::broker::{Contents, Wish};
-use crate::catalog::{Credential, Name, NameProblem, SecretName, Tenant, VaultSpec, WindowSpec};
+use crate::catalog::{Credential, Name, NameProblem, ObjectName, Tenant, VaultSpec, WindowSpec};
 use crate::clock::Clock;
 use crate::cloud::{Account, CorrelationId, SecretFacts, SignInGuide, StageSink};
 use crate::config::{Config, ConfigError, Paths};
@@ -138,7 +138,7 @@ impl Setup {
     pub async fn inspect(
         &self,
         vault: &Arc<VaultSpec>,
-        secret: &SecretName,
+        secret: &ObjectName,
         stages: &dyn StageSink,
     ) -> Result<Contents, Refusal> {
         let name = name_of(secret).map_err(|no| Refusal::Unsupported(no.to_string()))?;
@@ -170,7 +170,7 @@ impl Setup {
 ///
 /// # Errors
 /// Never for the name of a secret.
-pub fn name_of(secret: &SecretName) -> Result<Name, NameProblem> {
+pub fn name_of(secret: &ObjectName) -> Result<Name, NameProblem> {
     let short: String = secret.as_str().chars().take(64).collect();
     Name::parse(&short)
 }

@@ -211,7 +211,7 @@ async fn two_requests_in_one_write_are_answered_in_order() {
 
 /// As `ssh-keygen -l` prints it.
 fn fingerprint(destination: &Destination) -> String {
-    let plain = pimento::agent::signature::plain(&destination.host_key);
+    let plain = pimento::signature::plain(&destination.host_key);
     plain.fingerprint(ssh_key::HashAlg::Sha256).to_string()
 }
 

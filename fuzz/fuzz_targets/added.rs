@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pimento::agent::signature::{plain, verify};
+use pimento::signature::{plain, verify};
 use pimento::secret::private_key::PrivateKey;
 use pimento::wire::Wire;
 use ssh_encoding::Decode;

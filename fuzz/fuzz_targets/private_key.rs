@@ -8,7 +8,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
-use pimento::agent::signature::verify;
+use pimento::signature::verify;
 use pimento::secret::private_key::{KeyProblem, PrivateKey};
 
 fuzz_target!(|input: &[u8]| {

@@ -12,7 +12,7 @@ use ssh_encoding::Decode;
 use ssh_key::public::KeyData;
 
 use super::payload::Login;
-use super::signature;
+use crate::signature;
 use crate::wire::Wire;
 
 /// What is known of the hosts behind a connection.

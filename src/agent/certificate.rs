@@ -10,8 +10,8 @@ use ssh_key::Certificate;
 use ssh_key::certificate::CertType;
 use ssh_key::public::KeyData;
 
-use super::signature;
 use crate::policy::wildcard_matches;
+use crate::signature;
 
 /// Why a certificate does not prove a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

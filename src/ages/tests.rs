@@ -161,7 +161,7 @@ fn what_is_known_of_one_secret_is_not_said_of_another_under_the_same_name() {
     let ages = shelf.ages();
     ages.note(&rotated(None), &shelf.facts(Some(10)));
     let mut other = rotated(None);
-    other.secret = crate::catalog::SecretName::parse("db-new").unwrap();
+    other.object = VaultObject::Secret(crate::catalog::ObjectName::parse("db-new").unwrap());
     assert_eq!(ages.of(&other).state, State::Unknown);
 }
 

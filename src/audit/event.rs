@@ -39,7 +39,7 @@ impl Event {
             .credential(credential)
             .end(end)
             .with("vault", credential.vault.url.as_str())
-            .with("secret", credential.secret.as_str())
+            .with(credential.object.kind(), credential.object.name().as_str())
             .with("version", version)
     }
 
@@ -49,7 +49,7 @@ impl Event {
         Self::named("inspecting", id)
             .credential(credential)
             .with("vault", credential.vault.url.as_str())
-            .with("secret", credential.secret.as_str())
+            .with(credential.object.kind(), credential.object.name().as_str())
     }
 
     /// A key that is not of the configuration is about to sign; nothing leaves before this is

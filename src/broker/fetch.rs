@@ -4,13 +4,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use zeroize::Zeroizing;
 
 use super::flight::Flight;
 use super::step_up::Errand;
 use super::{Broker, Wish};
 use crate::audit::Event;
-use crate::catalog::{AccessId, Credential, KeySpec, Kind, Target, VaultSpec, WindowSpec};
+use crate::catalog::{AccessId, Credential, Target, VaultSpec, WindowSpec};
 use crate::clock::Moment;
 use crate::cloud::{
     AccessToken, CorrelationId, Freshness, Membership, ReadError, Resource, Stage, StageSink,
@@ -18,8 +17,6 @@ use crate::cloud::{
 use crate::policy::Grant;
 use crate::refusal::Refusal;
 use crate::requester::Requester;
-use crate::secret::private_key::PrivateKey;
-use crate::secret::{Material, Password};
 use crate::window::Terms;
 
 impl Broker {
@@ -174,19 +171,19 @@ impl Broker {
             self.opening_flight(window, wish).landed(stages).await?;
         }
         let active = self.clock.now();
-        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
-            Box::pin(async move { self.cloud.vault.secret(credential, &token, id).await })
-        };
-        let errand = Errand::new(&window.tenant, &person, id, stages);
-        let (fetched, sent) = self.read(&credential.vault, errand, &ask).await?;
+        let errand = Errand::new(&window.tenant, &person, id, stages).to_use(&credential.object);
+        let found = self.find(credential, errand).await?;
         if opens {
-            self.pace.took(window, active.until(sent));
+            self.pace.took(window, active.until(found.sent));
         }
-        let valid_until = fetched.valid_for.map(|valid| sent.after(valid));
-        let material = material(credential, fetched.value)?;
         let now = self.clock.now();
-        self.windows_mut()
-            .admit(credential, material, fetched.version, valid_until, now)?;
+        self.windows_mut().admit(
+            credential,
+            found.material,
+            found.version,
+            found.valid_until,
+            now,
+        )?;
         self.changed.notify_one();
         self.seen.send_replace(());
         Ok(())
@@ -235,7 +232,8 @@ impl Broker {
                     let usually = self.pace.usual(&vault.window);
                     let stage = Stage::WaitingForVault { attempts, usually };
                     errand.stages.reached(stage);
-                    self.pause(vault, &token, attempts, deadline).await?;
+                    self.pause(vault, &token, (attempts, deadline), errand.role)
+                        .await?;
                     if let Target::AzureRole { .. } = vault.window.target {
                         continue;
                     }
@@ -260,13 +258,13 @@ impl Broker {
         &self,
         vault: &VaultSpec,
         token: &AccessToken,
-        attempts: u32,
-        deadline: Moment,
+        (attempts, deadline): (u32, Moment),
+        role: &str,
     ) -> Result<(), Refusal> {
         let next = self.clock.now().after(back_off(attempts));
         if next >= deadline {
             let waited = self.limits.propagation;
-            return Err(unseen(vault, token, waited));
+            return Err(unseen(vault, token, waited, role));
         }
         self.clock.sleep_until(next).await;
         Ok(())
@@ -275,7 +273,7 @@ impl Broker {
 
 /// A vault that grants nothing although PIM reports the window as active: by the token's own claims,
 /// either Entra is late or the vault was never told.
-fn unseen(vault: &VaultSpec, token: &AccessToken, waited: Duration) -> Refusal {
+fn unseen(vault: &VaultSpec, token: &AccessToken, waited: Duration, role: &str) -> Refusal {
     let window = &vault.window;
     let name = vault.azure_name();
     let (membership, assignee) = match window.target {
@@ -289,7 +287,7 @@ fn unseen(vault: &VaultSpec, token: &AccessToken, waited: Duration) -> Refusal {
     );
     let grant = format!(
         "an owner of the vault gives the group a role on it: `az role assignment create --role \
-         \"Key Vault Secrets User\" --assignee-object-id {assignee} --assignee-principal-type Group \
+         \"{role}\" --assignee-object-id {assignee} --assignee-principal-type Group \
          --scope $(az keyvault show --name {name} --query id --output tsv)`"
     );
     let (why, remedy) = match (membership, &window.target) {
@@ -315,7 +313,7 @@ fn unseen(vault: &VaultSpec, token: &AccessToken, waited: Duration) -> Refusal {
             format!("{active} the vault still grants nothing"),
             format!(
                 "try again in some minutes; if it lasts, an owner of vault {name} looks whether the \
-                 role lets you read secrets, and reaches this one"
+                 role is {role}, or another that lets you, and reaches this one"
             ),
         ),
     };
@@ -329,54 +327,4 @@ fn unseen(vault: &VaultSpec, token: &AccessToken, waited: Duration) -> Refusal {
 /// 2, 4, 8, then 15 s.
 fn back_off(attempts: u32) -> Duration {
     Duration::from_secs(2_u64.saturating_pow(attempts).min(15))
-}
-
-/// Makes material of what the vault gave, if it is what the configuration says.
-fn material(credential: &Credential, value: Zeroizing<Vec<u8>>) -> Result<Material, Refusal> {
-    match &credential.kind {
-        Kind::Key(key) => private_key(credential, key, &value).map(Material::Key),
-        Kind::Password(_) => Password::parse(value)
-            .map(Material::Password)
-            .map_err(|problem| Refusal::Material {
-                credential: credential.name.to_string(),
-                problem: format!("{problem} (secret {})", credential.secret),
-                remedy: "store the password alone, as one line, in that secret".to_owned(),
-            }),
-    }
-}
-
-fn private_key(
-    credential: &Credential,
-    key: &KeySpec,
-    value: &Zeroizing<Vec<u8>>,
-) -> Result<PrivateKey, Refusal> {
-    let refuse = |problem: String, remedy: String| Refusal::Material {
-        credential: credential.name.to_string(),
-        problem,
-        remedy,
-    };
-    let private = PrivateKey::parse(value).map_err(|problem| {
-        refuse(
-            format!("{problem} (secret {})", credential.secret),
-            problem.remedy(),
-        )
-    })?;
-    // A vault, or whoever may write to it, must not slip us a key of its own.
-    let found = private.public();
-    if found.key_data() != key.public.key_data() {
-        return Err(refuse(
-            format!(
-                "the key in the vault is {}, and the one pinned in the configuration is {}",
-                found.fingerprint(ssh_key::HashAlg::Sha256),
-                key.public.fingerprint(ssh_key::HashAlg::Sha256)
-            ),
-            format!(
-                "if the key was replaced on purpose, put its public half into `public_key` of \
-                 [key.{}] in {}; otherwise tell the owner of the vault",
-                credential.name,
-                credential.source.display()
-            ),
-        ));
-    }
-    Ok(private)
 }

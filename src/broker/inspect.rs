@@ -61,7 +61,7 @@ impl Broker {
         Ok(listed)
     }
 
-    /// What the secret of `credential` is; the value is wiped when this returns.
+    /// What the object of `credential` is; a secret's value is wiped when this returns.
     ///
     /// # Errors
     /// If its window is closed, the look cannot be recorded, or the vault does not give it out.
@@ -75,10 +75,18 @@ impl Broker {
         self.is_open(&vault.window)?;
         let id = CorrelationId::new();
         self.audit.record(Event::inspecting(id, credential))?;
+        let errand = Errand::new(&vault.window.tenant, person, id, stages);
+        let errand = errand.to_use(&credential.object);
+        if credential.object.stays() {
+            let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
+                Box::pin(async move { self.cloud.vault.key(credential, &token, id).await })
+            };
+            let (fetched, _) = self.read(vault, errand, &ask).await?;
+            return Ok(Contents::Key(Box::new(fetched.public)));
+        }
         let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
             Box::pin(async move { self.cloud.vault.secret(credential, &token, id).await })
         };
-        let errand = Errand::new(&vault.window.tenant, person, id, stages);
         let (fetched, _) = self.read(vault, errand, &ask).await?;
         Ok(contents(fetched))
     }

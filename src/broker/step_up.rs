@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Broker;
-use crate::catalog::Tenant;
+use crate::catalog::{Tenant, VaultObject};
 use crate::cloud::{
     AccessToken, Activated, Activation, CorrelationId, Resource, StageSink, StepUp,
 };
@@ -19,6 +19,8 @@ pub(super) struct Errand<'a> {
     pub(super) person: &'a Requester,
     pub(super) id: CorrelationId,
     pub(super) stages: &'a dyn StageSink,
+    /// The role on a vault that does for it.
+    pub(super) role: &'static str,
     stepped_up: bool,
 }
 
@@ -34,8 +36,15 @@ impl<'a> Errand<'a> {
             person,
             id,
             stages,
+            role: "Key Vault Secrets User",
             stepped_up: false,
         }
+    }
+
+    /// The same, to use `object`.
+    pub(super) const fn to_use(mut self, object: &VaultObject) -> Self {
+        self.role = object.role();
+        self
     }
 }
 

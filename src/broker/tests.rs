@@ -12,13 +12,14 @@ use crate::catalog::testing::password;
 use crate::catalog::{Credential, SignInMethod, Tenant};
 use crate::clock::manual::ManualClock;
 use crate::cloud::{
-    AccessToken, Account, Activated, Activation, Approval, Approvals, Decision, FetchedSecret,
-    Freshness, Identity, Network, Pim, Reach, ReadError, Resource, SecretFacts, SignInGuide,
-    StepUp, Vault,
+    AccessToken, Account, Activated, Activation, Approval, Approvals, Decision, FetchedKey,
+    FetchedSecret, Freshness, Identity, Network, Pim, Reach, ReadError, Resource, SecretFacts,
+    SignInGuide, StepUp, Vault,
 };
 use crate::policy::{Ask, End, Said, judge};
 use crate::prompt::{Browser, Environment};
 use crate::refusal::Service;
+use crate::secret::vault_key::ToSign;
 
 /// A cloud that answers at once, unless told to wait for `gate`.
 struct Fake {
@@ -147,6 +148,25 @@ impl Vault for Fake {
                 tags: std::collections::BTreeMap::new(),
             },
         })
+    }
+
+    async fn key(
+        &self,
+        _: &Credential,
+        _: &AccessToken,
+        _: CorrelationId,
+    ) -> Result<FetchedKey, ReadError> {
+        unreachable!("these windows have no keys that stay in a vault")
+    }
+
+    async fn sign(
+        &self,
+        _: &Credential,
+        _: &ToSign,
+        _: &AccessToken,
+        _: CorrelationId,
+    ) -> Result<Vec<u8>, ReadError> {
+        unreachable!("these windows have no keys that stay in a vault")
     }
 }
 

@@ -44,9 +44,9 @@ impl fmt::Display for Name {
 /// Microsoft's clients put the name into the request's path as it is, so `../keys/k` would read
 /// another object with our token; a value of this type cannot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SecretName(String);
+pub struct ObjectName(String);
 
-impl SecretName {
+impl ObjectName {
     /// Takes `text` as the name of a secret.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl SecretName {
     pub fn parse(text: &str) -> Result<Self, NameProblem> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if text.is_empty() || text.len() > 127 || !text.chars().all(allowed) {
-            return Err(NameProblem::Secret(text.to_owned()));
+            return Err(NameProblem::Object(text.to_owned()));
         }
         Ok(Self(text.to_owned()))
     }
@@ -66,7 +66,7 @@ impl SecretName {
     }
 }
 
-impl fmt::Display for SecretName {
+impl fmt::Display for ObjectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
@@ -101,11 +101,11 @@ pub enum NameProblem {
     /// Not a name for the configuration.
     #[error("{0:?} is not a name: use 1 to 64 letters, digits, '-', '_' or '.'")]
     Name(String),
-    /// Not a name of a Key Vault secret.
+    /// Not a name of a secret, key or certificate of Key Vault.
     #[error(
-        "{0:?} is not the name of a Key Vault secret: those have 1 to 127 letters, digits and '-'"
+        "{0:?} is not the name of an object of Key Vault: those have 1 to 127 letters, digits and '-'"
     )]
-    Secret(String),
+    Object(String),
     /// Not the id of a version.
     #[error("{0:?} is not a version of a Key Vault secret: those have 32 hexadecimal digits")]
     Version(String),
@@ -154,10 +154,10 @@ mod tests {
     #[test]
     fn a_secret_name_cannot_leave_its_folder() {
         for bad in ["../keys/k", "a/b", "a?x=1", "a%2fb", "", "a b", "ä"] {
-            assert!(SecretName::parse(bad).is_err(), "{bad}");
+            assert!(ObjectName::parse(bad).is_err(), "{bad}");
         }
-        assert!(SecretName::parse(&"a".repeat(128)).is_err());
-        assert!(SecretName::parse(&"a".repeat(127)).is_ok());
+        assert!(ObjectName::parse(&"a".repeat(128)).is_err());
+        assert!(ObjectName::parse(&"a".repeat(127)).is_ok());
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Reference {
         let passwords = || catalog.passwords().map(|(credential, _)| credential);
         let by_secret = passwords()
             .filter(here)
-            .find(|it| it.secret.as_str() == self.name);
+            .find(|it| it.object.name().as_str() == self.name);
         let by_name = || {
             passwords()
                 .filter(here)
@@ -85,10 +85,11 @@ mod tests {
 
     use super::*;
     use crate::catalog::testing::password;
+    use crate::catalog::{ObjectName, VaultObject};
 
     fn find(text: &str) -> Option<String> {
         let mut db = password("db");
-        db.secret = super::super::SecretName::parse("db01-root").unwrap();
+        db.object = VaultObject::Secret(ObjectName::parse("db01-root").unwrap());
         let catalog = Catalog::new(vec![Arc::new(db)]);
         let found = Reference::parse(text).unwrap().find(&catalog)?;
         Some(found.name.to_string())

@@ -46,7 +46,7 @@ fn credential(name: &str, kind: Kind) -> Credential {
     Credential {
         name: Name::parse(name).unwrap(),
         vault: vault("ops"),
-        secret: SecretName::parse(name).unwrap(),
+        object: VaultObject::Secret(ObjectName::parse(name).unwrap()),
         version: Version::Newest,
         hosts: Vec::new(),
         kind,

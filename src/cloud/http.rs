@@ -180,7 +180,8 @@ impl Http {
 
     /// Sends `call` once.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
-        let client = self.client(call.service);
+        let gets = call.method == Method::GET;
+        let client = self.client(call.service, gets);
         let mut request = client
             .request(call.method.clone(), call.url.clone())
             .header(id_header(call.service), call.id.to_string())
@@ -211,7 +212,7 @@ impl Http {
         };
         let sent = self.clock.now();
         let answer = tokio::select! {
-            answer = self.receive(service, request, sent) => answer?,
+            answer = self.receive(service, request, sent, gets) => answer?,
             // By our clock, on which a suspend counts: what began before it is not waited for.
             () = self.clock.sleep(longest) => {
                 let why = format!("it did not answer within {} s", longest.as_secs());
@@ -232,9 +233,10 @@ impl Http {
         service: Service,
         request: reqwest::Request,
         sent: Moment,
+        gets: bool,
     ) -> Result<Answer, Refusal> {
         let failed = |error: reqwest::Error| unreachable(service, &error);
-        let response = self.client(service).execute(request).await;
+        let response = self.client(service, gets).execute(request).await;
         let mut response = response.map_err(failed)?;
         let headers = response.headers();
         let (date, wait) = (self.hear(headers), retry_after(headers));
@@ -264,9 +266,11 @@ impl Http {
         })
     }
 
-    const fn client(&self, service: Service) -> &reqwest::Client {
+    const fn client(&self, service: Service, gets: bool) -> &reqwest::Client {
         match service {
             Service::Pim | Service::PimAzure => &self.kept,
+            // A signature: no secret, and a login waits for it.
+            Service::KeyVault if !gets => &self.kept,
             Service::Entra | Service::KeyVault => &self.once,
         }
     }

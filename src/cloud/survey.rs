@@ -16,13 +16,15 @@ use super::error_body::ErrorBody;
 use super::http::{Answer, Http};
 use super::vault::{API_VERSION, denied};
 use super::{AccessToken, CorrelationId, Freshness, Identity, Resource, list};
-use crate::catalog::{SecretName, Target, Tenant};
+use crate::catalog::{Target, Tenant, VaultObject};
 use crate::refusal::{Refusal, Service};
 
 pub use vaults::{Networks, VaultSettings};
 
 mod read;
 mod vaults;
+
+pub(super) use read::object;
 
 /// What the sign-in service says of a tenant to anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,11 +147,11 @@ pub trait Survey: Send + Sync {
         id: CorrelationId,
     ) -> Result<Vec<SecretFacts>, Unread>;
 
-    /// The versions of a secret.
+    /// The versions of an object.
     async fn versions(
         &self,
         vault: &Url,
-        secret: &SecretName,
+        object: &VaultObject,
         token: &AccessToken,
         id: CorrelationId,
     ) -> Result<Vec<SecretFacts>, Unread>;
@@ -266,11 +268,11 @@ impl Survey for Surveyor {
     async fn versions(
         &self,
         vault: &Url,
-        secret: &SecretName,
+        object: &VaultObject,
         token: &AccessToken,
         id: CorrelationId,
     ) -> Result<Vec<SecretFacts>, Unread> {
-        let path = format!("secrets/{secret}/versions");
+        let path = format!("{}/versions", object.path());
         self.metadata(vault, &path, (token, id)).await
     }
 }
@@ -286,7 +288,7 @@ impl Surveyor {
         url.set_path(path);
         url.set_query(Some(&format!("api-version={API_VERSION}&maxresults=25")));
         let items = self.list(Service::KeyVault, url, by, unread).await?;
-        Ok(items.iter().map(read::secret).collect())
+        Ok(items.iter().map(object).collect())
     }
 
     async fn groups(

@@ -1,4 +1,4 @@
-//! Reads secrets from Key Vault.
+//! Reads secrets from Key Vault, and has it sign with keys that stay there.
 //!
 //! A request of our own rather than the SDK's: the value goes from the wire into one buffer that is
 //! wiped, the token to the vault's own host alone, and the decisive error code is not lost
@@ -14,13 +14,15 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::http::{Answer, Http, unreachable};
-use super::{AccessToken, CorrelationId, FetchedSecret, ReadError, SecretFacts, Vault};
-use crate::catalog::{Credential, SecretName, Version};
+use super::{AccessToken, CorrelationId, FetchedKey, FetchedSecret, ReadError, SecretFacts, Vault};
+use crate::catalog::{Credential, ObjectName, Version};
 use crate::refusal::{Refusal, Service};
+use crate::secret::vault_key::ToSign;
 
 pub(super) use refused::denied;
 use refused::refused;
 
+mod keys;
 mod refused;
 #[cfg(test)]
 mod tests;
@@ -46,11 +48,30 @@ impl Vault for KeyVault {
             Version::Previous => Some(self.previous(credential, token, id).await?),
         };
         let path = match version {
-            Some(version) => format!("secrets/{}/{version}", credential.secret),
-            None => format!("secrets/{}", credential.secret),
+            Some(version) => format!("{}/{version}", credential.object.path()),
+            None => credential.object.path(),
         };
         let answer = self.get(credential, &path, token, id).await?;
         fetched(credential, &answer, self.http.server_time()).map_err(ReadError::Refused)
+    }
+
+    async fn key(
+        &self,
+        credential: &Credential,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<FetchedKey, ReadError> {
+        self.public(credential, token, id).await
+    }
+
+    async fn sign(
+        &self,
+        credential: &Credential,
+        asked: &ToSign,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<Vec<u8>, ReadError> {
+        self.signed(credential, asked, token, id).await
     }
 }
 
@@ -62,7 +83,7 @@ impl KeyVault {
         token: &AccessToken,
         id: CorrelationId,
     ) -> Result<String, ReadError> {
-        let path = format!("secrets/{}/versions", credential.secret);
+        let path = format!("{}/versions", credential.object.path());
         let mut versions = Vec::new();
         let mut page = Some(path);
         for _ in 0..MOST_PAGES {
@@ -75,7 +96,7 @@ impl KeyVault {
         versions::previous(versions).ok_or_else(|| {
             ReadError::Refused(Refusal::Material {
                 credential: credential.name.to_string(),
-                problem: format!("secret {} has no earlier version", credential.secret),
+                problem: format!("{} has no earlier version", credential.object),
                 remedy: "ask for the newest one".to_owned(),
             })
         })
@@ -129,7 +150,7 @@ struct Attributes {
 
 impl Bundle<'_> {
     /// All but the value.
-    fn facts(self, name: &SecretName, version: String) -> SecretFacts {
+    fn facts(self, name: &ObjectName, version: String) -> SecretFacts {
         let time = |seconds: Option<i64>| Timestamp::from_second(seconds?).ok();
         SecretFacts {
             name: name.to_string(),
@@ -163,8 +184,8 @@ fn fetched(
     let problem = |problem: &str, remedy: &str| Refusal::Material {
         credential: credential.name.to_string(),
         problem: format!(
-            "{problem} (secret {} in vault {})",
-            credential.secret, credential.vault.name
+            "{problem} ({} in vault {})",
+            credential.object, credential.vault.name
         ),
         remedy: remedy.to_owned(),
     };
@@ -193,7 +214,7 @@ fn fetched(
     let valid_for = left.and_then(|left| Duration::try_from(left).ok());
     Ok(FetchedSecret {
         value,
-        facts: bundle.facts(&credential.secret, version.clone()),
+        facts: bundle.facts(credential.object.name(), version.clone()),
         version,
         valid_for,
     })

@@ -10,8 +10,8 @@ use super::problem::Findings;
 use super::section::{Field, Section, Text, one_of};
 use super::span::rotate_after;
 use crate::catalog::{
-    Catalog, Credential, KeySpec, Kind, Name, PasswordSpec, PasswordUse, Permission, SecretName,
-    Use, VaultSpec, Version,
+    Catalog, Credential, KeySpec, Kind, Name, ObjectName, PasswordSpec, PasswordUse, Permission,
+    Use, VaultObject, VaultSpec, Version,
 };
 
 /// Reads every credential.
@@ -56,7 +56,7 @@ fn credential(
     findings: &mut Findings,
 ) -> Option<Credential> {
     let section = &entry.section;
-    if misplaced(section, findings) {
+    if misplaced(entry, findings) {
         return None;
     }
     let vault = section
@@ -66,13 +66,27 @@ fn credential(
         Noun::Key => key(section, findings).map(|key| Kind::Key(Box::new(key))),
         _ => password(section, findings).map(Kind::Password),
     };
-    let secret = secret(section, findings);
+    let object = object(entry, findings);
+    if let (Some(VaultObject::Key(_)), Some(Kind::Key(key))) = (&object, &kind)
+        && matches!(key.public.key_data(), KeyData::Ed25519(_))
+    {
+        findings.wrong(
+            section.place,
+            format!(
+                "{} is an Ed25519 key, which Key Vault has no keys of",
+                section.what
+            ),
+            "use an RSA key or one on P-256, P-384 or P-521; or keep the private key as a secret: \
+             secret = \"NAME\"",
+        );
+        return None;
+    }
     let hosts = hosts(section, findings);
     let rotate_after = rotate_after(section, findings);
     Some(Credential {
         name: entry.name.clone(),
         vault: Arc::clone(vault?),
-        secret: secret?,
+        object: object?,
         version: Version::Newest,
         hosts: hosts?,
         kind: kind?,
@@ -83,7 +97,8 @@ fn credential(
 
 /// Reports fields that are not for here. Where somebody may have put the secret itself, nothing is
 /// quoted.
-fn misplaced(section: &Section<'_>, findings: &mut Findings) -> bool {
+fn misplaced(entry: &Entry<'_>, findings: &mut Findings) -> bool {
+    let section = &entry.section;
     let before = findings.problems.len();
     for field in &section.fields {
         match field.name {
@@ -96,10 +111,15 @@ fn misplaced(section: &Section<'_>, findings: &mut Findings) -> bool {
                 "it lay on disk, so replace it; put the new one into the vault \
                  (`az keyvault secret set --file`) and name it here: secret = \"NAME\"",
             ),
-            "certificate" | "key" => findings.wrong(
+            "certificate" => findings.wrong(
                 field.place,
-                format!("{} = … is not supported yet", field.name),
+                "certificate = … is not supported yet",
                 "store the private key as a secret of the vault: secret = \"NAME\"",
+            ),
+            "key" if entry.noun != Noun::Key => findings.wrong(
+                field.place,
+                "a key of a vault signs, and is no password",
+                "name the secret that holds the password: secret = \"NAME\"",
             ),
             _ => {}
         }
@@ -221,17 +241,42 @@ fn uses<T: Copy>(field: Field<'_>, known: &[(&str, T)], findings: &mut Findings)
     words.into_iter().map(read).collect()
 }
 
-fn secret(section: &Section<'_>, findings: &mut Findings) -> Option<SecretName> {
-    let remedy = "write secret = \"NAME\", as the vault names it";
-    let text = section.needed("secret", remedy, findings)?;
-    let name = SecretName::parse(text.text).ok();
+/// What it is in the vault: a secret that is given out, or a key that stays there.
+fn object(entry: &Entry<'_>, findings: &mut Findings) -> Option<VaultObject> {
+    let section = &entry.section;
+    let Some(key) = section.field("key") else {
+        let remedy = match entry.noun {
+            Noun::Key => {
+                "write secret = \"NAME\" if the private key is a secret of the vault, or \
+                 key = \"NAME\" if it is one of its keys"
+            }
+            _ => "write secret = \"NAME\", as the vault names it",
+        };
+        let text = section.needed("secret", remedy, findings)?;
+        return object_name(text, "secret", findings).map(VaultObject::Secret);
+    };
+    if section.field("secret").is_some() {
+        findings.wrong(
+            key.place,
+            format!("{} is both a secret and a key", section.what),
+            "leave out `secret` if the vault is to sign, or `key` if pimento is",
+        );
+        return None;
+    }
+    object_name(key.text(findings)?, "key", findings).map(VaultObject::Key)
+}
+
+fn object_name(text: Text<'_>, kind: &str, findings: &mut Findings) -> Option<ObjectName> {
+    let name = ObjectName::parse(text.text).ok();
     if name.is_none() {
         // Not quoted: somebody may have put the secret itself here.
         findings.wrong(
             text.place,
-            "secret is not the name of a Key Vault secret: those have 1 to 127 letters, digits \
-             and '-'",
-            "write the name of the secret, never the secret itself",
+            format!(
+                "{kind} is not the name of a Key Vault {kind}: those have 1 to 127 letters, digits \
+                 and '-'"
+            ),
+            format!("write the name of the {kind}, never the {kind} itself"),
         );
     }
     name
@@ -268,10 +313,11 @@ fn hosts(section: &Section<'_>, findings: &mut Findings) -> Option<Vec<String>> 
     Some(patterns)
 }
 
-const KEY: [&str; 9] = [
+const KEY: [&str; 10] = [
     "confirm",
     "forwarded",
     "hosts",
+    "key",
     "public_key",
     "rotate_after",
     "secret",

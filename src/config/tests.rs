@@ -12,6 +12,7 @@ use crate::catalog::{Kind, Permission, Reason, SignInMethod, Use};
 mod applications;
 mod files;
 mod hosts;
+mod objects;
 mod prompts;
 mod targets;
 
@@ -208,17 +209,6 @@ fn an_azure_cli_sign_in_for_a_pim_group_is_explained() {
     assert_eq!(problems.len(), 1, "{problems:#?}");
     assert!(problems[0].what.contains("AADSTS65002"), "{}", problems[0]);
     assert!(problems[0].remedy.contains("sign_in = \"browser\""));
-}
-
-#[test]
-fn what_is_not_supported_yet_says_so() {
-    for (from, to) in [
-        ("secret = \"web-root-ssh\"", "key = \"web\""),
-        ("secret = \"web-root-ssh\"", "certificate = { ca = \"x\" }"),
-    ] {
-        let problem = problem(from, to);
-        assert!(problem.what.contains("not supported yet"), "{problem}");
-    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ async fn public_key(
     let broker = &house.pipeline.broker;
     let unusable = |problem: String, remedy: String| Refusal::Material {
         credential: credential.name.to_string(),
-        problem: format!("{problem} (secret {})", credential.secret),
+        problem: format!("{problem} ({})", credential.object),
         remedy,
     };
     match broker.inspect(credential, person, &Unwatched).await? {

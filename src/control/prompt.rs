@@ -239,8 +239,8 @@ pub(super) fn seems_wrong(credential: &Credential) -> Refusal {
         credential: credential.name.to_string(),
         rule: "it was given for this prompt once, and asked for again: it seems wrong".to_owned(),
         advice: format!(
-            "check secret {} in vault {}; it is not repeated, so that the account is not locked",
-            credential.secret, credential.vault.name
+            "check {} in vault {}; it is not repeated, so that the account is not locked",
+            credential.object, credential.vault.name
         ),
     }
 }

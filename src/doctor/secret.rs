@@ -1,4 +1,4 @@
-//! A secret of a vault, by its metadata alone: whether it can be read, and until when.
+//! A secret or key of a vault, by its metadata alone: whether it can be read, and until when.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) async fn all(
     let credentials: Vec<&Arc<Credential>> = house.catalog.iter().filter(ours).collect();
     if !seen.signed_in || credentials.is_empty() {
         for credential in credentials {
-            let case = Case::of("secret", &credential.name);
+            let case = Case::of(credential.object.kind(), &credential.name);
             chart.note(case.skipped("nobody is signed in", login(tenant)));
         }
         return;
@@ -34,14 +34,14 @@ pub(super) async fn all(
         .token(tenant, Resource::Vault, Freshness::New, id)
         .await;
     for credential in credentials {
-        let case = Case::of("secret", &credential.name);
+        let case = Case::of(credential.object.kind(), &credential.name);
         let vault = &credential.vault;
         let found = match &token {
             Err(refusal) => Err(Unread::Refused(refusal.clone())),
             Ok(token) => {
                 let survey = &house.survey;
                 survey
-                    .versions(&vault.url, &credential.secret, token, id)
+                    .versions(&vault.url, &credential.object, token, id)
                     .await
             }
         };
@@ -65,11 +65,11 @@ fn unread(case: Case, credential: &Credential, why: Unread, open: bool) -> Findi
         ),
         Unread::NoRole => case.failure(
             format!("window {window} is open, and vault {vault} grants nothing: the membership has not reached it yet, or the group has no role on it"),
-            format!("if it lasts for ten minutes, an owner of the vault runs `az role assignment create --role \"Key Vault Secrets User\" --assignee-object-id GROUP --assignee-principal-type Group --scope \"$(az keyvault show --name {name} --query id --output tsv)\"`"),
+            format!("if it lasts for ten minutes, an owner of the vault runs `az role assignment create --role \"{}\" --assignee-object-id GROUP --assignee-principal-type Group --scope \"$(az keyvault show --name {name} --query id --output tsv)\"`", credential.object.role()),
         ),
         Unread::AccessPolicy => case.failure(
             format!("the access policy of vault {vault} does not let you list versions"),
-            format!("an owner of the vault runs `az keyvault set-policy --name {name} --object-id GROUP --secret-permissions get list`"),
+            format!("an owner of the vault runs `az keyvault set-policy --name {name} --object-id GROUP --{}-permissions get list`", credential.object.kind()),
         ),
         Unread::Firewall => case.failure(
             format!("the firewall of vault {vault} does not let this network in"),
@@ -87,11 +87,12 @@ fn unread(case: Case, credential: &Credential, why: Unread, open: bool) -> Findi
 fn missing(case: Case, credential: &Credential) -> Finding {
     case.failure(
         format!(
-            "there is no secret {} in vault {}",
-            credential.secret, credential.vault.name
+            "there is no {} in vault {}",
+            credential.object, credential.vault.name
         ),
         format!(
-            "check `secret` of {} in {}, or whether it was deleted",
+            "check `{}` of {} in {}, or whether it was deleted",
+            credential.object.kind(),
             credential.name,
             credential.source.display()
         ),
@@ -109,10 +110,10 @@ fn newest(
     let Some(newest) = versions.into_iter().max_by_key(|it| it.created) else {
         return missing(case, credential);
     };
-    let secret = &credential.secret;
+    let (kind, secret) = (credential.object.kind(), credential.object.name());
     let host = credential.vault.url.host_str().unwrap_or_default();
     let vault = host.split('.').next().unwrap_or_default();
-    let set = format!("az keyvault secret set-attributes --vault-name {vault} --name {secret}");
+    let set = format!("az keyvault {kind} set-attributes --vault-name {vault} --name {secret}");
     if !newest.enabled {
         return case.failure(
             "its newest version is disabled",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::http::Request;
@@ -49,7 +50,7 @@ pub struct Seen {
     /// What was asked for, on the host's own port.
     pub url: String,
     /// What was sent along, if it is JSON; tokens and sign-ins are not.
-    pub body: Option<serde_json::Value>,
+    pub body: Option<Value>,
     /// The fields of a form that asks for tokens; what is secret in it is left empty.
     pub form: Vec<(String, String)>,
     /// When, by the cloud's clock.
@@ -261,6 +262,13 @@ impl World {
             .for_each(|token| token.revoked = true);
     }
 
+    /// The public half of a vault's key, as its API tells it.
+    #[must_use]
+    pub fn public_key(&self, vault: &str, name: &str) -> Option<Map<String, Value>> {
+        let key = self.keys.get(&(vault.to_owned(), name.to_owned()));
+        key.map(StoredKey::jwk)
+    }
+
     /// How often `operation` was called.
     #[must_use]
     pub fn count(&self, operation: &str) -> u64 {
@@ -341,7 +349,7 @@ fn asked(operation: &str, request: &Request) -> Vec<(String, String)> {
 
 /// Header and claims of an assertion.
 fn said(assertion: &str) -> String {
-    let part = |part: &str| -> Option<serde_json::Value> {
+    let part = |part: &str| -> Option<Value> {
         let part = URL_SAFE_NO_PAD.decode(part.trim_end_matches('=')).ok()?;
         serde_json::from_slice(&part).ok()
     };

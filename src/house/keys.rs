@@ -9,6 +9,7 @@ use super::route::{route, signed};
 use super::{House, added, fingerprint};
 use crate::agent::{self, Bound, SignAsk};
 use crate::audit::Event;
+use crate::broker::Signing;
 use crate::cloud::{CorrelationId, Stage, StageSink};
 use crate::policy::{Ask, End, Said};
 use crate::prompt::{Question, tell};
@@ -77,15 +78,18 @@ impl agent::House for House {
                 .sign(ask.data, ask.flags)
                 .map_err(|problem| Refusal::Unsupported(problem.to_string())),
             Material::Password(_) => Err(Refusal::Unsupported("it is a password".to_owned())),
+            Material::VaultKey(_) => Err(Refusal::Unsupported("its vault signs".to_owned())),
         };
-        self.pipeline
-            .serve(
-                wanted,
-                caller.requester(),
-                &Waiting(caller.requester()),
-                sign,
-            )
-            .await
+        let (requester, waiting) = (caller.requester(), Waiting(caller.requester()));
+        let pipeline = &self.pipeline;
+        if credential.object.stays() {
+            let (data, flags) = (ask.data, ask.flags);
+            let signing = Signing { data, flags };
+            return pipeline
+                .sign_in_vault(wanted, requester, &waiting, signing)
+                .await;
+        }
+        pipeline.serve(wanted, requester, &waiting, sign).await
     }
 
     fn record(

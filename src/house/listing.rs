@@ -9,11 +9,11 @@ use ssh_key::HashAlg;
 use ssh_key::public::KeyData;
 
 use crate::agent::bind::BindProblem;
-use crate::agent::signature::plain;
 use crate::agent::{Bound, State};
 use crate::catalog::{Credential, KeySpec, Permission};
 use crate::known_hosts::{KnownHosts, Nameless};
 use crate::policy::host_matches;
+use crate::signature::plain;
 
 /// What may be listed on one connection.
 pub(super) enum Listing<'a> {

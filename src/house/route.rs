@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use ssh_key::HashAlg;
 
-use crate::agent::signature::plain;
 use crate::agent::{Payload, SignAsk, State};
 use crate::known_hosts::KnownHosts;
 use crate::policy::{Route, Signed};
+use crate::signature::plain;
 
 /// The route that `ask` took. `hosts` are the names that may be tried where names are hashed.
 pub(super) fn route(

@@ -154,7 +154,7 @@ fn rsa_hash(flags: u32) -> Result<(&'static str, &'static RsaSignatureEncoding),
 
 /// Makes an SSH signature (RFC 5656 section 3.1.2) of `r` and `s` side by side in fixed width,
 /// which is how AWS-LC returns them.
-fn ecdsa_blob(algorithm: &str, fixed: &[u8]) -> Result<Vec<u8>, KeyProblem> {
+pub(super) fn ecdsa_blob(algorithm: &str, fixed: &[u8]) -> Result<Vec<u8>, KeyProblem> {
     let (r, s) = fixed
         .split_at_checked(fixed.len() / 2)
         .filter(|(r, s)| r.len() == s.len() && !r.is_empty())
@@ -165,7 +165,7 @@ fn ecdsa_blob(algorithm: &str, fixed: &[u8]) -> Result<Vec<u8>, KeyProblem> {
     Ok(blob(algorithm, &value))
 }
 
-fn blob(algorithm: &str, value: &[u8]) -> Vec<u8> {
+pub(super) fn blob(algorithm: &str, value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(8 + algorithm.len() + value.len());
     put_string(&mut out, algorithm.as_bytes());
     put_string(&mut out, value);
@@ -229,8 +229,8 @@ fn rsa_size(modulus: &[u8]) -> Result<(), KeyProblem> {
 }
 
 // RFC 9987 section 5.6.1.
-const SHA2_256: u32 = 0x02;
-const SHA2_512: u32 = 0x04;
+pub(super) const SHA2_256: u32 = 0x02;
+pub(super) const SHA2_512: u32 = 0x04;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::catalog::{AzureCloud, SecretName, Target, Tenant};
+use crate::catalog::{AzureCloud, ObjectName, Target, Tenant};
 use crate::cloud::Holding;
 use crate::refusal::Service;
 
@@ -71,11 +71,11 @@ impl Offer {
 
     /// The one secret that it is for, where its path tells.
     #[must_use]
-    pub fn secret(&self) -> Option<SecretName> {
+    pub fn secret(&self) -> Option<ObjectName> {
         let Target::AzureRole { scope, .. } = &self.target else {
             return None;
         };
-        SecretName::parse(after(scope.as_str(), "secrets")?).ok()
+        ObjectName::parse(after(scope.as_str(), "secrets")?).ok()
     }
 
     fn best_name(&self) -> String {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pimento::catalog::{
-    AccessId, AzureCloud, Credential, Keep, Kind, Name, PasswordSpec, PasswordUse, Reason, Role,
-    Scope, SecretName, SignInMethod, Target, Tenant, Ticket, VaultSpec, Version, WindowSpec,
+    AccessId, AzureCloud, Credential, Keep, Kind, Name, ObjectName, PasswordSpec, PasswordUse,
+    Reason, Role, Scope, SignInMethod, Target, Tenant, Ticket, VaultObject, VaultSpec, Version,
+    WindowSpec,
 };
 use pimento::clock::{Clock, Moment, SystemClock};
 use pimento::cloud::{
@@ -193,7 +194,7 @@ impl<'a> Client<'a> {
         let credential = Credential {
             name: Name::parse("db01-root").unwrap(),
             vault: Arc::new(vault),
-            secret: SecretName::parse(secret).unwrap(),
+            object: VaultObject::Secret(ObjectName::parse(secret).unwrap()),
             hosts: Vec::new(),
             kind: Kind::Password(PasswordSpec {
                 user: None,

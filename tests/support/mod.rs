@@ -13,6 +13,7 @@ pub mod application;
 pub mod clock;
 pub mod etc;
 pub mod home;
+pub mod jwk;
 pub mod memory;
 pub mod ready;
 pub mod sshd;
@@ -28,7 +29,7 @@ use std::time::{Duration, Instant};
 use pimento::clock::Clock;
 use pimento::cloud::{Account, SignInGuide, SignInStep, Stage};
 use pimento::config::{Config, Overrides, Paths};
-use pimento::emulator::scenario::Fault;
+use pimento::emulator::scenario::{Fault, Grant, Key, Role};
 use pimento::emulator::{Emulator, Options, Scenario, World as Cloud};
 use pimento::house::House;
 use pimento::refusal::Refusal;
@@ -67,6 +68,8 @@ pub struct Plan {
     certified: Option<Vec<&'static str>>,
     /// More lines of `sshd_config`.
     sshd: &'static str,
+    /// What the key `web` is, if it is one that stays in the vault.
+    vault_key: Option<&'static str>,
 }
 
 /// Changes the text of a configuration, given the world's folder.
@@ -115,6 +118,22 @@ impl Plan {
         self
     }
 
+    /// Makes `web` a key of that kind which stays in the vault, where it is called `web-key`.
+    pub fn vault_key(mut self, kind: &'static str) -> Self {
+        let vault = &mut self.scenario.vaults[0];
+        let (generate, disabled) = (kind.to_owned(), false);
+        vault
+            .keys
+            .insert("web-key".to_owned(), Key { generate, disabled });
+        vault.grants.push(Grant {
+            group: Some(GROUP.to_owned()),
+            user: None,
+            role: Role::CryptoUser,
+        });
+        self.vault_key = Some(kind);
+        self
+    }
+
     pub async fn start(self) -> World {
         World::build(self).await
     }
@@ -148,6 +167,7 @@ impl World {
             configure: None,
             certified: None,
             sshd: "",
+            vault_key: None,
         }
     }
 
@@ -168,12 +188,19 @@ impl World {
             .iter()
             .map(|(_, secret)| public_key(&emulator, secret))
             .collect();
+        if plan.vault_key.is_some() {
+            let jwk = emulator.change(|cloud| cloud.public_key("kv-linux", "web-key"));
+            keys[0] = jwk::public_key(&jwk.unwrap());
+        }
         if let Some(other) = &plan.public_key {
             keys[0] = PublicKey::from_openssh(other).unwrap();
         }
         let sshd = Sshd::start_as(&keys, plan.sshd, plan.certified.as_deref());
         let config = folder.path().join("config.toml");
         let mut text = configuration(&emulator, folder.path(), &sshd, &keys, &plan.answer);
+        if plan.vault_key.is_some() {
+            text = text.replace("secret = \"web-root-ssh\"", "key = \"web-key\"");
+        }
         if let Some(configure) = plan.configure {
             text = configure(folder.path(), text);
         }

@@ -7,7 +7,7 @@ use ssh_key::PublicKey;
 use super::windows::Behind;
 use super::{Init, invalid, told};
 use crate::broker::{Contents, Wish};
-use crate::catalog::{SecretName, VaultSpec};
+use crate::catalog::{ObjectName, VaultSpec};
 use crate::cli::Failure;
 use crate::cli::output::Output;
 use crate::cloud::{CorrelationId, SecretFacts, Stage, StageSink};
@@ -115,7 +115,7 @@ impl Init<'_> {
 
     /// Looks at one secret, and adds it as what it is.
     async fn add(&mut self, vault: &Arc<VaultSpec>, facts: &SecretFacts) {
-        let Ok(secret) = SecretName::parse(&facts.name) else {
+        let Ok(secret) = ObjectName::parse(&facts.name) else {
             return self.skip(&facts.name, "Key Vault does not name secrets so".to_owned());
         };
         self.output.progress(&format!("looking at {secret}"));
@@ -136,7 +136,7 @@ impl Init<'_> {
     fn add_key(
         &mut self,
         vault: &VaultSpec,
-        secret: &SecretName,
+        secret: &ObjectName,
         facts: &SecretFacts,
         public: PublicKey,
     ) {
@@ -157,7 +157,7 @@ impl Init<'_> {
         });
     }
 
-    fn add_password(&mut self, vault: &VaultSpec, secret: &SecretName, facts: &SecretFacts) {
+    fn add_password(&mut self, vault: &VaultSpec, secret: &ObjectName, facts: &SecretFacts) {
         let name = self.free_name(secret, vault);
         self.output.hint(&format!("password {name}"));
         self.draft.passwords.push(PasswordDraft {
@@ -170,7 +170,7 @@ impl Init<'_> {
     }
 
     /// The secret's own name, or with its vault's where that is taken.
-    fn free_name(&self, secret: &SecretName, vault: &VaultSpec) -> String {
+    fn free_name(&self, secret: &ObjectName, vault: &VaultSpec) -> String {
         let own = name_of(secret).map_or_else(|_| secret.to_string(), |name| name.to_string());
         match self.draft.has(&own) {
             false => own,
@@ -183,7 +183,7 @@ impl Init<'_> {
 }
 
 /// What is known of a secret that cannot be listed: its name.
-fn facts(secret: &SecretName) -> SecretFacts {
+fn facts(secret: &ObjectName) -> SecretFacts {
     SecretFacts {
         name: secret.to_string(),
         enabled: true,

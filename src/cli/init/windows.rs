@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{Init, invalid, told};
-use crate::catalog::SecretName;
+use crate::catalog::ObjectName;
 use crate::cli::Failure;
 use crate::refusal::{ExitCode, Refusal, Service};
 use crate::setup::{Offer, VaultDraft, WindowDraft};
@@ -11,7 +11,7 @@ use crate::setup::{Offer, VaultDraft, WindowDraft};
 /// A vault of the draft, and the only secret of it that its window opens, if that is so.
 pub(super) struct Behind {
     pub(super) vault: String,
-    pub(super) only: Option<SecretName>,
+    pub(super) only: Option<ObjectName>,
 }
 
 impl Init<'_> {

@@ -41,11 +41,11 @@ impl<'c> Difference<'c> {
             )
         };
         format!(
-            "key {} in {} differs from secret {} in vault {}:\n{}\n{}\n  if nobody told you that it was \
+            "key {} in {} differs from {} in vault {}:\n{}\n{}\n  if nobody told you that it was \
              replaced, ask the owner of the vault before you take it",
             self.credential.name,
             self.credential.source.display(),
-            self.credential.secret,
+            self.credential.object,
             self.credential.vault.name,
             line('-', &self.pinned),
             line('+', &self.now),

@@ -103,9 +103,11 @@ fn holding(target: Target, called: Option<String>, item: &Value) -> Holding {
     }
 }
 
-/// A secret or a version of one, as lists have it.
-pub(super) fn secret(item: &Value) -> SecretFacts {
-    let id = Url::parse(&text(item, "id")).ok();
+/// A secret, a key, or a version of one, as lists have it.
+pub(in crate::cloud) fn object(item: &Value) -> SecretFacts {
+    // A key has its address in `kid`.
+    let id = ["id", "kid"].map(|name| Url::parse(&text(item, name)).ok());
+    let id = id.into_iter().flatten().next();
     let mut parts = id
         .as_ref()
         .and_then(Url::path_segments)

@@ -89,7 +89,8 @@ fn foreign(credential: &Credential, message: &str) -> Option<Refusal> {
 }
 
 fn forbidden(credential: &Credential, code: &str) -> Refusal {
-    let (vault, secret) = (credential.vault.azure_name(), &credential.secret);
+    let (vault, object) = (credential.vault.azure_name(), &credential.object);
+    let (kind, name) = (object.kind(), object.name());
     let (why, remedy) = match code {
         "ForbiddenByFirewall" | "ForbiddenByConnection" => (
             "the vault's firewall does not let this network in",
@@ -98,25 +99,26 @@ fn forbidden(credential: &Credential, code: &str) -> Refusal {
                  `az keyvault network-rule add --name {vault} --ip-address ADDRESS`"
             ),
         ),
-        "SecretDisabled" => {
+        "SecretDisabled" | "KeyDisabled" => {
             return Refusal::Material {
                 credential: credential.name.to_string(),
-                problem: format!(
-                    "secret {secret} in vault {} is disabled",
-                    credential.vault.name
-                ),
+                problem: format!("{object} in vault {} is disabled", credential.vault.name),
                 remedy: format!(
-                    "an owner of the vault enables it: `az keyvault secret set-attributes \
-                     --vault-name {vault} --name {secret} --enabled true`"
+                    "an owner of the vault enables it: `az keyvault {kind} set-attributes \
+                     --vault-name {vault} --name {name} --enabled true`"
                 ),
             };
         }
         _ => (
-            "the vault's access policy gives you no right to read secrets",
+            match object.stays() {
+                true => "the vault's access policy gives you no right to sign with its keys",
+                false => "the vault's access policy gives you no right to read secrets",
+            },
             format!(
                 "an owner of the vault gives it to the group of window {}: `az keyvault set-policy \
-                 --name {vault} --object-id GROUP --secret-permissions get`",
-                credential.vault.window.name
+                 --name {vault} --object-id GROUP --{kind}-permissions {}`",
+                credential.vault.window.name,
+                if object.stays() { "get sign" } else { "get" },
             ),
         ),
     };
@@ -137,26 +139,21 @@ fn deny_assignment(credential: &Credential, assignment: &str) -> Refusal {
 
 fn closed(credential: &Credential, why: String, remedy: String) -> Refusal {
     Refusal::Forbidden {
-        what: format!(
-            "secret {} in vault {}",
-            credential.secret, credential.vault.name
-        ),
+        what: format!("{} in vault {}", credential.object, credential.vault.name),
         why,
         remedy,
     }
 }
 
 fn missing(credential: &Credential) -> Refusal {
-    let (vault, secret) = (credential.vault.azure_name(), &credential.secret);
+    let (vault, object) = (credential.vault.azure_name(), &credential.object);
+    let (kind, name) = (object.kind(), object.name());
     Refusal::Material {
         credential: credential.name.to_string(),
-        problem: format!(
-            "there is no secret {secret} in vault {}",
-            credential.vault.name
-        ),
+        problem: format!("there is no {object} in vault {}", credential.vault.name),
         remedy: format!(
-            "check `secret` of {} in {}; if it was deleted, an owner of the vault brings it back: \
-             `az keyvault secret recover --vault-name {vault} --name {secret}`",
+            "check `{kind}` of {} in {}; if it was deleted, an owner of the vault brings it back: \
+             `az keyvault {kind} recover --vault-name {vault} --name {name}`",
             credential.name,
             credential.source.display()
         ),
@@ -164,16 +161,14 @@ fn missing(credential: &Credential) -> Refusal {
 }
 
 fn deleted(credential: &Credential) -> Refusal {
-    let (vault, secret) = (credential.vault.azure_name(), &credential.secret);
+    let (vault, object) = (credential.vault.azure_name(), &credential.object);
+    let (kind, name) = (object.kind(), object.name());
     Refusal::Material {
         credential: credential.name.to_string(),
-        problem: format!(
-            "secret {secret} in vault {} was deleted",
-            credential.vault.name
-        ),
+        problem: format!("{object} in vault {} was deleted", credential.vault.name),
         remedy: format!(
-            "an owner of the vault brings it back: `az keyvault secret recover --vault-name \
-             {vault} --name {secret}`"
+            "an owner of the vault brings it back: `az keyvault {kind} recover --vault-name \
+             {vault} --name {name}`"
         ),
     }
 }

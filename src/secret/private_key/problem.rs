@@ -97,7 +97,7 @@ impl KeyProblem {
         Self::Damaged(what.into())
     }
 
-    pub(super) fn unsupported(what: impl Into<String>) -> Self {
+    pub(in crate::secret) fn unsupported(what: impl Into<String>) -> Self {
         Self::Unsupported(what.into())
     }
 }

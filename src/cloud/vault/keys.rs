@@ -1,0 +1,186 @@
+//! Keys that stay in their vault: their public halves, and signatures by them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use ssh_key::public::{EcdsaPublicKey, KeyData, RsaPublicKey};
+use ssh_key::{Mpint, PublicKey};
+
+use super::{API_VERSION, KeyVault, refused};
+use crate::catalog::{Credential, Version};
+use crate::cloud::http::{Answer, Call, Repeat, unreachable};
+use crate::cloud::survey;
+use crate::cloud::{AccessToken, CorrelationId, FetchedKey, ReadError};
+use crate::refusal::{Refusal, Service};
+use crate::secret::vault_key::ToSign;
+
+impl KeyVault {
+    /// The public half of the key behind `credential`.
+    pub(super) async fn public(
+        &self,
+        credential: &Credential,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<FetchedKey, ReadError> {
+        let path = match &credential.version {
+            Version::Exact(version) => {
+                format!("{}/{}", credential.object.path(), version.as_str())
+            }
+            Version::Newest | Version::Previous => credential.object.path(),
+        };
+        let answer = self.get(credential, &path, token, id).await?;
+        let now = answer.latest().unwrap_or_else(|| self.http.server_time());
+        fetched(credential, &answer, now).map_err(ReadError::Refused)
+    }
+
+    /// Has the vault sign. It changes nothing, so it is asked again where there is no answer.
+    pub(super) async fn signed(
+        &self,
+        credential: &Credential,
+        asked: &ToSign,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<Vec<u8>, ReadError> {
+        let mut url = credential.vault.url.clone();
+        url.set_path(&format!(
+            "{}/{}/sign",
+            credential.object.path(),
+            asked.version
+        ));
+        url.set_query(Some(&format!("api-version={API_VERSION}")));
+        let digest = URL_SAFE_NO_PAD.encode(&asked.digest);
+        let body = json!({"alg": asked.algorithm, "value": digest});
+        let call = Call {
+            service: Service::KeyVault,
+            method: Method::POST,
+            url,
+            token: Some(token),
+            id,
+            body: Some(&body),
+        };
+        let host = call.url.host_str();
+        let attempts = self.http.attempts(Service::KeyVault, host, Repeat::Always);
+        let mut attempts = attempts.map_err(ReadError::Refused)?;
+        let answer = loop {
+            let outcome = self.http.send(&call).await;
+            if !attempts.again(&outcome).await {
+                break outcome.map_err(ReadError::Refused)?;
+            }
+        };
+        if !answer.is_success() {
+            return Err(refused(credential, &answer));
+        }
+        let told = answer.json();
+        let value = told
+            .get("value")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        // What is no signature is found by verifying it.
+        Ok(URL_SAFE_NO_PAD.decode(value).unwrap_or_default())
+    }
+}
+
+/// A key as Key Vault tells it (RFC 7517, with `-HSM` behind the kind of what is in hardware).
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Jwk {
+    kid: String,
+    kty: String,
+    key_ops: Vec<String>,
+    n: String,
+    e: String,
+    crv: String,
+    x: String,
+    y: String,
+}
+
+fn fetched(
+    credential: &Credential,
+    answer: &Answer,
+    now: Timestamp,
+) -> Result<FetchedKey, Refusal> {
+    let odd = |error: serde_json::Error| unreachable(Service::KeyVault, &error);
+    let mut told = answer.json();
+    let key = told.get_mut("key").map(Value::take).unwrap_or_default();
+    let jwk: Jwk = serde_json::from_value(key).map_err(odd)?;
+    let (vault, name) = (credential.vault.azure_name(), credential.object.name());
+    let set = format!("az keyvault key set-attributes --vault-name {vault} --name {name}");
+    let refuse = |problem: String, remedy: String| Refusal::Material {
+        credential: credential.name.to_string(),
+        problem: format!(
+            "{problem} ({} in vault {})",
+            credential.object, credential.vault.name
+        ),
+        remedy,
+    };
+    if !jwk.key_ops.iter().any(|it| it == "sign") {
+        let remedy = format!("an owner of the vault lets it: `{set} --ops sign verify`");
+        return Err(refuse("the key may not sign".to_owned(), remedy));
+    }
+    let public = jwk.public().map_err(|why| {
+        let remedy = "use an RSA key of 2048 to 4096 bits, or one on P-256, P-384 or P-521";
+        refuse(why.to_owned(), remedy.to_owned())
+    })?;
+    told["id"] = json!(jwk.kid);
+    let facts = survey::object(&told);
+    if !facts.enabled {
+        let remedy = format!("an owner of the vault enables it: `{set} --enabled true`");
+        return Err(refuse("the key is disabled".to_owned(), remedy));
+    }
+    if facts.not_before.is_some_and(|begins| begins > now) {
+        let remedy = "see `nbf` of the key".to_owned();
+        return Err(refuse("its time has not come yet".to_owned(), remedy));
+    }
+    let left = facts.expires.map(|ends| ends.duration_since(now));
+    if left.is_some_and(|left| !left.is_positive()) {
+        let remedy = "rotate it, or set a later `exp` on the key".to_owned();
+        return Err(refuse("it has expired".to_owned(), remedy));
+    }
+    Ok(FetchedKey {
+        public,
+        version: facts.version.clone(),
+        valid_for: left.and_then(|left| left.try_into().ok()),
+        facts,
+    })
+}
+
+impl Jwk {
+    /// The same key as SSH has it.
+    fn public(&self) -> Result<PublicKey, &'static str> {
+        let odd = "the vault does not tell the key's public half";
+        let number = |text: &str| {
+            let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
+            bytes.filter(|bytes| !bytes.is_empty()).ok_or(odd)
+        };
+        let data = match self.kty.as_str() {
+            "RSA" | "RSA-HSM" => {
+                let (n, e) = (number(&self.n)?, number(&self.e)?);
+                let (n, e) = (
+                    Mpint::from_positive_bytes(&n),
+                    Mpint::from_positive_bytes(&e),
+                );
+                KeyData::Rsa(RsaPublicKey::new(e, n).map_err(|_| odd)?)
+            }
+            "EC" | "EC-HSM" => {
+                let width = match self.crv.as_str() {
+                    "P-256" => 32,
+                    "P-384" => 48,
+                    "P-521" => 66,
+                    _ => return Err("the key is on a curve that SSH does not have"),
+                };
+                let mut point = vec![4];
+                for half in [number(&self.x)?, number(&self.y)?] {
+                    let zeros = usize::checked_sub(width, half.len()).ok_or(odd)?;
+                    point.resize(point.len() + zeros, 0);
+                    point.extend(half);
+                }
+                KeyData::Ecdsa(EcdsaPublicKey::from_sec1_bytes(&point).map_err(|_| odd)?)
+            }
+            _ => return Err("the key is of a kind that SSH does not have"),
+        };
+        Ok(PublicKey::new(data, ""))
+    }
+}
