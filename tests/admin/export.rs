@@ -173,7 +173,7 @@ fn bicep_uses_every_parameter_and_closes_every_bracket() {
     assert_eq!(
         text.matches("Microsoft.Authorization/roleAssignments@")
             .count(),
-        3
+        4
     );
     assert_eq!(
         text.matches("Microsoft.Insights/diagnosticSettings@")

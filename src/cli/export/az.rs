@@ -1,6 +1,6 @@
 //! The plan as a shell script for the Azure CLI.
 
-use super::plan::{AzureRole, Group, Membership, Plan, ROLE, Vault};
+use super::plan::{AzureRole, Group, Membership, Plan, Right, Vault};
 use super::template::fill;
 use crate::cloud::GRAPH_SCOPES;
 
@@ -101,13 +101,13 @@ fn pim(group: &Group) -> impl Iterator<Item = String> {
 }
 
 fn vault(vault: &Vault) -> String {
-    let grant = |group: &String| {
-        let group = group.to_uppercase();
+    let grant = |right: &Right| {
+        let group = right.group.to_uppercase();
         format!(
             "    grant {} \"{}\" \"$GROUP_{group}\"\n",
-            vault.name, ROLE.0
+            vault.name, right.role.name
         )
     };
-    let grants: String = vault.groups.iter().map(grant).collect();
+    let grants: String = vault.rights.iter().map(grant).collect();
     format!("{grants}    log {}\n", vault.name)
 }

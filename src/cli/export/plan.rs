@@ -58,8 +58,27 @@ pub(super) struct Vault {
     pub(super) label: String,
     /// The first part of its host name, which is its name in Azure.
     pub(super) name: String,
-    /// Labels of groups.
-    pub(super) groups: Vec<String>,
+    /// What groups get on it.
+    pub(super) rights: Vec<Right>,
+}
+
+/// What a group gets on a vault.
+#[derive(PartialEq, Eq)]
+pub(super) struct Right {
+    /// The group's label.
+    pub(super) group: String,
+    pub(super) role: &'static VaultRole,
+}
+
+/// A role of Key Vault's own.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct VaultRole {
+    pub(super) name: &'static str,
+    pub(super) id: &'static str,
+    /// What it lets one do with a vault.
+    pub(super) does: &'static str,
+    /// Tells apart what a text names after it.
+    pub(super) suffix: &'static str,
 }
 
 impl<'c> Plan<'c> {
@@ -77,7 +96,7 @@ impl<'c> Plan<'c> {
         }
         let mut labels = Labels::default();
         for vault in config.vaults.iter().filter(|it| ours(&it.window)) {
-            plan.add_vault(vault, &mut labels);
+            plan.add_vault(config, vault, &mut labels);
         }
         plan
     }
@@ -142,21 +161,31 @@ impl<'c> Plan<'c> {
     }
 
     /// A role opens the vault by itself; a group has to be given a right on it.
-    fn add_vault(&mut self, vault: &VaultSpec, labels: &mut Labels) {
+    fn add_vault(&mut self, config: &Config, vault: &VaultSpec, labels: &mut Labels) {
         let host = vault.url.host_str().unwrap_or_default();
         let name = host.split('.').next().unwrap_or_default();
         let opens = |group: &&Group| matches!(&vault.window.target, Target::Group { group: id, .. } if *id == group.id);
         let group = self.groups.iter().find(opens).map(|it| it.label.clone());
+        let roles = roles(config, vault);
+        let rights = group.iter().flat_map(|group| {
+            roles.iter().map(|&role| Right {
+                group: group.clone(),
+                role,
+            })
+        });
         let known = self.vaults.iter_mut().find(|known| known.name == name);
         match known {
             Some(known) => {
-                let new = group.filter(|group| !known.groups.contains(group));
-                known.groups.extend(new);
+                for right in rights {
+                    if !known.rights.contains(&right) {
+                        known.rights.push(right);
+                    }
+                }
             }
             None => self.vaults.push(Vault {
                 label: labels.of(vault.name.as_str()),
                 name: name.to_owned(),
-                groups: group.into_iter().collect(),
+                rights: rights.collect(),
             }),
         }
     }
@@ -221,11 +250,34 @@ impl Labels {
 
 const DEFINITIONS: &str = "providers/Microsoft.Authorization/roleDefinitions";
 
-/// Key Vault Secrets User: reads values and metadata, no more.
-pub(super) const ROLE: (&str, &str) = (
-    "Key Vault Secrets User",
-    "4633458b-17de-408a-b874-0445c86b69e6",
-);
+/// What a vault's group needs for what the configuration has there.
+fn roles(config: &Config, vault: &VaultSpec) -> Vec<&'static VaultRole> {
+    let here = config
+        .catalog
+        .iter()
+        .filter(|it| it.vault.name == vault.name);
+    let (keys, secrets): (Vec<_>, Vec<_>) = here.partition(|it| it.object.stays());
+    // Of a vault without credentials nothing is known: most have secrets.
+    let reads = (!secrets.is_empty() || keys.is_empty()).then_some(&SECRETS);
+    reads
+        .into_iter()
+        .chain((!keys.is_empty()).then_some(&KEYS))
+        .collect()
+}
+
+pub(super) static SECRETS: VaultRole = VaultRole {
+    name: "Key Vault Secrets User",
+    id: "4633458b-17de-408a-b874-0445c86b69e6",
+    does: "read the vault",
+    suffix: "",
+};
+
+pub(super) static KEYS: VaultRole = VaultRole {
+    name: "Key Vault Crypto User",
+    id: "12338af0-0e69-4776-bea7-57ae8d297424",
+    does: "use the vault's keys",
+    suffix: "_keys",
+};
 
 #[cfg(test)]
 mod tests {
@@ -236,7 +288,7 @@ mod tests {
         let of = |scope: &str| {
             let role = AzureRole {
                 label: String::new(),
-                role: Role::parse(ROLE.1).unwrap(),
+                role: Role::parse(SECRETS.id).unwrap(),
                 scope: Scope::parse(scope).unwrap(),
                 terms: Terms {
                     windows: Vec::new(),
@@ -249,10 +301,10 @@ mod tests {
         let subscription = "/subscriptions/11111111-2222-3333-4444-555555555555";
         assert_eq!(
             of(&format!("{subscription}/resourceGroups/ops")),
-            format!("{subscription}/{DEFINITIONS}/{}", ROLE.1)
+            format!("{subscription}/{DEFINITIONS}/{}", SECRETS.id)
         );
         let root = of("/providers/Microsoft.Management/managementGroups/root");
-        assert_eq!(root, format!("/{DEFINITIONS}/{}", ROLE.1));
+        assert_eq!(root, format!("/{DEFINITIONS}/{}", SECRETS.id));
     }
 
     #[test]

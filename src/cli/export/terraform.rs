@@ -1,6 +1,6 @@
 //! The plan as Terraform: providers azuread and azurerm.
 
-use super::plan::{AzureRole, Group, Membership, Plan, ROLE, Terms, Vault};
+use super::plan::{AzureRole, Group, Membership, Plan, Terms, Vault};
 use super::template::fill;
 use crate::cloud::GRAPH_SCOPES;
 
@@ -109,10 +109,16 @@ fn vault_text(vault: &Vault) -> String {
         include_str!("terraform/vault.tf"),
         &[("LABEL", &vault.label), ("NAME", &vault.name)],
     );
-    for group in &vault.groups {
+    for right in &vault.rights {
         text.push_str(&fill(
             include_str!("terraform/grant.tf"),
-            &[("LABEL", &vault.label), ("GROUP", group), ("ROLE", ROLE.0)],
+            &[
+                ("LABEL", &vault.label),
+                ("GROUP", &right.group),
+                ("ROLE", right.role.name),
+                ("DOES", right.role.does),
+                ("SUFFIX", right.role.suffix),
+            ],
         ));
     }
     text

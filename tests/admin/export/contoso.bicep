@@ -13,8 +13,11 @@ targetScope = 'resourceGroup'
 @description('Resource id of the Log Analytics workspace that takes the vaults\' log; empty: the log is left as it is')
 param logWorkspaceId string = ''
 
-// Key Vault Secrets User: reads values and metadata, no more.
+// Key Vault Secrets User: lets a group read the vault.
 var role = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4633458b-17de-408a-b874-0445c86b69e6')
+
+// Key Vault Crypto User: lets a group use the vault's keys.
+var role_keys = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '12338af0-0e69-4776-bea7-57ae8d297424')
 
 @description('Object id of the PIM group of linux_root')
 param group_linux_root string = '8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b'
@@ -91,6 +94,16 @@ resource grant_tier0_tier_0 'Microsoft.Authorization/roleAssignments@2022-04-01'
   scope: vault_tier0
   properties: {
     roleDefinitionId: role
+    principalId: group_tier_0
+    principalType: 'Group'
+  }
+}
+
+resource grant_tier0_tier_0_keys 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (here_tier0) {
+  name: guid(vault_tier0.id, group_tier_0, role_keys)
+  scope: vault_tier0
+  properties: {
+    roleDefinitionId: role_keys
     principalId: group_tier_0
     principalType: 'Group'
   }

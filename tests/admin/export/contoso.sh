@@ -316,6 +316,7 @@ vaults() {
     grant kv-linux "Key Vault Secrets User" "$GROUP_TIER_0"
     log kv-linux
     grant kv-tier0 "Key Vault Secrets User" "$GROUP_TIER_0"
+    grant kv-tier0 "Key Vault Crypto User" "$GROUP_TIER_0"
     log kv-tier0
     log kv-branch
 }

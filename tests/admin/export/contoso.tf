@@ -593,6 +593,14 @@ resource "azurerm_role_assignment" "tier0_tier_0" {
   principal_type       = "Group"
 }
 
+# The group may use the vault's keys; people may not.
+resource "azurerm_role_assignment" "tier0_tier_0_keys" {
+  scope                = var.tier0_vault_id
+  role_definition_name = "Key Vault Crypto User"
+  principal_id         = azuread_group.tier_0.object_id
+  principal_type       = "Group"
+}
+
 # --- Vault kv-branch
 
 variable "branch_vault_id" {

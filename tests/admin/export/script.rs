@@ -164,9 +164,9 @@ fn it_registers_the_application_makes_the_group_and_gives_it_the_vault() {
             .map(Call::line)
             .filter(|it| it.starts_with("role assignment create"))
             .collect();
-        let grant = |group: &str, vault: &str| {
+        let grant = |role: &str, group: &str, vault: &str| {
             format!(
-                "role assignment create --role Key Vault Secrets User --assignee-object-id {group} \
+                "role assignment create --role Key Vault {role} User --assignee-object-id {group} \
                  --assignee-principal-type Group --scope \
                  /subscriptions/s/resourceGroups/ops/providers/Microsoft.KeyVault/vaults/{vault}"
             )
@@ -174,9 +174,10 @@ fn it_registers_the_application_makes_the_group_and_gives_it_the_vault() {
         assert_eq!(
             grants,
             [
-                grant(LINUX, "kv-linux"),
-                grant(MADE, "kv-linux"),
-                grant(MADE, "kv-tier0")
+                grant("Secrets", LINUX, "kv-linux"),
+                grant("Secrets", MADE, "kv-linux"),
+                grant("Secrets", MADE, "kv-tier0"),
+                grant("Crypto", MADE, "kv-tier0")
             ]
         );
         let logs = calls.iter().filter(|it| it.line().contains("AuditEvent"));
@@ -473,5 +474,5 @@ fn somebody_who_is_eligible_already_stops_nothing_and_is_told_by_the_exit_code()
         .iter()
         .filter(|it| it.line().contains("--role"))
         .count();
-    assert_eq!(grants, 3);
+    assert_eq!(grants, 4);
 }

@@ -12,6 +12,3 @@ targetScope = 'resourceGroup'
 
 @description('Resource id of the Log Analytics workspace that takes the vaults\' log; empty: the log is left as it is')
 param logWorkspaceId string = ''
-
-// @ROLE@: reads values and metadata, no more.
-var role = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '@ROLE_ID@')

@@ -1,0 +1,3 @@
+
+// @ROLE@: lets a group @DOES@.
+var role@SUFFIX@ = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '@ROLE_ID@')
