@@ -171,7 +171,7 @@ impl Broker {
             self.opening_flight(window, wish).landed(stages).await?;
         }
         let active = self.clock.now();
-        let errand = Errand::new(&window.tenant, &person, id, stages).to_use(&credential.object);
+        let errand = Errand::new(&window.tenant, &person, id, stages).using(&credential.object);
         let found = self.find(credential, errand).await?;
         if opens {
             self.pace.took(window, active.until(found.sent));

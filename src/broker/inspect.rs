@@ -76,7 +76,7 @@ impl Broker {
         let id = CorrelationId::new();
         self.audit.record(Event::inspecting(id, credential))?;
         let errand = Errand::new(&vault.window.tenant, person, id, stages);
-        let errand = errand.to_use(&credential.object);
+        let errand = errand.using(&credential.object);
         if credential.object.stays() {
             let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
                 Box::pin(async move { self.cloud.vault.key(credential, &token, id).await })

@@ -49,7 +49,7 @@ impl Broker {
             Box::pin(async move { self.cloud.vault.sign(credential, asked, &token, id).await })
         };
         let errand = Errand::new(&vault.window.tenant, person, id, stages);
-        let errand = errand.to_use(&credential.object);
+        let errand = errand.using(&credential.object);
         let (answer, _) = tokio::select! {
             answer = self.read(vault, errand, &ask) => answer?,
             () = self.clock.sleep_until(began.after(self.limits.answer)) => {

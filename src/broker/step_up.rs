@@ -42,7 +42,7 @@ impl<'a> Errand<'a> {
     }
 
     /// The same, to use `object`.
-    pub(super) const fn to_use(mut self, object: &VaultObject) -> Self {
+    pub(super) const fn using(mut self, object: &VaultObject) -> Self {
         self.role = object.role();
         self
     }

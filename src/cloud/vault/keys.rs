@@ -124,7 +124,10 @@ fn fetched(
         let remedy = "use an RSA key of 2048 to 4096 bits, or one on P-256, P-384 or P-521";
         refuse(why.to_owned(), remedy.to_owned())
     })?;
-    told["id"] = json!(jwk.kid);
+    if let Some(told) = told.as_object_mut() {
+        // Lists have it beside the attributes.
+        told.insert("kid".to_owned(), json!(jwk.kid));
+    }
     let facts = survey::object(&told);
     if !facts.enabled {
         let remedy = format!("an owner of the vault enables it: `{set} --enabled true`");

@@ -36,7 +36,7 @@ impl World {
         request: &Request,
         user: &User,
     ) -> Result<Reply, PimError> {
-        self.review_as(id, request, user, World::may_review)?;
+        self.review_as(id, request, user, Self::may_review)?;
         Ok(Reply::empty(204))
     }
 
