@@ -48,6 +48,7 @@ pub async fn run(args: Args, json: bool) -> Result<(), String> {
     demo.logs_in("ssh: the first login opens the window")
         .await?;
     demo.twenty_logins().await?;
+    demo.vault_signs().await?;
     demo.password().await?;
     demo.window_ends().await?;
     demo.logs_in("ssh: the next login activates again").await?;
@@ -106,7 +107,7 @@ impl Demo {
         let began = self.begin();
         let seen = self.stage.ssh_add_list().await?;
         let cost = self.cost(&began);
-        must(seen.len() == 2, "ssh-add did not list both keys")?;
+        must(seen.len() == 3, "ssh-add did not list all keys")?;
         must(cost.requests.is_empty(), "listing reached the cloud")?;
         self.timeline
             .step("the keys are listed", Some("ssh-add -l"), &seen, &cost);
@@ -115,7 +116,7 @@ impl Demo {
 
     async fn logs_in(&mut self, title: &str) -> Result<(), String> {
         let began = self.begin();
-        let seen = self.stage.ssh().await?;
+        let seen = self.stage.ssh("web").await?;
         let cost = self.cost(&began);
         let operations = self.stage.emulator.calls();
         must(
@@ -137,6 +138,23 @@ impl Demo {
         let seen = ["20 of 20 logged in; still one activation".to_owned()];
         self.timeline.step("20 logins at once", None, &seen, &cost);
         Ok(())
+    }
+
+    async fn vault_signs(&mut self) -> Result<(), String> {
+        let mut operations = Vec::new();
+        for _ in 0..2 {
+            let began = self.begin();
+            let seen = self.stage.ssh("deploy").await?;
+            let cost = self.cost(&began);
+            operations.extend(self.stage.emulator.calls());
+            let title = "ssh with a key that never leaves the vault, which signs";
+            let command = "ssh -i deploy.pub root@demo.pimento.test";
+            self.timeline.step(title, Some(command), &seen, &cost);
+        }
+        must(
+            operations == ["vault.key.get", "vault.key.sign", "vault.key.sign"],
+            &format!("it cost {operations:?}"),
+        )
     }
 
     async fn password(&mut self) -> Result<(), String> {
@@ -167,7 +185,7 @@ impl Demo {
         // Ours is up to a second before PIM's: until then, the next login would wait for that.
         tokio::time::sleep(Duration::from_millis(1_200)).await;
         let wiped = self.stage.wiped()?;
-        must(wiped.len() == 2, "not everything was wiped")?;
+        must(wiped.len() == 3, "not everything was wiped")?;
         let cost = self.cost(&began);
         let seen = [format!("wiped from memory: {}", wiped.join(", "))];
         self.timeline.step("the window ends", None, &seen, &cost);
@@ -200,6 +218,8 @@ impl Demo {
             "graph.assignmentScheduleInstances.filterByCurrentUser" => "PIM window".to_owned(),
             "entra.token.refresh_token" => "vault token".to_owned(),
             "vault.secret.get" => "Key Vault read".to_owned(),
+            "vault.key.get" => "public key".to_owned(),
+            "vault.key.sign" => "signature".to_owned(),
             "entra.devicecode" => "device code".to_owned(),
             "entra.token.device_code" => "sign-in".to_owned(),
             other => other.to_owned(),

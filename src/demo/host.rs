@@ -25,8 +25,8 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Starts a host that accepts logins by `authorized`, or with `password`.
-    pub(super) async fn start(authorized: PublicKey, password: String) -> io::Result<Self> {
+    /// Starts a host that accepts logins by one of `authorized`, or with `password`.
+    pub(super) async fn start(authorized: Vec<PublicKey>, password: String) -> io::Result<Self> {
         let key =
             PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).map_err(io::Error::other)?;
         let host_key = key.public_key().clone();
@@ -39,7 +39,7 @@ impl Host {
         let address = listener.local_addr()?;
         let logins = Arc::new(AtomicU32::new(0));
         let mut guests = Guests {
-            authorized: Arc::new(authorized),
+            authorized: authorized.into(),
             password: password.into(),
             logins: Arc::clone(&logins),
         };
@@ -69,7 +69,7 @@ impl Drop for Host {
 }
 
 struct Guests {
-    authorized: Arc<PublicKey>,
+    authorized: Arc<[PublicKey]>,
     password: Arc<str>,
     logins: Arc<AtomicU32>,
 }
@@ -89,13 +89,18 @@ impl server::Server for Guests {
 }
 
 struct Guest {
-    authorized: Arc<PublicKey>,
+    authorized: Arc<[PublicKey]>,
     password: Arc<str>,
     logins: Arc<AtomicU32>,
     user: String,
 }
 
 impl Guest {
+    fn knows(&self, key: &PublicKey) -> bool {
+        let mut keys = self.authorized.iter();
+        keys.any(|known| known.key_data() == key.key_data())
+    }
+
     fn greet(&self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
         session.channel_success(channel)?;
         session.data(
@@ -116,8 +121,11 @@ impl server::Handler for Guest {
         _: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        let known = offer.public_key.key_data() == self.authorized.key_data();
-        Ok(if known { Auth::Accept } else { Auth::reject() })
+        Ok(if self.knows(offer.public_key) {
+            Auth::Accept
+        } else {
+            Auth::reject()
+        })
     }
 
     /// Reached only with a signature that russh has verified.
@@ -126,7 +134,7 @@ impl server::Handler for Guest {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
-        if key.public_key.key_data() != self.authorized.key_data() {
+        if !self.knows(key.public_key) {
             return Ok(Auth::reject());
         }
         user.clone_into(&mut self.user);

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::WINDOW;
-use crate::emulator::Emulator;
+use crate::emulator::scenario::{Grant, Key, Role};
+use crate::emulator::{Emulator, Scenario};
 
 /// A private folder that is gone afterwards.
 pub(super) struct Folder(pub(super) PathBuf);
@@ -69,7 +70,31 @@ pub(super) fn link(program: &Path, helper: &Path) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-pub(super) fn configuration(emulator: &Emulator, folder: &Path, web: &str, db: &str) -> String {
+/// Gives the world a key that stays in the vault, and its group the right to sign with it.
+pub(super) fn with_deploy_key(scenario: &mut Scenario) {
+    let Some(vault) = scenario.vaults.iter_mut().find(|it| it.name == VAULT) else {
+        return;
+    };
+    let (generate, disabled) = ("ec-p256".to_owned(), false);
+    vault
+        .keys
+        .insert(DEPLOY.to_owned(), Key { generate, disabled });
+    vault.grants.push(Grant {
+        group: Some(GROUP.to_owned()),
+        user: None,
+        role: Role::CryptoUser,
+    });
+}
+
+/// The public keys of the configuration.
+pub(super) struct Pins {
+    pub(super) web: String,
+    pub(super) db: String,
+    pub(super) deploy: String,
+}
+
+pub(super) fn configuration(emulator: &Emulator, folder: &Path, pins: &Pins) -> String {
+    let Pins { web, db, deploy } = pins;
     let known = folder.join("known_hosts").display().to_string();
     let ca_file = folder.join("ca.pem").display().to_string();
     let mut text = format!(
@@ -103,6 +128,12 @@ secret = "db-root-ssh"
 public_key = "{db}"
 hosts = ["db*.contoso.com"]
 
+[key.deploy]
+vault = "linux"
+key = "{DEPLOY}"
+public_key = "{deploy}"
+hosts = ["{NAME}"]
+
 [password.host-root]
 vault = "linux"
 secret = "db01-root"
@@ -123,4 +154,6 @@ ca_file = '{ca_file}'
 pub(super) const NAME: &str = "demo.pimento.test";
 const CLIENT: &str = "7d9b0c3e-7f5e-4c8b-9d5b-2a6f4f0e1b22";
 const GROUP: &str = "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b";
+/// The key that stays in the vault.
+pub(super) const DEPLOY: &str = "deploy";
 pub(super) const VAULT: &str = "kv-linux";

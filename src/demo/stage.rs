@@ -9,7 +9,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::host::Host;
-use super::props::{Folder, NAME, VAULT, configuration, folder, installed, link, private_file};
+use super::props::{
+    DEPLOY, Folder, NAME, Pins, VAULT, configuration, folder, installed, link, private_file,
+    with_deploy_key,
+};
 use crate::emulator::{Emulator, Options, Scenario};
 use crate::secret::private_key::PrivateKey;
 
@@ -29,7 +32,8 @@ impl Stage {
         }
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let folder = folder()?;
-        let scenario = Scenario::example().map_err(|error| error.to_string())?;
+        let mut scenario = Scenario::example().map_err(|error| error.to_string())?;
+        with_deploy_key(&mut scenario);
         let emulator = Emulator::start(scenario, Options::default()).await;
         let emulator = emulator.map_err(|error| error.to_string())?;
         let secret =
@@ -40,17 +44,25 @@ impl Stage {
             Ok::<_, String>(key.public().clone())
         };
         let (web, db) = (public("web-root-ssh")?, public("db-root-ssh")?);
+        let deploy = emulator.change(|cloud| cloud.public_key(VAULT, DEPLOY));
+        let deploy = deploy.ok_or("the vault has no key")?;
         let password = secret("db01-root").unwrap_or_default();
-        let host = Host::start(web.clone(), password)
+        let host = Host::start(vec![web.clone(), deploy.clone()], password)
             .await
             .map_err(|error| error.to_string())?;
         let text = |key: &ssh_key::PublicKey| key.to_openssh().map_err(|error| error.to_string());
         let known = format!("{NAME} {}\n", text(&host.host_key)?);
-        let config = configuration(&emulator, &folder.0, &text(&web)?, &text(&db)?);
+        let pins = Pins {
+            web: text(&web)?,
+            db: text(&db)?,
+            deploy: text(&deploy)?,
+        };
+        let config = configuration(&emulator, &folder.0, &pins);
         for (name, content) in [
             ("known_hosts", known),
             ("ca.pem", emulator.ca_pem().to_owned()),
-            ("web.pub", text(&web)?),
+            ("web.pub", pins.web),
+            ("deploy.pub", pins.deploy),
             ("config.toml", config),
         ] {
             private_file(&folder.0.join(name), &content)?;
@@ -101,15 +113,18 @@ impl Stage {
         Ok(lines(&output))
     }
 
-    pub(super) async fn ssh(&self) -> Result<Vec<String>, String> {
-        let output = finished(&mut self.ssh_command("publickey")).await?;
+    /// Logs in by the key of that name.
+    pub(super) async fn ssh(&self, key: &str) -> Result<Vec<String>, String> {
+        let output = finished(&mut self.ssh_command("publickey", key)).await?;
         succeeded("ssh", &output)?;
         Ok(lines(&output))
     }
 
     /// Logs in `count` times at once.
     pub(super) async fn ssh_at_once(&self, count: usize) -> Result<(), String> {
-        let mut logins: Vec<Command> = (0..count).map(|_| self.ssh_command("publickey")).collect();
+        let mut logins: Vec<Command> = (0..count)
+            .map(|_| self.ssh_command("publickey", "web"))
+            .collect();
         let outputs = futures_util::future::join_all(logins.iter_mut().map(finished)).await;
         outputs
             .into_iter()
@@ -120,7 +135,7 @@ impl Stage {
     pub(super) async fn ssh_by_password(&self) -> Result<Vec<String>, String> {
         let helper = self.folder.0.join("pimento-askpass");
         link(&self.program, &helper)?;
-        let mut ssh = self.ssh_command("password");
+        let mut ssh = self.ssh_command("password", "web");
         ssh.env("SSH_ASKPASS", helper)
             .env("SSH_ASKPASS_REQUIRE", "force")
             .env("PIMENTO_RUNTIME_DIR", self.folder.0.join("run"));
@@ -244,7 +259,7 @@ impl Stage {
         pimento(&self.program, &self.folder.0, verbs)
     }
 
-    fn ssh_command(&self, method: &str) -> Command {
+    fn ssh_command(&self, method: &str, key: &str) -> Command {
         let mut ssh = Command::new("ssh");
         let file = |name: &str| self.folder.0.join(name).display().to_string();
         ssh.args([
@@ -257,7 +272,7 @@ impl Stage {
             format!("HostKeyAlias={NAME}"),
             format!("UserKnownHostsFile={}", file("known_hosts")),
             format!("IdentityAgent={}", self.socket().display()),
-            format!("IdentityFile={}", file("web.pub")),
+            format!("IdentityFile={}", file(&format!("{key}.pub"))),
             format!("PreferredAuthentications={method}"),
             "IdentitiesOnly=yes".to_owned(),
             "StrictHostKeyChecking=yes".to_owned(),

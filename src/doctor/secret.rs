@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::tenant::{Seen, login};
 use super::{Case, Chart, Finding};
 use crate::ages::{Ages, State};
-use crate::catalog::{Credential, Kind, Tenant};
+use crate::catalog::{Credential, Kind, Tenant, VaultObject};
 use crate::cloud::{CorrelationId, Freshness, Resource, SecretFacts, Unread};
 use crate::house::House;
 
@@ -23,7 +23,7 @@ pub(super) async fn all(
     let credentials: Vec<&Arc<Credential>> = house.catalog.iter().filter(ours).collect();
     if !seen.signed_in || credentials.is_empty() {
         for credential in credentials {
-            let case = Case::of(credential.object.kind(), &credential.name);
+            let case = case_of(credential);
             chart.note(case.skipped("nobody is signed in", login(tenant)));
         }
         return;
@@ -34,7 +34,7 @@ pub(super) async fn all(
         .token(tenant, Resource::Vault, Freshness::New, id)
         .await;
     for credential in credentials {
-        let case = Case::of(credential.object.kind(), &credential.name);
+        let case = case_of(credential);
         let vault = &credential.vault;
         let found = match &token {
             Err(refusal) => Err(Unread::Refused(refusal.clone())),
@@ -50,6 +50,13 @@ pub(super) async fn all(
             Err(why) => unread(case, credential, why, open),
             Ok(versions) => newest(case, credential, versions, &house.ages, house.clock.wall()),
         });
+    }
+}
+
+fn case_of(credential: &Credential) -> Case {
+    match credential.object {
+        VaultObject::Secret(_) => Case::of("secret", &credential.name),
+        VaultObject::Key(_) => Case::of("key", &credential.name),
     }
 }
 

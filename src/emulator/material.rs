@@ -14,6 +14,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use ssh_key::public::{EcdsaPublicKey, KeyData, RsaPublicKey};
+use ssh_key::{Mpint, PublicKey};
 use uuid::Uuid;
 
 use super::world::new_version;
@@ -80,6 +82,26 @@ impl StoredKey {
             }
         };
         jwk.as_object().cloned().unwrap_or_default()
+    }
+
+    /// The public half as SSH has it.
+    pub(super) fn public(&self) -> Result<PublicKey, ssh_key::Error> {
+        let data = match &self.pair {
+            Pair::Rsa(pair) => {
+                let key = pair.public_key();
+                let [e, n] = [
+                    key.exponent().big_endian_without_leading_zero(),
+                    key.modulus().big_endian_without_leading_zero(),
+                ]
+                .map(Mpint::from_positive_bytes);
+                KeyData::Rsa(RsaPublicKey::new(e, n)?)
+            }
+            Pair::Ec(pair) => {
+                let point = pair.public_key().as_ref();
+                KeyData::Ecdsa(EcdsaPublicKey::from_sec1_bytes(point)?)
+            }
+        };
+        Ok(PublicKey::new(data, ""))
     }
 
     /// Signs a digest as `alg` says; `None` if that does not go together with the key.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::http::Request;
@@ -262,11 +262,11 @@ impl World {
             .for_each(|token| token.revoked = true);
     }
 
-    /// The public half of a vault's key, as its API tells it.
+    /// The public half of a vault's key.
     #[must_use]
-    pub fn public_key(&self, vault: &str, name: &str) -> Option<Map<String, Value>> {
-        let key = self.keys.get(&(vault.to_owned(), name.to_owned()));
-        key.map(StoredKey::jwk)
+    pub fn public_key(&self, vault: &str, name: &str) -> Option<ssh_key::PublicKey> {
+        let key = self.keys.get(&(vault.to_owned(), name.to_owned()))?;
+        key.public().ok()
     }
 
     /// How often `operation` was called.

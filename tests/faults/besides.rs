@@ -1,11 +1,14 @@
 //! What is read besides a cold start × everything that can go wrong with it, once and for good.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use pimento::broker::Signing;
 use pimento::cloud::{Decision, Unwatched, Verdict};
 use pimento::emulator::World;
 use pimento::emulator::scenario::Fault;
+use pimento::policy::{Ask, End, Route, Said, Signed};
 use pimento::refusal::{Refusal, Service};
 use pimento::requester::Requester;
 
@@ -21,7 +24,7 @@ struct Read {
     usual: &'static str,
 }
 
-const READS: [Read; 3] = [
+const READS: [Read; 5] = [
     Read {
         operation: "graph.assignmentScheduleRequests.filterByCurrentUser",
         doing: approvals,
@@ -35,6 +38,16 @@ const READS: [Read; 3] = [
     Read {
         operation: "vault.secrets.list",
         doing: secrets,
+        usual: "ok",
+    },
+    Read {
+        operation: "vault.key.get",
+        doing: signature,
+        usual: "ok",
+    },
+    Read {
+        operation: "vault.key.sign",
+        doing: signature,
         usual: "ok",
     },
 ];
@@ -75,6 +88,28 @@ fn secrets(stage: &Stage) -> Doing<'_> {
             .await?;
         assert_eq!(found.len(), 1);
         Ok(())
+    })
+}
+
+/// By the key that stays in its vault; the window is open, and nothing was signed in it.
+fn signature(stage: &Stage) -> Doing<'_> {
+    Box::pin(async {
+        let mut keys = stage.house.catalog.keys();
+        let (credential, _) = keys.next().unwrap();
+        let ask = Ask {
+            credential: Arc::clone(credential),
+            end: End::Sign {
+                what: Signed::Unknown,
+                route: Route::Unbound,
+            },
+            program: "tests".to_owned(),
+            said: Said::default(),
+        };
+        let (data, flags) = (&b"data"[..], 0);
+        let signing = Signing { data, flags };
+        let (pipeline, nobody) = (&stage.house.pipeline, Requester::default());
+        let signed = pipeline.sign_in_vault(ask, &nobody, &Unwatched, signing);
+        signed.await.map(drop)
     })
 }
 

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use pimento::clock::{Clock, Moment};
 use pimento::cloud::{CorrelationId, Freshness, Resource, Stage as Step, StageSink};
 use pimento::config::Paths;
-use pimento::emulator::scenario::Fault;
+use pimento::emulator::scenario::{Fault, Grant, Key, Role};
 use pimento::emulator::{Emulator, Options, Scenario, World};
 use pimento::house::House;
 use pimento::policy::{End, Said};
@@ -131,6 +131,14 @@ impl Stage {
         // Keys take time to make, and nobody asks for them here.
         let vault = &mut scenario.vaults[0];
         vault.secrets.retain(|name, _| name == "db01-root");
+        let (generate, disabled) = ("ec-p256".to_owned(), false);
+        let key = Key { generate, disabled };
+        vault.keys.insert("deploy".to_owned(), key);
+        vault.grants.push(Grant {
+            group: Some(GROUP.to_owned()),
+            user: None,
+            role: Role::CryptoUser,
+        });
         change(&mut scenario);
         let emulator = Emulator::start(scenario, options).await.unwrap();
         let time = time(Arc::clone(&clock));
@@ -264,6 +272,8 @@ fn configuration(emulator: &Emulator, folder: &std::path::Path) -> String {
     });
     let ca_file = folder.join("ca.pem");
     fs::write(&ca_file, emulator.ca_pem()).unwrap();
+    let deploy = emulator.change(|world| world.public_key("kv-linux", "deploy"));
+    let deploy = deploy.unwrap().to_openssh().unwrap();
     let mut text = format!(
         "[agent]\npropagation = \"30s\"\n\
          [tenant.contoso]\nid = \"contoso.onmicrosoft.com\"\nclient_id = \"{CLIENT}\"\n\
@@ -273,6 +283,8 @@ fn configuration(emulator: &Emulator, folder: &std::path::Path) -> String {
          [vault.linux]\nurl = \"https://kv-linux.vault.azure.net\"\nwindow = \"linux-root\"\n\
          [password.db01-root]\nvault = \"linux\"\nsecret = \"db01-root\"\nuser = \"root\"\n\
          hosts = [\"db01.contoso.com\"]\n\
+         [key.deploy]\nvault = \"linux\"\nkey = \"deploy\"\npublic_key = \"{deploy}\"\n\
+         uses = [\"any\"]\nunbound = \"allow\"\n\
          [danger]\nca_file = {ca_file:?}\n[danger.resolve]\n"
     );
     for (host, address) in emulator.resolve() {

@@ -13,7 +13,6 @@ pub mod application;
 pub mod clock;
 pub mod etc;
 pub mod home;
-pub mod jwk;
 pub mod memory;
 pub mod ready;
 pub mod sshd;
@@ -189,8 +188,8 @@ impl World {
             .map(|(_, secret)| public_key(&emulator, secret))
             .collect();
         if plan.vault_key.is_some() {
-            let jwk = emulator.change(|cloud| cloud.public_key("kv-linux", "web-key"));
-            keys[0] = jwk::public_key(&jwk.unwrap());
+            let public = emulator.change(|cloud| cloud.public_key("kv-linux", "web-key"));
+            keys[0] = public.unwrap();
         }
         if let Some(other) = &plan.public_key {
             keys[0] = PublicKey::from_openssh(other).unwrap();

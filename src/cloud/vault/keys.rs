@@ -187,3 +187,104 @@ impl Jwk {
         Ok(PublicKey::new(data, ""))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+        ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn jwk(value: Value) -> Result<PublicKey, &'static str> {
+        serde_json::from_value::<Jwk>(value).unwrap().public()
+    }
+
+    fn number(bytes: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    const CURVES: [(&EcdsaSigningAlgorithm, &str); 3] = [
+        (&ECDSA_P256_SHA256_FIXED_SIGNING, "P-256"),
+        (&ECDSA_P384_SHA384_FIXED_SIGNING, "P-384"),
+        (&ECDSA_P521_SHA512_FIXED_SIGNING, "P-521"),
+    ];
+
+    #[test]
+    fn a_point_is_the_same_with_and_without_its_leading_zeros_in_software_and_hardware() {
+        for (curve, name) in CURVES {
+            let mut shorter = 0;
+            for _ in 0..2000 {
+                let pair = EcdsaKeyPair::generate(curve).unwrap();
+                let point = pair.public_key().as_ref();
+                let (x, y) = point[1..].split_at(point.len() / 2);
+                if x[0] != 0 && y[0] != 0 && shorter > 0 {
+                    continue;
+                }
+                let cut = |half: &[u8]| {
+                    let zeros = half.iter().take_while(|byte| **byte == 0).count();
+                    number(&half[zeros..])
+                };
+                let told = |kty: &str, x: String, y: String| {
+                    jwk(json!({"kty": kty, "crv": name, "x": x, "y": y})).unwrap()
+                };
+                let wanted = EcdsaPublicKey::from_sec1_bytes(point).unwrap();
+                for key in [
+                    told("EC", number(x), number(y)),
+                    told("EC-HSM", cut(x), cut(y)),
+                ] {
+                    assert_eq!(key.key_data(), &KeyData::Ecdsa(wanted));
+                }
+                shorter += u32::from(x[0] == 0 || y[0] == 0);
+                if shorter > 2 {
+                    break;
+                }
+            }
+            assert!(shorter > 0, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_of_an_hsm_is_read_as_one_in_software() {
+        let modulus = [vec![0xc1; 256], vec![]].concat();
+        let told =
+            |kty: &str| jwk(json!({"kty": kty, "n": number(&modulus), "e": "AQAB"})).unwrap();
+        assert_eq!(told("RSA"), told("RSA-HSM"));
+        assert_eq!(told("RSA").algorithm().as_str(), "ssh-rsa");
+    }
+
+    #[test]
+    fn what_is_no_key_of_ssh_is_refused_with_what_it_is() {
+        let (x, y) = (number(&[1; 32]), number(&[2; 32]));
+        let ec = |crv: &str, x: &str, y: &str| json!({"kty": "EC", "crv": crv, "x": x, "y": y});
+        for (value, told) in [
+            (
+                json!({"kty": "oct", "k": "AQ"}),
+                "a kind that SSH does not have",
+            ),
+            (ec("P-256K", &x, &y), "a curve that SSH does not have"),
+            (ec("P-256", "", &y), "does not tell"),
+            (ec("P-256", &number(&[1; 33]), &y), "does not tell"),
+            (ec("P-256", "*", &y), "does not tell"),
+            (json!({"kty": "RSA", "e": "AQAB"}), "does not tell"),
+            (json!({}), "a kind that SSH does not have"),
+        ] {
+            let refused = jwk(value.clone()).unwrap_err();
+            assert!(refused.contains(told), "{value}: {refused}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_makes_it_fail_otherwise(
+            kty in "RSA|EC|RSA-HSM|EC-HSM|oct",
+            crv in "P-256|P-384|P-521|P-256K|",
+            parts in proptest::array::uniform4(proptest::collection::vec(any::<u8>(), 0..70)),
+        ) {
+            let [n, e, x, y] = parts.map(|it| number(&it));
+            let _read = jwk(json!({"kty": kty, "crv": crv, "n": n, "e": e, "x": x, "y": y}));
+        }
+    }
+}
