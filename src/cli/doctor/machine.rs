@@ -51,7 +51,7 @@ impl<'p> Machine<'p> {
             Err(absent @ ConfigError::Absent(_)) => {
                 let what = absent.to_string();
                 let what = what.lines().next().unwrap_or_default().to_owned();
-                let remedy = "write it (docs/configuration.md), or see pimento work without Azure: \
+                let remedy = "`pimento init` writes one; or see pimento work without Azure: \
                               `pimento demo`";
                 return vec![Case::of("config", file).failure(what, remedy)];
             }
