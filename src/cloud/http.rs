@@ -168,10 +168,15 @@ impl Http {
             id,
             body: None,
         };
+        self.repeated(&call).await
+    }
+
+    /// Sends a call that changes nothing, again where there is no answer.
+    pub(super) async fn repeated(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
         let host = call.url.host_str();
-        let mut attempts = self.attempts(service, host, Repeat::Always)?;
+        let mut attempts = self.attempts(call.service, host, Repeat::Always)?;
         loop {
-            let outcome = self.send(&call).await;
+            let outcome = self.send(call).await;
             if !attempts.again(&outcome).await {
                 return outcome;
             }

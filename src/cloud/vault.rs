@@ -181,43 +181,47 @@ fn fetched(
         .map(serde_json::value::RawValue::get)
         .unwrap_or_default();
     let value: Zeroizing<Vec<u8>> = value::decode(raw.as_bytes()).map_err(|error| odd(&error))?;
-    let problem = |problem: &str, remedy: &str| Refusal::Material {
-        credential: credential.name.to_string(),
-        problem: format!(
-            "{problem} ({} in vault {})",
-            credential.object, credential.vault.name
-        ),
-        remedy: remedy.to_owned(),
-    };
-    // Key Vault gives out secrets outside these times; enforcing them is ours.
-    let now = answer.date.unwrap_or(heard);
-    let until = |seconds: i64, now: Timestamp| {
-        let at = Timestamp::from_second(seconds).ok()?;
-        Some(at.duration_since(now))
-    };
-    let begins = bundle.attributes.nbf.and_then(|nbf| until(nbf, now));
-    if begins.is_some_and(|left| left.is_positive()) {
-        return Err(problem(
-            "its time has not come yet",
-            "see `nbf` of the secret",
-        ));
-    }
-    let latest = answer.latest().unwrap_or(heard + Duration::from_secs(1));
-    let left = bundle.attributes.exp.and_then(|exp| until(exp, latest));
-    if left.is_some_and(|left| !left.is_positive()) {
-        return Err(problem(
-            "it has expired",
-            "rotate it, or set a later `exp` on the secret",
-        ));
-    }
+    let time = |seconds: Option<i64>| Timestamp::from_second(seconds?).ok();
+    let (begins, ends) = (time(bundle.attributes.nbf), time(bundle.attributes.exp));
+    let valid_for = validity(credential, (begins, ends), answer, heard)?;
     let version = bundle.id.rsplit('/').next().unwrap_or_default().to_owned();
-    let valid_for = left.and_then(|left| Duration::try_from(left).ok());
     Ok(FetchedSecret {
         value,
         facts: bundle.facts(credential.object.name(), version.clone()),
         version,
         valid_for,
     })
+}
+
+/// How much longer an object is valid (`exp`), if it is.
+fn validity(
+    credential: &Credential,
+    (begins, ends): (Option<Timestamp>, Option<Timestamp>),
+    answer: &Answer,
+    heard: Timestamp,
+) -> Result<Option<Duration>, Refusal> {
+    let problem = |problem: &str, remedy: String| Refusal::Material {
+        credential: credential.name.to_string(),
+        problem: format!(
+            "{problem} ({} in vault {})",
+            credential.object, credential.vault.name
+        ),
+        remedy,
+    };
+    let kind = credential.object.kind();
+    // Key Vault gives out secrets outside these times; enforcing them is ours.
+    let now = answer.date.unwrap_or(heard);
+    if begins.is_some_and(|begins| begins > now) {
+        let remedy = format!("see `nbf` of the {kind}");
+        return Err(problem("its time has not come yet", remedy));
+    }
+    let latest = answer.latest().unwrap_or(heard + Duration::from_secs(1));
+    let left = ends.map(|ends| ends.duration_since(latest));
+    if left.is_some_and(|left| !left.is_positive()) {
+        let remedy = format!("rotate it, or set a later `exp` on the {kind}");
+        return Err(problem("it has expired", remedy));
+    }
+    Ok(left.and_then(|left| Duration::try_from(left).ok()))
 }
 
 /// The newest stable version that Microsoft's own clients use by default.

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use ssh_key::public::{EcdsaPublicKey, KeyData, RsaPublicKey};
 use ssh_key::{Mpint, PublicKey};
 
-use super::{API_VERSION, KeyVault, refused};
+use super::{API_VERSION, KeyVault, refused, validity};
 use crate::catalog::{Credential, Version};
-use crate::cloud::http::{Answer, Call, Repeat, unreachable};
+use crate::cloud::http::{Answer, Call, unreachable};
 use crate::cloud::survey;
 use crate::cloud::{AccessToken, CorrelationId, FetchedKey, ReadError};
 use crate::refusal::{Refusal, Service};
@@ -32,8 +32,7 @@ impl KeyVault {
             Version::Newest | Version::Previous => credential.object.path(),
         };
         let answer = self.get(credential, &path, token, id).await?;
-        let now = answer.latest().unwrap_or_else(|| self.http.server_time());
-        fetched(credential, &answer, now).map_err(ReadError::Refused)
+        fetched(credential, &answer, self.http.server_time()).map_err(ReadError::Refused)
     }
 
     /// Has the vault sign. It changes nothing, so it is asked again where there is no answer.
@@ -61,15 +60,8 @@ impl KeyVault {
             id,
             body: Some(&body),
         };
-        let host = call.url.host_str();
-        let attempts = self.http.attempts(Service::KeyVault, host, Repeat::Always);
-        let mut attempts = attempts.map_err(ReadError::Refused)?;
-        let answer = loop {
-            let outcome = self.http.send(&call).await;
-            if !attempts.again(&outcome).await {
-                break outcome.map_err(ReadError::Refused)?;
-            }
-        };
+        let answer = self.http.repeated(&call).await;
+        let answer = answer.map_err(ReadError::Refused)?;
         if !answer.is_success() {
             return Err(refused(credential, &answer));
         }
@@ -100,7 +92,7 @@ struct Jwk {
 fn fetched(
     credential: &Credential,
     answer: &Answer,
-    now: Timestamp,
+    heard: Timestamp,
 ) -> Result<FetchedKey, Refusal> {
     let odd = |error: serde_json::Error| unreachable(Service::KeyVault, &error);
     let mut told = answer.json();
@@ -133,19 +125,12 @@ fn fetched(
         let remedy = format!("an owner of the vault enables it: `{set} --enabled true`");
         return Err(refuse("the key is disabled".to_owned(), remedy));
     }
-    if facts.not_before.is_some_and(|begins| begins > now) {
-        let remedy = "see `nbf` of the key".to_owned();
-        return Err(refuse("its time has not come yet".to_owned(), remedy));
-    }
-    let left = facts.expires.map(|ends| ends.duration_since(now));
-    if left.is_some_and(|left| !left.is_positive()) {
-        let remedy = "rotate it, or set a later `exp` on the key".to_owned();
-        return Err(refuse("it has expired".to_owned(), remedy));
-    }
+    let times = (facts.not_before, facts.expires);
+    let valid_for = validity(credential, times, answer, heard)?;
     Ok(FetchedKey {
         public,
         version: facts.version.clone(),
-        valid_for: left.and_then(|left| left.try_into().ok()),
+        valid_for,
         facts,
     })
 }
