@@ -30,6 +30,7 @@ pub use pace::Pace;
 pub use signing::Signing;
 pub use wish::Wish;
 
+mod certify;
 mod desk;
 mod end;
 mod extend;

@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use ssh_key::PublicKey;
 use url::Url;
 
 pub use azure_cloud::AzureCloud;
+pub use kind::{
+    AuthoritySpec, CertificateSpec, Certifies, KeySpec, Kind, PasswordSpec, PasswordUse,
+    Permission, SigningRules, Use,
+};
 pub use names::{Name, NameProblem, ObjectName, VersionId, nearest};
 pub use object::VaultObject;
 pub use reference::{Reference, ReferenceProblem};
@@ -18,6 +21,7 @@ pub use sign_in::SignInMethod;
 pub use target::{AccessId, Role, Scope, Target};
 
 mod azure_cloud;
+mod kind;
 mod names;
 mod object;
 mod reference;
@@ -176,6 +180,18 @@ impl Credential {
         }
     }
 
+    /// Where in the configuration its public key is pinned.
+    #[must_use]
+    pub fn pinned_in(&self) -> String {
+        match &self.kind {
+            Kind::Certificate(certificate) => format!("[ca.{}]", certificate.authority),
+            kind => {
+                let (word, file) = (kind.word(), self.source.display());
+                format!("[{word}.{}] in {file}", self.name)
+            }
+        }
+    }
+
     /// The same secret in another version, which has a name of its own: `NAME@VERSION`.
     #[must_use]
     pub fn at(self: &Arc<Self>, version: Version) -> Arc<Self> {
@@ -218,103 +234,6 @@ impl Version {
     }
 }
 
-/// The kinds of credential.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A private key, listed by the agent through its pinned public key.
-    Key(Box<KeySpec>),
-    /// A password.
-    Password(PasswordSpec),
-}
-
-/// What is known of a private key without having it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeySpec {
-    /// The public key it must turn out to belong to.
-    pub public: PublicKey,
-    /// What may be signed with it.
-    pub uses: Vec<Use>,
-    /// What to do for a client that does not bind its connection to a host (`session-bind`).
-    pub unbound: Permission,
-    /// Whether it may be used over a forwarded agent connection.
-    pub forwarded: Permission,
-    /// Whether a person confirms each use.
-    pub confirm: bool,
-}
-
-/// What is known of a password without having it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PasswordSpec {
-    /// The account it opens.
-    pub user: Option<String>,
-    /// Where it may go.
-    pub uses: Vec<PasswordUse>,
-    /// The services of systemd that get it, as patterns.
-    pub units: Vec<String>,
-    /// Whether a person confirms each use.
-    pub confirm: bool,
-}
-
-/// Where a password may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PasswordUse {
-    /// To docker, for a registry.
-    Docker,
-    /// To git, for a server.
-    Git,
-    /// Wherever its name is known: `pimento password`, `pimento run`.
-    Reveal,
-    /// To ssh's password method.
-    Ssh,
-    /// To ssh's keyboard-interactive method, whose prompt is of the server's making.
-    SshKeyboardInteractive,
-    /// To sudo, by a prompt that names the account.
-    Sudo,
-    /// To sudo-rs by its own prompt, which names no account.
-    SudoRs,
-    /// To a service of systemd.
-    Systemd,
-}
-
-impl PasswordUse {
-    /// How the configuration writes it.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Docker => "docker",
-            Self::Git => "git",
-            Self::Reveal => "reveal",
-            Self::Ssh => "ssh",
-            Self::SshKeyboardInteractive => "ssh-keyboard-interactive",
-            Self::Sudo => "sudo",
-            Self::SudoRs => "sudo-rs",
-            Self::Systemd => "systemd",
-        }
-    }
-}
-
-/// Something a key may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// Whatever a client wants signed, also what pimento cannot recognise.
-    Any,
-    /// Signing files (`ssh-keygen -Y`), in any namespace but git's.
-    FileSignature,
-    /// Signing git commits and tags.
-    Git,
-    /// Logging in to a host.
-    Login,
-}
-
-/// A yes or no of the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// Yes.
-    Allow,
-    /// No.
-    Refuse,
-}
-
 /// Every credential of the configuration, in its order.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -336,8 +255,8 @@ impl Catalog {
     /// All passwords with what is known of them.
     pub fn passwords(&self) -> impl Iterator<Item = (&Arc<Credential>, &PasswordSpec)> {
         self.iter().filter_map(|credential| match &credential.kind {
-            Kind::Key(_) => None,
             Kind::Password(password) => Some((credential, password)),
+            _ => None,
         })
     }
 
@@ -345,7 +264,29 @@ impl Catalog {
     pub fn keys(&self) -> impl Iterator<Item = (&Arc<Credential>, &KeySpec)> {
         self.iter().filter_map(|credential| match &credential.kind {
             Kind::Key(key) => Some((credential, &**key)),
-            Kind::Password(_) => None,
+            _ => None,
+        })
+    }
+
+    /// All keys and authorities, whose public keys are pinned.
+    pub fn pinned(&self) -> impl Iterator<Item = &Arc<Credential>> {
+        self.iter()
+            .filter(|it| matches!(it.kind, Kind::Authority(_) | Kind::Key(_)))
+    }
+
+    /// All authorities.
+    pub fn authorities(&self) -> impl Iterator<Item = (&Arc<Credential>, &AuthoritySpec)> {
+        self.iter().filter_map(|credential| match &credential.kind {
+            Kind::Authority(authority) => Some((credential, &**authority)),
+            _ => None,
+        })
+    }
+
+    /// All certificates that are made when their windows open.
+    pub fn certificates(&self) -> impl Iterator<Item = (&Arc<Credential>, &CertificateSpec)> {
+        self.iter().filter_map(|credential| match &credential.kind {
+            Kind::Certificate(certificate) => Some((credential, &**certificate)),
+            _ => None,
         })
     }
 

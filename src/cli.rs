@@ -21,6 +21,7 @@ mod alias;
 mod ansible;
 mod approvals;
 mod askpass;
+mod ca;
 mod clip;
 mod docker;
 mod doctor;

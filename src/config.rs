@@ -22,6 +22,7 @@ pub use settings::{AgentSettings, Danger, known_hosts};
 pub use span::rotation_age;
 
 mod access;
+mod authority;
 mod credential;
 mod document;
 mod entries;

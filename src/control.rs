@@ -20,6 +20,7 @@ use proto::control_server::ControlServer;
 use session::Session;
 
 mod approvals;
+mod certify;
 pub mod client;
 pub mod convert;
 mod ending;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::agent::{self, Keyring, Lock, Upstream};
 use crate::ages::Ages;
 use crate::catalog::{
-    Catalog, Credential, Kind, Name, Reference, Tenant, VaultSpec, WindowSpec, nearest,
+    AuthoritySpec, Catalog, Certifies, Credential, Kind, Name, Reference, Tenant, VaultSpec,
+    WindowSpec, nearest,
 };
 use crate::clock::Clock;
 use crate::cloud::{Identity, Pim, StageSink, Survey};
@@ -22,8 +23,10 @@ use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::{Material, Password, locked};
 
+pub use authority::Host;
 pub use standalone::Standalone;
 
+mod authority;
 mod keys;
 mod listing;
 mod route;
@@ -99,10 +102,13 @@ impl House {
         let mut keys = HashMap::new();
         let mut listed = Vec::new();
         let mut hosts: Vec<String> = Vec::new();
+        let signing = rooms.catalog.iter().filter(|it| it.kind.rules().is_some());
+        for credential in signing {
+            hosts.extend(credential.hosts.iter().cloned());
+        }
         for (credential, key) in rooms.catalog.keys() {
             let key_blob = key.public.to_bytes()?;
             keys.insert(key_blob.clone(), Arc::clone(credential));
-            hosts.extend(credential.hosts.iter().cloned());
             listed.push(agent::Identity {
                 key_blob: key_blob.into(),
                 comment: credential.name.as_str().as_bytes().into(),
@@ -180,6 +186,24 @@ impl House {
         found.ok_or_else(|| no_match("tenant", name, nearest(name, names)))
     }
 
+    /// The authority of that name, or the only one that certifies hosts if `name` is empty.
+    ///
+    /// # Errors
+    /// If there is none of that name, or more than one to choose from.
+    pub fn authority(&self, name: &str) -> Result<&Arc<Credential>, Refusal> {
+        let all = || self.catalog.authorities();
+        let hosts = |(_, authority): &(_, &AuthoritySpec)| authority.certifies == Certifies::Hosts;
+        let mut for_hosts = all().filter(hosts);
+        if let (true, Some((only, _)), None) = (name.is_empty(), for_hosts.next(), for_hosts.next())
+        {
+            return Ok(only);
+        }
+        let mut named = all().map(|(credential, _)| credential);
+        let found = named.find(|credential| credential.name.as_str() == name);
+        let names = all().map(|(credential, _)| credential.name.as_str());
+        found.ok_or_else(|| no_match("ca", name, nearest(name, names)))
+    }
+
     /// The password of that name.
     ///
     /// # Errors
@@ -225,7 +249,7 @@ impl House {
         let wanted = wanted(credential, end, said, requester);
         let read = |material: &Material| match material {
             Material::Password(password) => Ok(using(password)),
-            Material::Key(_) | Material::VaultKey(_) => {
+            Material::Certified(_) | Material::Key(_) | Material::VaultKey(_) => {
                 Err(Refusal::Unsupported("it is a private key".to_owned()))
             }
         };

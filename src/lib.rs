@@ -22,6 +22,7 @@ pub mod ages;
 pub mod audit;
 pub mod broker;
 pub mod catalog;
+pub mod certify;
 pub mod doctor;
 pub mod known_hosts;
 pub mod policy;

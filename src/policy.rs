@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use crate::catalog::{
-    Credential, KeySpec, Kind, PasswordSpec, PasswordUse, Permission, Reason, Ticket, Use,
+    AuthoritySpec, Certifies, Credential, Kind, PasswordSpec, PasswordUse, Permission, Reason,
+    SigningRules, Ticket, Use,
 };
 use crate::refusal::Refusal;
 
@@ -132,9 +133,17 @@ impl Grant {
 /// The first rule that forbids it.
 pub fn judge(ask: Ask) -> Result<Grant, Refusal> {
     let to_be_confirmed = match (&ask.credential.kind, &ask.end) {
+        (Kind::Certificate(certificate), End::Sign { what, route }) => {
+            may_sign(&ask.credential, &certificate.rules, what, route)?;
+            certificate.rules.confirm
+        }
         (Kind::Key(key), End::Sign { what, route }) => {
-            may_sign(&ask.credential, key, what, route)?;
-            key.confirm
+            may_sign(&ask.credential, &key.rules, what, route)?;
+            key.rules.confirm
+        }
+        (Kind::Authority(authority), End::Certify { .. }) => {
+            may_certify_hosts(&ask.credential, authority)?;
+            authority.confirm
         }
         // Nothing is used: that is judged when it is.
         (_, End::Prepare { .. }) => false,
@@ -147,22 +156,38 @@ pub fn judge(ask: Ask) -> Result<Grant, Refusal> {
             right_place(&ask.credential, password, receiver)?;
             password.confirm
         }
-        (Kind::Key(_), End::Reveal | End::Give(_)) => {
-            return Err(Refusal::Unsupported(format!(
-                "{} is a key: pimento signs with it and never shows it",
-                ask.credential.name
-            )));
-        }
-        (Kind::Password(_), End::Sign { .. }) => {
-            return Err(Refusal::Unsupported(format!(
-                "{} is a password: nothing can be signed with it",
-                ask.credential.name
-            )));
+        (kind, _) => {
+            let what = match kind {
+                Kind::Authority(_) => "an authority: it certifies, and signs nothing else",
+                Kind::Certificate(_) | Kind::Key(_) => {
+                    "a key: pimento signs with it and never shows it"
+                }
+                Kind::Password(_) => "a password: nothing can be signed with it",
+            };
+            let name = &ask.credential.name;
+            return Err(Refusal::Unsupported(format!("{name} is {what}")));
         }
     };
     Ok(Grant {
         ask,
         to_be_confirmed,
+    })
+}
+
+/// Whoever has a host's certificate is that host; what certifies users must not make one.
+fn may_certify_hosts(credential: &Credential, authority: &AuthoritySpec) -> Result<(), Refusal> {
+    if authority.certifies == Certifies::Hosts {
+        return Ok(());
+    }
+    Err(Refusal::Policy {
+        credential: credential.name.to_string(),
+        rule: "it certifies users".to_owned(),
+        advice: format!(
+            "hosts have an authority of their own, with another key of a vault: write it down with \
+             `certifies = \"hosts\"` ([ca.{}] is in {})",
+            credential.name,
+            credential.source.display()
+        ),
     })
 }
 
@@ -215,7 +240,7 @@ fn right_place(
 
 fn may_sign(
     credential: &Credential,
-    key: &KeySpec,
+    rules: &SigningRules,
     what: &Signed,
     route: &Route,
 ) -> Result<(), Refusal> {
@@ -223,12 +248,12 @@ fn may_sign(
         credential: credential.name.to_string(),
         why,
     };
-    permitted_use(credential, key, what)?;
+    permitted_use(credential, rules, what)?;
     match route {
         Route::Broken { why } => return Err(binding(why.clone())),
         Route::Bound {
             forwarded: true, ..
-        } if key.forwarded == Permission::Refuse => {
+        } if rules.forwarded == Permission::Refuse => {
             return Err(binding(
                 "it was asked for over a forwarded agent connection".to_owned(),
             ));
@@ -236,16 +261,16 @@ fn may_sign(
         Route::Bound { .. } | Route::Unbound => {}
     }
     if matches!(what, Signed::Login { .. }) {
-        return known_host(credential, key, route).map_err(binding);
+        return known_host(credential, rules, route).map_err(binding);
     }
     Ok(())
 }
 
 /// A login goes to a host that was proven, and that the configuration allows.
-fn known_host(credential: &Credential, key: &KeySpec, route: &Route) -> Result<(), String> {
+fn known_host(credential: &Credential, rules: &SigningRules, route: &Route) -> Result<(), String> {
     match route {
         Route::Broken { why } => Err(why.clone()),
-        Route::Unbound if key.unbound == Permission::Refuse => {
+        Route::Unbound if rules.unbound == Permission::Refuse => {
             Err("the client did not prove which host it is connected to".to_owned())
         }
         Route::Unbound if credential.hosts.is_empty() => Ok(()),
@@ -278,7 +303,11 @@ fn known_host(credential: &Credential, key: &KeySpec, route: &Route) -> Result<(
     }
 }
 
-fn permitted_use(credential: &Credential, key: &KeySpec, what: &Signed) -> Result<(), Refusal> {
+fn permitted_use(
+    credential: &Credential,
+    rules: &SigningRules,
+    what: &Signed,
+) -> Result<(), Refusal> {
     let (wanted, described) = match what {
         Signed::Certificate => (Use::Any, "signing an SSH certificate".to_owned()),
         Signed::Login { .. } => (Use::Login, "logging in".to_owned()),
@@ -294,7 +323,7 @@ fn permitted_use(credential: &Credential, key: &KeySpec, what: &Signed) -> Resul
             "signing data that pimento does not recognise".to_owned(),
         ),
     };
-    if key.uses.contains(&wanted) || key.uses.contains(&Use::Any) {
+    if rules.uses.contains(&wanted) || rules.uses.contains(&Use::Any) {
         return Ok(());
     }
     let name = match wanted {

@@ -6,17 +6,21 @@
 
 use zeroize::Zeroizing;
 
+use certified_key::CertifiedKey;
 use locked::LockedBytes;
 use private_key::PrivateKey;
 use vault_key::VaultKey;
 
 pub mod certificate;
+pub mod certified_key;
 pub mod locked;
 pub mod private_key;
 pub mod vault_key;
 
 /// The secret bytes of a credential.
 pub enum Material {
+    /// A key that was made for this window, with its certificate.
+    Certified(CertifiedKey),
     /// A private key.
     Key(PrivateKey),
     /// A password.
@@ -30,7 +34,7 @@ impl Material {
     #[must_use]
     pub fn oddities(&self) -> &[Oddity] {
         match self {
-            Self::Key(_) | Self::VaultKey(_) => &[],
+            Self::Certified(_) | Self::Key(_) | Self::VaultKey(_) => &[],
             Self::Password(password) => &password.oddities,
         }
     }

@@ -187,6 +187,15 @@ impl Windows {
         self.held(credential, now).map(|held| held.version.as_str())
     }
 
+    /// The certificate of `credential`, as SSH encodes it, if it has one that can be used now.
+    #[must_use]
+    pub fn certificate(&self, credential: &Credential, now: Moment) -> Option<&Arc<[u8]>> {
+        match &self.held(credential, now)?.material {
+            Material::Certified(key) => Some(key.certificate()),
+            Material::Key(_) | Material::Password(_) | Material::VaultKey(_) => None,
+        }
+    }
+
     /// What is odd about the material of each credential that is held.
     #[must_use]
     pub fn oddities(&self, now: Moment) -> Vec<(Name, Oddity)> {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::agent::Holder;
 use crate::catalog::Credential;
+use crate::certify::Statement;
 use crate::cloud::CorrelationId;
 use crate::policy::{Ask, End, Route, Signed};
 use crate::refusal::Refusal;
@@ -41,6 +42,28 @@ impl Event {
             .with("vault", credential.vault.url.as_str())
             .with(credential.object.kind(), credential.object.name().as_str())
             .with("version", version)
+    }
+
+    /// An authority is about to be asked for a certificate.
+    #[must_use]
+    pub fn certifying(
+        id: CorrelationId,
+        credential: &Credential,
+        statement: &Statement<'_>,
+        version: &str,
+    ) -> Self {
+        let principals = statement
+            .principals
+            .iter()
+            .map(|it| Value::from(it.as_str()));
+        Self::named("certifying", id)
+            .credential(credential)
+            .with("vault", credential.vault.url.as_str())
+            .with(credential.object.kind(), credential.object.name().as_str())
+            .with("version", version)
+            .with("key_id", statement.key_id)
+            .with("principals", principals.collect::<Vec<_>>())
+            .with("valid_before", statement.valid_before.to_string())
     }
 
     /// A secret is about to be read for what it is; its value goes nowhere.
@@ -157,6 +180,12 @@ impl Event {
                     .with("user", receiver.user.clone())
                     .with("host", receiver.host.as_str())
                     .with("command", receiver.command.clone());
+            }
+            End::Certify { names, key } => {
+                let certified = self
+                    .with("end", "certify-host")
+                    .with("names", names.clone());
+                return certified.with("host_key", key.as_str());
             }
             End::Prepare { user, host } => {
                 let prepared = self.with("end", "prepare").with("user", user.clone());

@@ -78,16 +78,10 @@ impl Broker {
         let errand = Errand::new(&vault.window.tenant, person, id, stages);
         let errand = errand.using(&credential.object);
         if credential.object.stays() {
-            let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
-                Box::pin(async move { self.cloud.vault.key(credential, &token, id).await })
-            };
-            let (fetched, _) = self.read(vault, errand, &ask).await?;
+            let (fetched, _) = self.read_key(credential, errand).await?;
             return Ok(Contents::Key(Box::new(fetched.public)));
         }
-        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
-            Box::pin(async move { self.cloud.vault.secret(credential, &token, id).await })
-        };
-        let (fetched, _) = self.read(vault, errand, &ask).await?;
+        let (fetched, _) = self.read_secret(credential, errand).await?;
         Ok(contents(fetched))
     }
 

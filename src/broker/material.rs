@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 
 use super::Broker;
 use super::step_up::Errand;
-use crate::catalog::{Credential, KeySpec, Kind, VaultObject};
+use crate::catalog::{Credential, Kind, VaultObject};
 use crate::clock::Moment;
-use crate::cloud::AccessToken;
+use crate::cloud::{AccessToken, FetchedKey, FetchedSecret};
 use crate::refusal::Refusal;
 use crate::secret::private_key::PrivateKey;
 use crate::secret::vault_key::VaultKey;
@@ -32,10 +32,37 @@ impl Broker {
         credential: &Arc<Credential>,
         errand: Errand<'_>,
     ) -> Result<Found, Refusal> {
-        match credential.object {
-            VaultObject::Secret(_) => self.find_secret(credential, errand).await,
-            VaultObject::Key(_) => self.find_key(credential, errand).await,
+        match (&credential.kind, &credential.object) {
+            (Kind::Certificate(spec), _) => self.certify(credential, spec, errand).await,
+            (_, VaultObject::Secret(_)) => self.find_secret(credential, errand).await,
+            (_, VaultObject::Key(_)) => self.find_key(credential, errand).await,
         }
+    }
+
+    /// Reads the secret behind `credential`; tells when it was asked for.
+    pub(super) async fn read_secret(
+        &self,
+        credential: &Credential,
+        errand: Errand<'_>,
+    ) -> Result<(FetchedSecret, Moment), Refusal> {
+        let id = errand.id;
+        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
+            Box::pin(async move { self.cloud.vault.secret(credential, &token, id).await })
+        };
+        self.read(&credential.vault, errand, &ask).await
+    }
+
+    /// Reads the public half of the key behind `credential`; tells when it was asked for.
+    pub(super) async fn read_key(
+        &self,
+        credential: &Credential,
+        errand: Errand<'_>,
+    ) -> Result<(FetchedKey, Moment), Refusal> {
+        let id = errand.id;
+        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
+            Box::pin(async move { self.cloud.vault.key(credential, &token, id).await })
+        };
+        self.read(&credential.vault, errand, &ask).await
     }
 
     async fn find_secret(
@@ -43,11 +70,7 @@ impl Broker {
         credential: &Arc<Credential>,
         errand: Errand<'_>,
     ) -> Result<Found, Refusal> {
-        let id = errand.id;
-        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
-            Box::pin(async move { self.cloud.vault.secret(credential, &token, id).await })
-        };
-        let (fetched, sent) = self.read(&credential.vault, errand, &ask).await?;
+        let (fetched, sent) = self.read_secret(credential, errand).await?;
         Ok(Found {
             material: material(credential, fetched.value)?,
             version: fetched.version,
@@ -62,14 +85,8 @@ impl Broker {
         credential: &Arc<Credential>,
         errand: Errand<'_>,
     ) -> Result<Found, Refusal> {
-        let id = errand.id;
-        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
-            Box::pin(async move { self.cloud.vault.key(credential, &token, id).await })
-        };
-        let (fetched, sent) = self.read(&credential.vault, errand, &ask).await?;
-        if let Kind::Key(key) = &credential.kind {
-            pinned(credential, key, &fetched.public)?;
-        }
+        let (fetched, sent) = self.read_key(credential, errand).await?;
+        pinned(credential, &fetched.public)?;
         Ok(Found {
             material: Material::VaultKey(VaultKey::new(fetched.public, fetched.version.clone())),
             version: fetched.version,
@@ -82,7 +99,10 @@ impl Broker {
 /// Makes material of what the vault gave, if it is what the configuration says.
 fn material(credential: &Credential, value: Zeroizing<Vec<u8>>) -> Result<Material, Refusal> {
     match &credential.kind {
-        Kind::Key(key) => private_key(credential, key, &value).map(Material::Key),
+        Kind::Key(_) => private_key(credential, &value).map(Material::Key),
+        Kind::Authority(_) | Kind::Certificate(_) => Err(Refusal::Unsupported(
+            "an authority is a key of its vault, not a secret".to_owned(),
+        )),
         Kind::Password(_) => Password::parse(value)
             .map(Material::Password)
             .map_err(|problem| Refusal::Material {
@@ -93,23 +113,22 @@ fn material(credential: &Credential, value: Zeroizing<Vec<u8>>) -> Result<Materi
     }
 }
 
-fn private_key(
-    credential: &Credential,
-    key: &KeySpec,
-    value: &Zeroizing<Vec<u8>>,
-) -> Result<PrivateKey, Refusal> {
+fn private_key(credential: &Credential, value: &Zeroizing<Vec<u8>>) -> Result<PrivateKey, Refusal> {
     let private = PrivateKey::parse(value).map_err(|problem| Refusal::Material {
         credential: credential.name.to_string(),
         problem: format!("{problem} ({})", credential.object),
         remedy: problem.remedy(),
     })?;
-    pinned(credential, key, private.public())?;
+    pinned(credential, private.public())?;
     Ok(private)
 }
 
 /// A vault, or whoever may write to it, must not slip us a key of its own.
-fn pinned(credential: &Credential, key: &KeySpec, found: &PublicKey) -> Result<(), Refusal> {
-    if found.key_data() == key.public.key_data() {
+pub(super) fn pinned(credential: &Credential, found: &PublicKey) -> Result<(), Refusal> {
+    let Some(public) = credential.kind.pinned() else {
+        return Ok(());
+    };
+    if found.key_data() == public.key_data() {
         return Ok(());
     }
     Err(Refusal::Material {
@@ -117,13 +136,12 @@ fn pinned(credential: &Credential, key: &KeySpec, found: &PublicKey) -> Result<(
         problem: format!(
             "the key in the vault is {}, and the one pinned in the configuration is {}",
             found.fingerprint(HashAlg::Sha256),
-            key.public.fingerprint(HashAlg::Sha256)
+            public.fingerprint(HashAlg::Sha256)
         ),
         remedy: format!(
             "if the key was replaced on purpose, put its public half into `public_key` of \
-             [key.{}] in {}; otherwise tell the owner of the vault",
-            credential.name,
-            credential.source.display()
+             {}; otherwise tell the owner of the vault",
+            credential.pinned_in()
         ),
     })
 }

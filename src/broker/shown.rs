@@ -1,6 +1,6 @@
 //! What the broker shows: windows, openings, hosts that are out. Nothing here changes anything.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -18,6 +18,13 @@ impl Broker {
         self.windows()
             .version(credential, self.clock.now())
             .map(str::to_owned)
+    }
+
+    /// The certificate of `credential`, as SSH encodes it, if it has one that can be used now.
+    #[must_use]
+    pub fn certificate(&self, credential: &Credential) -> Option<Arc<[u8]>> {
+        let windows = self.windows();
+        windows.certificate(credential, self.clock.now()).cloned()
     }
 
     /// What is odd about the material of each credential that is held.

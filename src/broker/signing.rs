@@ -8,13 +8,15 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::Broker;
+use super::certify::no_signature;
 use super::step_up::Errand;
+use crate::catalog::Credential;
 use crate::cloud::{AccessToken, CorrelationId, StageSink};
 use crate::policy::Grant;
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::Material;
-use crate::secret::vault_key::VaultKey;
+use crate::secret::vault_key::{ToSign, VaultKey};
 
 /// Data to be signed, and the flags of the request (RFC 9987, section 5.6.1).
 #[derive(Clone, Copy)]
@@ -44,14 +46,11 @@ impl Broker {
             let asks = key.asks(signing.data, signing.flags);
             asks.map_err(|problem| Refusal::Unsupported(problem.to_string()))
         })?;
-        let (began, asked) = (self.clock.now(), &asked);
-        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
-            Box::pin(async move { self.cloud.vault.sign(credential, asked, &token, id).await })
-        };
+        let began = self.clock.now();
         let errand = Errand::new(&vault.window.tenant, person, id, stages);
         let errand = errand.using(&credential.object);
-        let (answer, _) = tokio::select! {
-            answer = self.read(vault, errand, &ask) => answer?,
+        let answer = tokio::select! {
+            answer = self.signature(credential, &asked, errand) => answer?,
             () = self.clock.sleep_until(began.after(self.limits.answer)) => {
                 return Err(Refusal::NotInTime {
                     window: vault.window.name.to_string(),
@@ -62,13 +61,24 @@ impl Broker {
         };
         // It may have ended, or been locked, while the vault was asked.
         self.vault_key(grant, |key| {
-            let signature = key.signature(asked, &answer, signing.data);
-            signature.map_err(|problem| Refusal::Material {
-                credential: credential.name.to_string(),
-                problem: format!("{problem} ({} in vault {})", credential.object, vault.name),
-                remedy: "nothing was given out; tell the owner of the vault".to_owned(),
-            })
+            let signature = key.signature(&asked, &answer, signing.data);
+            signature.map_err(|problem| no_signature(credential, &problem))
         })
+    }
+
+    /// What the vault answers when it is asked for a signature; nothing of it is checked.
+    pub(super) async fn signature(
+        &self,
+        credential: &Credential,
+        asked: &ToSign,
+        errand: Errand<'_>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let id = errand.id;
+        let ask = |token: Arc<AccessToken>| -> BoxFuture<'_, _> {
+            Box::pin(async move { self.cloud.vault.sign(credential, asked, &token, id).await })
+        };
+        let answer = self.read(&credential.vault, errand, &ask).await;
+        answer.map(|(answer, _)| answer)
     }
 
     /// What `using` makes of the key, while its window is open.
@@ -79,9 +89,9 @@ impl Broker {
     ) -> Result<T, Refusal> {
         self.with(grant, |material| match material {
             Material::VaultKey(key) => using(key),
-            Material::Key(_) | Material::Password(_) => Err(Refusal::Unsupported(
-                "it is not a key that stays in its vault".to_owned(),
-            )),
+            Material::Certified(_) | Material::Key(_) | Material::Password(_) => Err(
+                Refusal::Unsupported("it is not a key that stays in its vault".to_owned()),
+            ),
         })?
     }
 }

@@ -41,6 +41,20 @@ impl<'a> Errand<'a> {
         }
     }
 
+    /// The same errand, for one more piece of work.
+    pub(super) const fn again(&self) -> Self {
+        let (tenant, person, stages) = (self.tenant, self.person, self.stages);
+        let (id, role, stepped_up) = (self.id, self.role, false);
+        Self {
+            tenant,
+            person,
+            id,
+            stages,
+            role,
+            stepped_up,
+        }
+    }
+
     /// The same, to use `object`.
     pub(super) const fn using(mut self, object: &VaultObject) -> Self {
         self.role = object.role();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use ssh_key::PublicKey;
 use url::Url;
 use uuid::Uuid;
 
@@ -32,13 +33,13 @@ pub(crate) fn password(name: &str) -> Credential {
 /// A key `name` in window `ops`, for logins.
 pub(crate) fn key(name: &str) -> Credential {
     let public = PublicKey::from_openssh(PUBLIC_KEY).unwrap();
-    let key = KeySpec {
-        public,
+    let rules = SigningRules {
         uses: vec![Use::Login],
         unbound: Permission::Refuse,
         forwarded: Permission::Refuse,
         confirm: false,
     };
+    let key = KeySpec { public, rules };
     credential(name, Kind::Key(Box::new(key)))
 }
 

@@ -190,7 +190,11 @@ pub(super) async fn keys(mut agent: Agent, output: &Output) -> Result<ExitCode, 
 
 fn key_line(credential: &Credential) -> String {
     let what = match credential.kind.as_str() {
-        "key" => credential.fingerprint.clone(),
+        "key" if !credential.authority.is_empty() => {
+            let (authority, principals) = (&credential.authority, credential.principals.join(", "));
+            format!("as {principals}, certified by {authority}")
+        }
+        "ca" | "key" => credential.fingerprint.clone(),
         _ if credential.user.is_empty() => String::new(),
         _ => format!("user {}", credential.user),
     };
@@ -217,6 +221,8 @@ fn key_json(credential: &Credential) -> Value {
         "hosts": credential.hosts,
         "user": given(&credential.user),
         "uses": credential.uses,
+        "ca": given(&credential.authority),
+        "principals": credential.principals,
     })
 }
 

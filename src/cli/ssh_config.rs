@@ -69,6 +69,7 @@ impl<'c> Text<'c> {
             preflight: preflight(program.as_deref()),
             askpass: program.map(|program| program.with_file_name("pimento-askpass")),
             public_keys: PublicKeys::below(&paths.state),
+            certified: config.catalog.certificates().next().is_some(),
         };
         let mut text = places.head();
         let (mut keys, mut opened) = (Vec::new(), Vec::new());
@@ -121,7 +122,10 @@ impl<'c> Text<'c> {
 
 fn is_for_ssh(credential: &Credential) -> bool {
     match &credential.kind {
+        Kind::Authority(_) => false,
+        Kind::Certificate(_) => true,
         Kind::Key(key) => key
+            .rules
             .uses
             .iter()
             .any(|it| matches!(it, Use::Any | Use::Login)),
@@ -165,6 +169,8 @@ struct Places {
     preflight: String,
     askpass: Option<PathBuf>,
     public_keys: PublicKeys,
+    /// Whether some hosts are logged in to with a certificate.
+    certified: bool,
 }
 
 impl Places {
@@ -184,15 +190,24 @@ impl Places {
     /// What ssh has to know of a credential.
     fn section(&self, credential: &Credential, hosts: &str) -> Result<String, Failure> {
         let settings = match &credential.kind {
-            // This key is offered, and no other of the agent's.
+            // ssh would have to know the certificate, which is made anew for each window: it asks
+            // the agent for all that it has for this host.
+            Kind::Certificate(_) => format!("    IdentityAgent {}\n", self.agent),
+            // This key is offered, and no other of the agent's; but where there are certificates,
+            // whatever it lists for the host, or ssh would leave them out.
             Kind::Key(_) => format!(
-                "    IdentityAgent {}\n    IdentityFile {}\n    IdentitiesOnly yes\n",
+                "    IdentityAgent {}\n    IdentityFile {}\n{}",
                 self.agent,
-                quoted(&self.public_keys.file(credential))?
+                quoted(&self.public_keys.file(credential))?,
+                if self.certified {
+                    ""
+                } else {
+                    "    IdentitiesOnly yes\n"
+                }
             ),
             // The password goes to a known host only, and once: a helper is not told that it was
             // wrong, and a question about the host's key is one that it never answers.
-            Kind::Password(_) => {
+            Kind::Authority(_) | Kind::Password(_) => {
                 "    NumberOfPasswordPrompts 1\n    StrictHostKeyChecking yes\n".to_owned()
             }
         };
@@ -218,10 +233,7 @@ impl Places {
 }
 
 fn noun(credential: &Credential) -> String {
-    match &credential.kind {
-        Kind::Key(_) => format!("key {}", credential.name),
-        Kind::Password(_) => format!("password {}", credential.name),
-    }
+    format!("{} {}", credential.kind.word(), credential.name)
 }
 
 /// The command that opens what is needed. ssh expands `%`, and a shell reads the rest: nothing that

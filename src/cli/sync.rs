@@ -105,8 +105,8 @@ impl Sync<'_> {
     /// The windows that are open; says which are not, if there are keys behind them.
     async fn open_ones(&self, mut agent: Agent) -> Result<Vec<String>, Failure> {
         let status = agent.status(StatusRequest {}).await?.into_inner();
-        let keys = || self.config.catalog.keys();
-        let is_behind = |name: &str| keys().any(|(key, _)| key.vault.window.name.as_str() == name);
+        let keys = || self.config.catalog.pinned();
+        let is_behind = |name: &str| keys().any(|key| key.vault.window.name.as_str() == name);
         let (open, closed): (Vec<_>, Vec<_>) = status
             .windows
             .into_iter()

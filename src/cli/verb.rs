@@ -6,9 +6,9 @@ use clap::{CommandFactory, Subcommand};
 
 use super::output::Output;
 use super::{
-    Cli, Failure, agent, ansible, approvals, askpass, connect, docker, doctor, export, git, init,
-    password, preflight, run, runtime, show, sign_in, ssh_agent, ssh_config, stale, sudo, sync,
-    window,
+    Cli, Failure, agent, ansible, approvals, askpass, ca, connect, docker, doctor, export, git,
+    init, password, preflight, run, runtime, show, sign_in, ssh_agent, ssh_config, stale, sudo,
+    sync, window,
 };
 use crate::config::{Overrides, Paths};
 use crate::refusal::ExitCode;
@@ -60,6 +60,9 @@ pub(super) enum Verb {
     SshConfig(ssh_config::Args),
     /// Look for whatever keeps keys and passwords from being used, and tell what to do about it
     Doctor,
+    /// The SSH authorities whose keys are in a vault: what hosts trust, and certificates for hosts
+    #[command(subcommand)]
+    Ca(ca::Ca),
     /// Print what an administrator has to set up, as Terraform, Bicep or a script for az; asks nobody
     Export(export::Args),
     /// Run a command with passwords in its environment, or in files that are on no disk
@@ -196,6 +199,7 @@ impl Verb {
                 ansible::vault_client(agent().await?, output, vault_id).await
             }
             Self::Sync(args) => sync::run(args, paths, output).await,
+            Self::Ca(ca) => ca::run(ca, paths, output).await,
             Self::Doctor => doctor::examine(paths, output).await,
             Self::Preflight(args) => preflight::preflight(paths, output, args).await,
             Self::Askpass { prompt } => askpass::answer(agent().await?, output, prompt).await,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
+use super::authority::{authorities, certified};
 use super::entries::{Entries, Entry, Noun};
 use super::problem::Findings;
 use super::section::{Field, Section, Text, one_of};
 use super::span::rotate_after;
 use crate::catalog::{
     Catalog, Credential, KeySpec, Kind, Name, ObjectName, PasswordSpec, PasswordUse, Permission,
-    Use, VaultObject, VaultSpec, Version,
+    SigningRules, Use, VaultObject, VaultSpec, Version,
 };
 
 /// Reads every credential.
@@ -20,9 +21,18 @@ pub(super) fn catalog(
     vaults: &[(Name, Arc<VaultSpec>)],
     findings: &mut Findings,
 ) -> Catalog {
-    let mut credentials: Vec<Arc<Credential>> = Vec::new();
+    let authorities = authorities(entries, vaults, findings);
+    let all = authorities
+        .iter()
+        .map(|(_, authority)| Arc::clone(authority));
+    let mut credentials: Vec<Arc<Credential>> = all.collect();
     for entry in entries.credentials() {
-        let Some(read) = credential(entry, entries, vaults, findings) else {
+        let read = if entry.noun == Noun::Key && entry.section.field("certificate").is_some() {
+            certified(entry, entries, &authorities, findings)
+        } else {
+            credential(entry, entries, vaults, findings)
+        };
+        let Some(read) = read else {
             continue;
         };
         if let Some(twin) = credentials.iter().find(|known| same_key(known, &read)) {
@@ -68,17 +78,8 @@ fn credential(
     };
     let object = object(entry, findings);
     if let (Some(VaultObject::Key(_)), Some(Kind::Key(key))) = (&object, &kind)
-        && matches!(key.public.key_data(), KeyData::Ed25519(_))
+        && !in_vault(section, &key.public, findings)
     {
-        findings.wrong(
-            section.place,
-            format!(
-                "{} is an Ed25519 key, which Key Vault has no keys of",
-                section.what
-            ),
-            "use an RSA key or one on P-256, P-384 or P-521; or keep the private key as a secret: \
-             secret = \"NAME\"",
-        );
         return None;
     }
     let hosts = hosts(section, findings);
@@ -93,6 +94,23 @@ fn credential(
         rotate_after,
         source: section.place.document.path.clone(),
     })
+}
+
+/// Whether Key Vault can have a key like `public`.
+pub(super) fn in_vault(section: &Section<'_>, public: &PublicKey, findings: &mut Findings) -> bool {
+    let is = !matches!(public.key_data(), KeyData::Ed25519(_));
+    if !is {
+        findings.wrong(
+            section.place,
+            format!(
+                "{} is an Ed25519 key, which Key Vault has no keys of",
+                section.what
+            ),
+            "use an RSA key or one on P-256, P-384 or P-521; or keep the private key as a secret: \
+             secret = \"NAME\"",
+        );
+    }
+    is
 }
 
 /// Reports fields that are not for here. Where somebody may have put the secret itself, nothing is
@@ -110,11 +128,6 @@ fn misplaced(entry: &Entry<'_>, findings: &mut Findings) -> bool {
                 ),
                 "it lay on disk, so replace it; put the new one into the vault \
                  (`az keyvault secret set --file`) and name it here: secret = \"NAME\"",
-            ),
-            "certificate" => findings.wrong(
-                field.place,
-                "certificate = … is not supported yet",
-                "store the private key as a secret of the vault: secret = \"NAME\"",
             ),
             "key" if entry.noun != Noun::Key => findings.wrong(
                 field.place,
@@ -137,11 +150,23 @@ fn key(section: &Section<'_>, findings: &mut Findings) -> Option<KeySpec> {
         None => Some(vec![Use::Login]),
         Some(field) => uses(field, &USES, findings),
     };
+    let rules = rules(section, uses, findings);
+    Some(KeySpec {
+        public: public?,
+        rules: rules?,
+    })
+}
+
+/// By which rules the agent signs with a key.
+pub(super) fn rules(
+    section: &Section<'_>,
+    uses: Option<Vec<Use>>,
+    findings: &mut Findings,
+) -> Option<SigningRules> {
     let unbound = section.word("unbound", &PERMISSION, Permission::Refuse, findings);
     let forwarded = section.word("forwarded", &PERMISSION, Permission::Refuse, findings);
     let confirm = confirm(section, findings);
-    Some(KeySpec {
-        public: public?,
+    Some(SigningRules {
         uses: uses?,
         unbound: unbound?,
         forwarded: forwarded?,
@@ -187,14 +212,14 @@ fn units(section: &Section<'_>, findings: &mut Findings) -> Option<Vec<String>> 
     Some(units)
 }
 
-fn confirm(section: &Section<'_>, findings: &mut Findings) -> Option<bool> {
+pub(super) fn confirm(section: &Section<'_>, findings: &mut Findings) -> Option<bool> {
     match section.field("confirm") {
         None => Some(false),
         Some(field) => field.truth(findings),
     }
 }
 
-fn public_key(text: Text<'_>, findings: &mut Findings) -> Option<PublicKey> {
+pub(super) fn public_key(text: Text<'_>, findings: &mut Findings) -> Option<PublicKey> {
     let wrong = match PublicKey::from_openssh(text.text.trim()) {
         Ok(key) => match unusable(key.key_data()) {
             None => return Some(key),
@@ -266,7 +291,11 @@ fn object(entry: &Entry<'_>, findings: &mut Findings) -> Option<VaultObject> {
     object_name(key.text(findings)?, "key", findings).map(VaultObject::Key)
 }
 
-fn object_name(text: Text<'_>, kind: &str, findings: &mut Findings) -> Option<ObjectName> {
+pub(super) fn object_name(
+    text: Text<'_>,
+    kind: &str,
+    findings: &mut Findings,
+) -> Option<ObjectName> {
     let name = ObjectName::parse(text.text).ok();
     if name.is_none() {
         // Not quoted: somebody may have put the secret itself here.
@@ -282,7 +311,7 @@ fn object_name(text: Text<'_>, kind: &str, findings: &mut Findings) -> Option<Ob
     name
 }
 
-fn hosts(section: &Section<'_>, findings: &mut Findings) -> Option<Vec<String>> {
+pub(super) fn hosts(section: &Section<'_>, findings: &mut Findings) -> Option<Vec<String>> {
     let Some(field) = section.field("hosts") else {
         return Some(Vec::new());
     };

@@ -13,6 +13,7 @@ use crate::catalog::{Name, nearest};
 /// What can be configured under a name of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Noun {
+    Ca,
     Key,
     Password,
     Tenant,
@@ -21,7 +22,8 @@ pub(super) enum Noun {
 }
 
 impl Noun {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
+        Self::Ca,
         Self::Key,
         Self::Password,
         Self::Tenant,
@@ -31,6 +33,7 @@ impl Noun {
 
     pub(super) const fn word(self) -> &'static str {
         match self {
+            Self::Ca => "ca",
             Self::Key => "key",
             Self::Password => "password",
             Self::Tenant => "tenant",
@@ -39,9 +42,9 @@ impl Noun {
         }
     }
 
-    /// Keys and passwords share their names: a person asks for either by name alone.
+    /// Credentials of all kinds share their names: records and requests have the name alone.
     fn shares_names_with(self, other: Self) -> bool {
-        let credential = |noun| matches!(noun, Self::Key | Self::Password);
+        let credential = |noun| matches!(noun, Self::Ca | Self::Key | Self::Password);
         self == other || (credential(self) && credential(other))
     }
 }
@@ -91,7 +94,7 @@ impl<'d> Entries<'d> {
         self.entries.iter().filter(move |entry| entry.noun == noun)
     }
 
-    /// All credentials, in the order of the files.
+    /// All keys and passwords, in the order of the files.
     pub(super) fn credentials(&self) -> impl Iterator<Item = &Entry<'d>> {
         let credential = |noun| matches!(noun, Noun::Key | Noun::Password);
         self.entries

@@ -60,7 +60,8 @@ pub fn repin(credential: &Credential, public: &PublicKey, paths: &Paths) -> Resu
         .to_openssh()
         .map_err(io::Error::other)
         .map_err(failed)?;
-    let changed = repinned(&text, &credential.name, &line);
+    let (noun, name) = (credential.kind.word(), &credential.name);
+    let changed = repinned(&text, noun, name, &line);
     let changed = changed.ok_or_else(|| RepinError::Changed {
         file: credential.source.clone(),
         key: credential.name.clone(),
@@ -68,10 +69,10 @@ pub fn repin(credential: &Credential, public: &PublicKey, paths: &Paths) -> Resu
     replace(&file, &changed).map_err(failed)
 }
 
-/// `text` with another public key for `key`; `None` if it has none.
-fn repinned(text: &str, key: &Name, line: &str) -> Option<String> {
+/// `text` with another public key for the `noun` `key`; `None` if it has none.
+fn repinned(text: &str, noun: &str, key: &Name, line: &str) -> Option<String> {
     let mut document: DocumentMut = text.parse().ok()?;
-    let keys = document.get_mut("key")?.as_table_like_mut()?;
+    let keys = document.get_mut(noun)?.as_table_like_mut()?;
     let entry = keys.get_mut(key.as_str())?.as_table_like_mut()?;
     let Item::Value(pinned) = entry.get_mut("public_key")? else {
         return None;
@@ -106,7 +107,7 @@ mod tests {
     const NEW: &str = "ssh-ed25519 BBBB";
 
     fn changed(text: &str) -> Option<String> {
-        repinned(text, &Name::parse("web.root").unwrap(), NEW)
+        repinned(text, "key", &Name::parse("web.root").unwrap(), NEW)
     }
 
     #[test]

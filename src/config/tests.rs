@@ -10,6 +10,7 @@ use crate::catalog::testing::PUBLIC_KEY;
 use crate::catalog::{Kind, Permission, Reason, SignInMethod, Use};
 
 mod applications;
+mod authorities;
 mod files;
 mod hosts;
 mod objects;
@@ -113,9 +114,9 @@ fn a_valid_file_becomes_a_catalog_with_cautious_defaults() {
     let Kind::Key(key) = &config.catalog.named("web").unwrap().kind else {
         panic!("not a key");
     };
-    assert_eq!(key.uses, [Use::Login]);
-    assert_eq!(key.unbound, Permission::Refuse);
-    assert_eq!(key.forwarded, Permission::Refuse);
+    assert_eq!(key.rules.uses, [Use::Login]);
+    assert_eq!(key.rules.unbound, Permission::Refuse);
+    assert_eq!(key.rules.forwarded, Permission::Refuse);
 }
 
 #[test]

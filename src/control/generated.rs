@@ -142,14 +142,15 @@ pub struct KeysReply {
 pub struct Credential {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// "key" or "password".
+    /// "ca", "key" or "password".
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub window: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
     pub vault: ::prost::alloc::string::String,
-    /// The pinned public key, as in authorized_keys; empty for a password.
+    /// The pinned public key, as in authorized_keys; empty for a password, and for a key that is made
+    /// anew for each window.
     #[prost(string, tag = "5")]
     pub public_key: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
@@ -161,6 +162,12 @@ pub struct Credential {
     /// Where a password may go, as its `uses` say; empty for a key.
     #[prost(string, repeated, tag = "9")]
     pub uses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The authority that certifies a key which is made anew for each window; empty for all others.
+    #[prost(string, tag = "10")]
+    pub authority: ::prost::alloc::string::String,
+    /// Whom its certificates are for.
+    #[prost(string, repeated, tag = "11")]
+    pub principals: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WhyRequest {
@@ -515,6 +522,43 @@ pub struct ExpectReply {
     /// What every prompt made of it ends with.
     #[prost(string, tag = "3")]
     pub ends: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CertifyHostRequest {
+    /// Its name in the configuration; empty: the only one that certifies hosts.
+    #[prost(string, tag = "1")]
+    pub authority: ::prost::alloc::string::String,
+    /// The host's public key, as in its .pub file.
+    #[prost(string, tag = "2")]
+    pub public_key: ::prost::alloc::string::String,
+    /// The names that the host is to have.
+    #[prost(string, repeated, tag = "3")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// For how long.
+    #[prost(uint64, tag = "4")]
+    pub seconds: u64,
+    #[prost(message, optional, tag = "5")]
+    pub said: ::core::option::Option<Said>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CertifyHostEvent {
+    #[prost(oneof = "certify_host_event::Event", tags = "1, 2, 3")]
+    pub event: ::core::option::Option<certify_host_event::Event>,
+}
+/// Nested message and enum types in `CertifyHostEvent`.
+pub mod certify_host_event {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Event {
+        /// How far it is, in words.
+        #[prost(string, tag = "1")]
+        Stage(::prost::alloc::string::String),
+        /// What a person should know meanwhile.
+        #[prost(string, tag = "2")]
+        Notice(::prost::alloc::string::String),
+        /// The certificate, as OpenSSH keeps it in a file.
+        #[prost(string, tag = "3")]
+        Certificate(::prost::alloc::string::String),
+    }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LookupRequest {
@@ -1261,6 +1305,31 @@ pub mod control_client {
                 .insert(GrpcMethod::new("pimento.control.v1.Control", "Preflight"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Has an authority of a vault certify a host's key; tells how far it is.
+        pub async fn certify_host(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CertifyHostRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::CertifyHostEvent>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/CertifyHost",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "CertifyHost"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// The windows, and again whenever one of them changes. Never reaches the cloud.
         pub async fn watch(
             &mut self,
@@ -1489,6 +1558,20 @@ pub mod control_server {
             &self,
             request: tonic::Request<super::PreflightRequest>,
         ) -> std::result::Result<tonic::Response<Self::PreflightStream>, tonic::Status>;
+        /// Server streaming response type for the CertifyHost method.
+        type CertifyHostStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::CertifyHostEvent, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Has an authority of a vault certify a host's key; tells how far it is.
+        async fn certify_host(
+            &self,
+            request: tonic::Request<super::CertifyHostRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::CertifyHostStream>,
+            tonic::Status,
+        >;
         /// Server streaming response type for the Watch method.
         type WatchStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::WatchEvent, tonic::Status>,
@@ -2292,6 +2375,52 @@ pub mod control_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = PreflightSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/CertifyHost" => {
+                    #[allow(non_camel_case_types)]
+                    struct CertifyHostSvc<T: Control>(pub Arc<T>);
+                    impl<
+                        T: Control,
+                    > tonic::server::ServerStreamingService<super::CertifyHostRequest>
+                    for CertifyHostSvc<T> {
+                        type Response = super::CertifyHostEvent;
+                        type ResponseStream = T::CertifyHostStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CertifyHostRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::certify_host(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CertifyHostSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

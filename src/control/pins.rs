@@ -17,7 +17,7 @@ pub(super) async fn found(
 ) -> Result<proto::PinsReply, Refusal> {
     let window = &house.window(window)?.name;
     let mut reply = proto::PinsReply::default();
-    for (credential, _) in house.catalog.keys() {
+    for credential in house.catalog.pinned() {
         if credential.vault.window.name != *window {
             continue;
         }

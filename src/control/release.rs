@@ -75,7 +75,7 @@ impl Release {
         }
         let user = match &credential.kind {
             Kind::Password(password) => password.user.clone().unwrap_or_default(),
-            Kind::Key(_) => String::new(),
+            Kind::Authority(_) | Kind::Certificate(_) | Kind::Key(_) => String::new(),
         };
         let window = &credential.vault.window.name;
         let broker = &house.pipeline.broker;
@@ -151,9 +151,10 @@ fn needed(house: &House, request: &proto::PreflightRequest) -> Option<(Arc<Crede
             .find(|host| host_matches(&credential.hosts, host))
             .cloned()
     };
-    let mut keys = house.catalog.keys();
-    let key = keys.find_map(|(credential, key)| {
-        let login = key.uses.contains(&Use::Login) || key.uses.contains(&Use::Any);
+    let mut keys = house.catalog.iter();
+    let key = keys.find_map(|credential| {
+        let uses = &credential.kind.rules()?.uses;
+        let login = uses.contains(&Use::Login) || uses.contains(&Use::Any);
         Some((Arc::clone(credential), on(credential).filter(|_| login)?))
     });
     let mut passwords = house.catalog.passwords();
@@ -168,6 +169,29 @@ fn needed(house: &House, request: &proto::PreflightRequest) -> Option<(Arc<Crede
             ))
         })
     })
+}
+
+/// Has the certificates there that a window which was just opened is for: a client cannot ask for
+/// one that it does not see.
+pub(super) async fn certify(
+    house: &House,
+    window: &WindowSpec,
+    requester: &Requester,
+    sink: &Sink<proto::OpenEvent>,
+) {
+    let all = house.catalog.certificates();
+    for (credential, _) in all.filter(|(it, _)| it.vault.window.name == window.name) {
+        let (user, host) = (None, credential.hosts.join(", "));
+        let end = End::Prepare { user, host };
+        let said = Said::default();
+        let made = house.prepare(credential, end, said, requester, sink).await;
+        if let Err(refusal) = made {
+            let (name, advice) = (&credential.name, refusal.advice());
+            sink.notice(format!(
+                "key {name} has no certificate: {refusal}; {advice}"
+            ));
+        }
+    }
 }
 
 /// What a request to open asks of PIM.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::approvals;
+use super::certify;
 use super::convert::{given, said, status};
 use super::ending;
 use super::pins;
@@ -58,6 +59,7 @@ impl Session {
 #[tonic::async_trait]
 impl Control for Session {
     type LoginStream = Events<proto::LoginEvent>;
+    type CertifyHostStream = Events<proto::CertifyHostEvent>;
     type OpenStream = Events<proto::OpenEvent>;
     type PasswordStream = Events<proto::PasswordEvent>;
     type AskpassStream = Events<proto::PasswordEvent>;
@@ -172,6 +174,9 @@ impl Control for Session {
         let house = Arc::clone(&self.house);
         Ok(streamed(move |sink| async move {
             let opened = house.pipeline.broker.open(&window, wish, &sink).await;
+            if opened.is_ok() {
+                release::certify(&house, &window, &person, &sink).await;
+            }
             let opened = opened.map(|()| view::window(&house, &window));
             sink.opened(opened.map_err(|no| status(&no)));
         }))
@@ -329,6 +334,15 @@ impl Control for Session {
         let requester = requester(&request)?;
         let request = request.into_inner();
         Ok(release::preflight(&self.house, request, requester))
+    }
+
+    async fn certify_host(
+        &self,
+        request: Request<proto::CertifyHostRequest>,
+    ) -> Result<Response<Self::CertifyHostStream>, Status> {
+        let requester = requester(&request)?;
+        let certified = certify::host(&self.house, request.into_inner(), requester);
+        certified.map_err(|no| status(&no))
     }
 
     async fn watch(

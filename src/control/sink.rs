@@ -32,6 +32,16 @@ impl Sink<OpenEvent> {
     }
 }
 
+impl Sink<OpenEvent> {
+    /// Tells a person what they should know.
+    pub(super) fn notice(&self, text: String) {
+        self.send(Ok(OpenEvent {
+            event: Some(open_event::Event::Notice(text)),
+            ..OpenEvent::default()
+        }));
+    }
+}
+
 impl StageSink for Sink<OpenEvent> {
     fn reached(&self, stage: Stage) {
         let text = stage.to_string();

@@ -81,14 +81,20 @@ pub(super) fn credential(credential: &Credential) -> proto::Credential {
         hosts: credential.hosts.clone(),
         ..proto::Credential::default()
     };
+    credential.kind.word().clone_into(&mut shown.kind);
+    // That of a certificate's key is made anew for each window.
+    let kept = !matches!(credential.kind, Kind::Certificate(_));
+    if let Some(public) = credential.kind.pinned().filter(|_| kept) {
+        shown.public_key = public.to_openssh().unwrap_or_default();
+        shown.fingerprint = public.fingerprint(ssh_key::HashAlg::Sha256).to_string();
+    }
     match &credential.kind {
-        Kind::Key(key) => {
-            "key".clone_into(&mut shown.kind);
-            shown.public_key = key.public.to_openssh().unwrap_or_default();
-            shown.fingerprint = key.public.fingerprint(ssh_key::HashAlg::Sha256).to_string();
+        Kind::Authority(_) | Kind::Key(_) => {}
+        Kind::Certificate(certificate) => {
+            shown.authority = certificate.authority.to_string();
+            shown.principals.clone_from(&certificate.principals);
         }
         Kind::Password(password) => {
-            "password".clone_into(&mut shown.kind);
             shown.user = password.user.clone().unwrap_or_default();
             let words = password.uses.iter().map(|to| to.word().to_owned());
             shown.uses = words.collect();

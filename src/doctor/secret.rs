@@ -19,7 +19,10 @@ pub(super) async fn all(
     id: CorrelationId,
     chart: &dyn Chart,
 ) {
-    let ours = |it: &&Arc<Credential>| it.vault.window.tenant.name == tenant.name;
+    // Behind a certificate is its authority, which is one of them.
+    let ours = |it: &&Arc<Credential>| {
+        it.vault.window.tenant.name == tenant.name && !matches!(it.kind, Kind::Certificate(_))
+    };
     let credentials: Vec<&Arc<Credential>> = house.catalog.iter().filter(ours).collect();
     if !seen.signed_in || credentials.is_empty() {
         for credential in credentials {

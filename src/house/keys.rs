@@ -10,6 +10,7 @@ use super::{House, added, fingerprint};
 use crate::agent::{self, Bound, SignAsk};
 use crate::audit::Event;
 use crate::broker::Signing;
+use crate::catalog::{Credential, Kind, VaultObject};
 use crate::cloud::{CorrelationId, Stage, StageSink};
 use crate::policy::{Ask, End, Said};
 use crate::prompt::{Question, tell};
@@ -18,6 +19,44 @@ use crate::requester::{Caller, Requester};
 use crate::secret::Material;
 
 impl House {
+    /// Whose public key, or certificate that is held now, this is.
+    fn key(&self, key_blob: &[u8]) -> Option<&Arc<Credential>> {
+        let held = |credential: &Credential| {
+            let certificate = self.pipeline.broker.certificate(credential);
+            certificate.is_some_and(|it| *it == *key_blob)
+        };
+        self.keys.get(key_blob).or_else(|| {
+            let mut certificates = self.catalog.certificates();
+            certificates.find_map(|(credential, _)| held(credential).then_some(credential))
+        })
+    }
+
+    /// The certificates that are held, and worth listing.
+    fn certificates(&self, listing: &Listing<'_>) -> Vec<agent::Identity> {
+        let all = self.catalog.certificates();
+        let listed = all.filter(|(credential, spec)| listing.has(credential, &spec.rules));
+        let made = listed.filter_map(|(credential, _)| {
+            Some(agent::Identity {
+                key_blob: self.pipeline.broker.certificate(credential)?,
+                comment: credential.name.as_str().as_bytes().into(),
+            })
+        });
+        made.collect()
+    }
+
+    /// Why no certificate is listed, if there could be one.
+    fn unmade(&self, listing: &Listing<'_>) -> Option<String> {
+        let mut all = self.catalog.certificates();
+        let (credential, _) =
+            all.find(|(credential, spec)| listing.has(credential, &spec.rules))?;
+        let window = &credential.vault.window.name;
+        Some(format!(
+            "the certificate of key {} is made when window {window} opens, and it is closed: \
+             `pimento open {window}`, or include what `pimento ssh-config` prints",
+            credential.name
+        ))
+    }
+
     /// The end to which somebody else's key is wanted.
     fn end(&self, ask: &SignAsk<'_>) -> End {
         End::Sign {
@@ -37,29 +76,30 @@ impl agent::House for House {
         let listing = Listing::on(bound, &self.known_hosts, &self.hosts, self.clock.wall());
         let keys = self.catalog.keys().zip(&self.listed);
         let listed: Vec<agent::Identity> = keys
-            .filter(|((credential, key), _)| listing.has(credential, key))
+            .filter(|((credential, key), _)| listing.has(credential, &key.rules))
             .map(|(_, identity)| identity.clone())
+            .chain(self.certificates(&listing))
             .collect();
-        if listed.is_empty() && !self.listed.is_empty() {
+        let configured = !self.listed.is_empty() || self.catalog.certificates().next().is_some();
+        if listed.is_empty() && configured {
             // The client will not ask for a key it has not seen, so nobody else can tell why.
-            self.pipeline.memory.withheld(listing.why_none());
+            let unmade = self.unmade(&listing);
+            let why = unmade.unwrap_or_else(|| listing.why_none());
+            self.pipeline.memory.withheld(why);
         }
         listed
     }
 
     fn has(&self, key_blob: &[u8]) -> bool {
-        self.keys.contains_key(key_blob)
+        self.key(key_blob).is_some()
     }
 
     async fn sign(&self, ask: SignAsk<'_>, caller: &Caller) -> Result<Vec<u8>, Refusal> {
-        let credential = self
-            .keys
-            .get(ask.key_blob)
-            .ok_or_else(|| Refusal::NoMatch {
-                kind: "key",
-                name: fingerprint(ask.key_blob),
-                nearest: None,
-            })?;
+        let credential = self.key(ask.key_blob).ok_or_else(|| Refusal::NoMatch {
+            kind: "key",
+            name: fingerprint(ask.key_blob),
+            nearest: None,
+        })?;
         let route = route(
             &self.known_hosts,
             &ask,
@@ -77,12 +117,15 @@ impl agent::House for House {
             Material::Key(key) => key
                 .sign(ask.data, ask.flags)
                 .map_err(|problem| Refusal::Unsupported(problem.to_string())),
+            Material::Certified(key) => key
+                .sign(ask.data, ask.flags)
+                .map_err(|problem| Refusal::Unsupported(problem.to_string())),
             Material::Password(_) => Err(Refusal::Unsupported("it is a password".to_owned())),
             Material::VaultKey(_) => Err(Refusal::Unsupported("its vault signs".to_owned())),
         };
         let (requester, waiting) = (caller.requester(), Waiting(caller.requester()));
         let pipeline = &self.pipeline;
-        if credential.object.stays() {
+        if let (Kind::Key(_), VaultObject::Key(_)) = (&credential.kind, &credential.object) {
             let (data, flags) = (ask.data, ask.flags);
             let signing = Signing { data, flags };
             return pipeline

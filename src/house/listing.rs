@@ -10,7 +10,7 @@ use ssh_key::public::KeyData;
 
 use crate::agent::bind::BindProblem;
 use crate::agent::{Bound, State};
-use crate::catalog::{Credential, KeySpec, Permission};
+use crate::catalog::{Credential, Permission, SigningRules};
 use crate::known_hosts::{KnownHosts, Nameless};
 use crate::policy::host_matches;
 use crate::signature::plain;
@@ -56,8 +56,8 @@ impl<'a> Listing<'a> {
     }
 
     /// Whether a key is worth listing.
-    pub(super) fn has(&self, credential: &Credential, key: &KeySpec) -> bool {
-        let lendable = key.forwarded == Permission::Allow;
+    pub(super) fn has(&self, credential: &Credential, rules: &SigningRules) -> bool {
+        let lendable = rules.forwarded == Permission::Allow;
         match self {
             Self::All => true,
             Self::Failed(_) => false,

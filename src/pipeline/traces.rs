@@ -72,7 +72,7 @@ impl Traces {
                     }
                 }
             }
-            End::Prepare { .. } | End::Reveal | End::Sign { .. } => {}
+            End::Certify { .. } | End::Prepare { .. } | End::Reveal | End::Sign { .. } => {}
         }
     }
 

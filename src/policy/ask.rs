@@ -33,6 +33,13 @@ pub struct Said {
 /// What a credential is wanted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
+    /// To certify a host's key.
+    Certify {
+        /// The names that the host is to have.
+        names: Vec<String>,
+        /// SHA256 fingerprint of its key.
+        key: String,
+    },
     /// To give a password to the program that has asked for it, in its own way.
     Give(Receiver),
     /// To have it there when it is needed: nothing leaves.

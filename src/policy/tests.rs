@@ -52,10 +52,10 @@ fn forwarded() -> Route {
     }
 }
 
-fn with_key(change: impl FnOnce(&mut KeySpec)) -> Credential {
+fn with_key(change: impl FnOnce(&mut SigningRules)) -> Credential {
     let mut credential = key("web");
     if let Kind::Key(key) = &mut credential.kind {
-        change(key);
+        change(&mut key.rules);
     }
     credential
 }

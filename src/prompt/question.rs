@@ -52,6 +52,20 @@ pub enum Subject {
         /// SHA256 fingerprint of its public half.
         fingerprint: String,
     },
+    /// An authority of the configuration.
+    Authority {
+        /// Its name there.
+        name: Name,
+        /// SHA256 fingerprint of its public half.
+        fingerprint: String,
+    },
+    /// A key that is made for each window.
+    Certificate {
+        /// Its name in the configuration.
+        name: Name,
+        /// The authority that certifies it.
+        authority: Name,
+    },
     /// A key of the configuration.
     Key {
         /// Its name there.
@@ -120,6 +134,14 @@ impl Subject {
     pub fn of(credential: &Credential) -> Self {
         let name = credential.name.clone();
         match &credential.kind {
+            Kind::Authority(authority) => Self::Authority {
+                name,
+                fingerprint: authority.public.fingerprint(HashAlg::Sha256).to_string(),
+            },
+            Kind::Certificate(certificate) => Self::Certificate {
+                name,
+                authority: certificate.authority.clone(),
+            },
             Kind::Key(key) => Self::Key {
                 name,
                 fingerprint: key.public.fingerprint(HashAlg::Sha256).to_string(),
@@ -136,6 +158,10 @@ impl fmt::Display for Subject {
                 comment,
                 fingerprint,
             } => write!(f, "key {fingerprint} ({})", harmless(comment)),
+            Self::Authority { name, fingerprint } => write!(f, "authority {name} ({fingerprint})"),
+            Self::Certificate { name, authority } => {
+                write!(f, "key {name} (certified by {authority})")
+            }
             Self::Key { name, fingerprint } => write!(f, "key {name} ({fingerprint})"),
             Self::Password { name } => write!(f, "password {name}"),
         }
@@ -144,6 +170,10 @@ impl fmt::Display for Subject {
 
 fn purpose(end: &End) -> String {
     let (what, route) = match end {
+        End::Certify { names, key } => {
+            let names = harmless(&names.join(", "));
+            return format!("to certify host key {key} as {names}");
+        }
         End::Give(receiver) => return handed(receiver),
         End::Prepare { host, .. } => return format!("for {}", harmless(host)),
         End::Reveal => return "to be shown to the program that asks".to_owned(),
@@ -200,7 +230,11 @@ fn asker(end: &End, requester: &Requester) -> String {
             route: Route::Unbound | Route::Broken { .. },
             ..
         } => "over a connection that does not say whether it is forwarded",
-        End::Give(_) | End::Prepare { .. } | End::Reveal | End::Sign { .. } => "locally",
+        End::Certify { .. }
+        | End::Give(_)
+        | End::Prepare { .. }
+        | End::Reveal
+        | End::Sign { .. } => "locally",
     };
     let who = cut(&requester.describe(), LONGEST_ASKER);
     format!("Asked for {way}, by {who}.")

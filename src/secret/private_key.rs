@@ -69,6 +69,14 @@ impl PrivateKey {
         Self::from_pair(pair?)
     }
 
+    /// A new Ed25519 key, which is nowhere but here.
+    ///
+    /// # Errors
+    /// If the cryptographic library has no random numbers.
+    pub fn generate() -> Result<Self, KeyProblem> {
+        Self::from_pair(Pair::Ed25519(Ed25519KeyPair::generate()?))
+    }
+
     fn from_pair(pair: Pair) -> Result<Self, KeyProblem> {
         let public = PublicKey::new(pair.public()?, "");
         Ok(Self { pair, public })
@@ -230,7 +238,8 @@ fn rsa_size(modulus: &[u8]) -> Result<(), KeyProblem> {
 
 // RFC 9987 section 5.6.1.
 pub(super) const SHA2_256: u32 = 0x02;
-pub(super) const SHA2_512: u32 = 0x04;
+/// An RSA key is to use SHA-512.
+pub const SHA2_512: u32 = 0x04;
 
 #[cfg(test)]
 pub(crate) mod tests;

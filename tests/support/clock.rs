@@ -23,9 +23,14 @@ pub struct WorldClock {
 impl WorldClock {
     /// A clock that runs `speed` times as fast as the machine's.
     pub fn new(speed: u32) -> Self {
+        Self::behind(speed, jiff::SignedDuration::ZERO)
+    }
+
+    /// The same, for a world in which it is `by` earlier than it is.
+    pub fn behind(speed: u32, by: jiff::SignedDuration) -> Self {
         Self {
             started: Instant::now(),
-            epoch: Timestamp::now(),
+            epoch: Timestamp::now() - by,
             speed,
             ahead: watch::Sender::new(Duration::ZERO),
             wall_ahead: Mutex::default(),

@@ -43,6 +43,7 @@ use sshd::Sshd;
 
 pub const GROUP: &str = "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b";
 pub const CLIENT: &str = "7d9b0c3e-7f5e-4c8b-9d5b-2a6f4f0e1b22";
+const TRUSTED: &str = "trusted.pub";
 pub const USER: &str = "mia@contoso.onmicrosoft.com";
 
 /// Keys of the example world: name in the catalog, name of the secret.
@@ -63,16 +64,24 @@ pub struct Plan {
     public_key: Option<String>,
     /// What is written otherwise in the configuration.
     configure: Option<Configure>,
+    configure_by: Option<ConfigureBy>,
     /// The options of `ssh-keygen` for the certificate that the host shows, if it shows one.
     certified: Option<Vec<&'static str>>,
     /// More lines of `sshd_config`.
     sshd: &'static str,
     /// What the key `web` is, if it is one that stays in the vault.
     vault_key: Option<&'static str>,
+    /// What the key `web` is certified for, if an authority of the vault certifies it.
+    certificate: Option<String>,
+    /// How much earlier it is in this world.
+    behind: jiff::SignedDuration,
 }
 
 /// Changes the text of a configuration, given the world's folder.
 type Configure = Box<dyn FnOnce(&Path, String) -> String + Send>;
+
+/// The same, given the cloud.
+type ConfigureBy = Box<dyn FnOnce(&Emulator, String) -> String + Send>;
 
 impl Plan {
     pub fn scenario(mut self, change: impl FnOnce(&mut Scenario)) -> Self {
@@ -105,6 +114,15 @@ impl Plan {
         self
     }
 
+    /// The same, given the cloud.
+    pub fn configured_by(
+        mut self,
+        change: impl FnOnce(&Emulator, String) -> String + Send + 'static,
+    ) -> Self {
+        self.configure_by = Some(Box::new(change));
+        self
+    }
+
     /// Gives the host a certificate, by these options of `ssh-keygen`.
     pub fn certified(mut self, options: &[&'static str]) -> Self {
         self.certified = Some(options.to_vec());
@@ -130,6 +148,19 @@ impl Plan {
             role: Role::CryptoUser,
         });
         self.vault_key = Some(kind);
+        self
+    }
+
+    /// Makes `web` a key that the authority `users` of that kind certifies, by these terms; the host
+    /// trusts nothing else.
+    pub fn certificate(mut self, kind: &'static str, terms: &str) -> Self {
+        self.certificate = Some(terms.to_owned());
+        self.vault_key(kind)
+    }
+
+    /// Has it be `by` earlier in this world than it is for the host.
+    pub fn behind(mut self, by: jiff::SignedDuration) -> Self {
+        self.behind = by;
         self
     }
 
@@ -164,9 +195,12 @@ impl World {
             answer: "60s".to_owned(),
             public_key: None,
             configure: None,
+            configure_by: None,
             certified: None,
             sshd: "",
             vault_key: None,
+            certificate: None,
+            behind: jiff::SignedDuration::ZERO,
         }
     }
 
@@ -176,7 +210,7 @@ impl World {
 
     async fn build(plan: Plan) -> Self {
         let folder = private_folder();
-        let clock = Arc::new(WorldClock::new(plan.speed));
+        let clock = Arc::new(WorldClock::behind(plan.speed, plan.behind));
         let cloud_time = Arc::clone(&clock);
         let options = Options {
             now: Arc::new(move || cloud_time.true_wall()),
@@ -194,14 +228,27 @@ impl World {
         if let Some(other) = &plan.public_key {
             keys[0] = PublicKey::from_openssh(other).unwrap();
         }
-        let sshd = Sshd::start_as(&keys, plan.sshd, plan.certified.as_deref());
+        let mut settings = plan.sshd.to_owned();
+        let mut let_in = keys.as_slice();
+        if plan.certificate.is_some() {
+            let trusted = folder.path().join(TRUSTED);
+            fs::write(&trusted, keys[0].to_openssh().unwrap()).unwrap();
+            settings.push_str(&format!("\nTrustedUserCAKeys {}", trusted.display()));
+            let_in = &[];
+        }
+        let sshd = Sshd::start_as(let_in, &settings, plan.certified.as_deref());
         let config = folder.path().join("config.toml");
         let mut text = configuration(&emulator, folder.path(), &sshd, &keys, &plan.answer);
-        if plan.vault_key.is_some() {
+        if let Some(terms) = &plan.certificate {
+            text = certified(&text, terms);
+        } else if plan.vault_key.is_some() {
             text = text.replace("secret = \"web-root-ssh\"", "key = \"web-key\"");
         }
         if let Some(configure) = plan.configure {
             text = configure(folder.path(), text);
+        }
+        if let Some(configure) = plan.configure_by {
+            text = configure(&emulator, text);
         }
         fs::write(&config, text).unwrap();
         fs::set_permissions(&config, PermissionsExt::from_mode(0o600)).unwrap();
@@ -324,6 +371,11 @@ impl World {
         self.clock.advance(Duration::from_secs(3601));
     }
 
+    /// The file with the authority that the host trusts.
+    pub fn trusted(&self) -> PathBuf {
+        self.folder().join(TRUSTED)
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -363,6 +415,20 @@ impl World {
         })
         .await;
     }
+}
+
+/// The same configuration, with `web` certified by the key that was pinned for it.
+fn certified(text: &str, terms: &str) -> String {
+    let begins = text.find("[key.web]").unwrap();
+    let ends = begins + 1 + text[begins + 1..].find("\n[").unwrap();
+    let web = &text[begins..ends];
+    let field = |name: &str| web.lines().find(|line| line.starts_with(name)).unwrap();
+    let (vault, public, hosts) = (field("vault"), field("public_key"), field("hosts"));
+    let made = format!(
+        "[ca.users]\n{vault}\nkey = \"web-key\"\n{public}\n\n\
+         [key.web]\ncertificate = {{ ca = \"users\", {terms} }}\n{hosts}\n"
+    );
+    format!("{}{made}{}", &text[..begins], &text[ends..])
 }
 
 #[must_use = "a login either succeeds or is refused: say which"]

@@ -35,6 +35,17 @@ impl Sshd {
         Self::start_by(etc.root_command("/usr/sbin/sshd"), &[], settings, None)
     }
 
+    /// Starts `sshd` with this key and certificate; it lets in whomever `trusted` certifies.
+    pub fn with_host_key(key: &Path, certificate: &Path, trusted: PathBuf) -> Self {
+        let settings = format!(
+            "HostKey {}\nHostCertificate {}\nTrustedUserCAKeys {}",
+            key.display(),
+            certificate.display(),
+            trusted.display()
+        );
+        Self::start(&[], &settings)
+    }
+
     fn start_by(
         mut sshd: Command,
         keys: &[PublicKey],
@@ -116,6 +127,17 @@ impl Sshd {
         let line = format!("{name} {}\n", self.host_key().to_openssh().unwrap());
         settle(&file, &line);
         file
+    }
+
+    /// The same, by an ssh that knows hosts by this file.
+    pub fn ssh_knowing(&self, agent: &Path, name: &str, known: &Path) -> Command {
+        let mut ssh = Command::new("ssh");
+        // The options given first win.
+        ssh.arg("-o")
+            .arg(format!("UserKnownHostsFile={}", known.display()));
+        ssh.args(self.ssh(agent, name).get_args());
+        ssh.env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
+        ssh
     }
 
     /// `ssh` to this host by the agent at `agent`, to run `true` there; `name` is what it is called.

@@ -45,7 +45,7 @@ fn only_what_ssh_asks_for_has_a_section() {
     let mut console = password("console");
     assert!(is_for_ssh(&signing) && is_for_ssh(&console));
     if let Kind::Key(key) = &mut signing.kind {
-        key.uses = vec![Use::Git, Use::FileSignature];
+        key.rules.uses = vec![Use::Git, Use::FileSignature];
     }
     if let Kind::Password(password) = &mut console.kind {
         password.uses = vec![PasswordUse::Reveal, PasswordUse::Sudo];

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use ssh_key::{HashAlg, PublicKey};
 
-use crate::catalog::{Credential, Kind};
+use crate::catalog::Credential;
 use crate::config::{Paths, is_own};
 
 /// The key, and what the vault has.
@@ -16,13 +16,11 @@ pub(super) struct Difference<'c> {
 impl<'c> Difference<'c> {
     /// The difference, if `now` is one.
     pub(super) fn of(credential: &'c Credential, now: &str) -> Option<Self> {
-        let Kind::Key(key) = &credential.kind else {
-            return None;
-        };
+        let pinned = credential.kind.pinned()?;
         let now = PublicKey::from_openssh(now).ok()?;
-        (now.key_data() != key.public.key_data()).then(|| Self {
+        (now.key_data() != pinned.key_data()).then(|| Self {
             credential,
-            pinned: key.public.clone(),
+            pinned: pinned.clone(),
             now,
         })
     }
@@ -41,8 +39,9 @@ impl<'c> Difference<'c> {
             )
         };
         format!(
-            "key {} in {} differs from {} in vault {}:\n{}\n{}\n  if nobody told you that it was \
+            "{} {} in {} differs from {} in vault {}:\n{}\n{}\n  if nobody told you that it was \
              replaced, ask the owner of the vault before you take it",
+            self.credential.kind.word(),
             self.credential.name,
             self.credential.source.display(),
             self.credential.object,
@@ -56,8 +55,9 @@ impl<'c> Difference<'c> {
     pub(super) fn not_own(&self) -> String {
         format!(
             "pimento: {} is not one of your own files: whoever keeps it puts the new public_key of \
-             [key.{}] there",
+             [{}.{}] there",
             self.credential.source.display(),
+            self.credential.kind.word(),
             self.credential.name
         )
     }

@@ -55,9 +55,3 @@ fn a_password_is_no_key_of_a_vault() {
     let problem = wrong(&text);
     assert!(problem.what.contains("is no password"), "{problem}");
 }
-
-#[test]
-fn certificates_are_not_supported_yet() {
-    let problem = problem("secret = \"web-root-ssh\"", "certificate = { ca = \"x\" }");
-    assert!(problem.what.contains("not supported yet"), "{problem}");
-}

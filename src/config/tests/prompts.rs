@@ -23,7 +23,7 @@ const OWN: Custody = Custody {
 
 #[test]
 fn a_key_is_confirmed_only_where_that_is_written() {
-    let confirmed = |config: &Config| config.catalog.keys().next().unwrap().1.confirm;
+    let confirmed = |config: &Config| config.catalog.keys().next().unwrap().1.rules.confirm;
     assert!(!confirmed(&changed("", "")));
     assert!(confirmed(&changed(
         "[key.web]",

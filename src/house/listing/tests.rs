@@ -11,12 +11,12 @@ fn has(listing: &Listing<'_>, hosts: &[&str], forwarded: Permission) -> bool {
     let mut credential = key("web");
     credential.hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
     if let Kind::Key(key) = &mut credential.kind {
-        key.forwarded = forwarded;
+        key.rules.forwarded = forwarded;
     }
     let Kind::Key(key) = &credential.kind else {
         panic!("a key");
     };
-    listing.has(&credential, key)
+    listing.has(&credential, &key.rules)
 }
 
 fn web01(host_key: &KeyData, forwarded: bool) -> Listing<'_> {
