@@ -437,10 +437,9 @@ async fn a_host_that_an_administrator_had_certified_is_known_by_its_authority() 
         .await;
         assert_ok(&line);
         let sshd = Sshd::with_host_key(&key, &certificate, world.trusted());
-        let known = world.folder().join(format!("known-{kind}"));
+        // The agent reads the same file.
+        let known = world.sshd.known_hosts("host.test");
         fs::write(&known, &line.stdout).unwrap();
-        let own = world.folder().join("known_hosts");
-        fs::write(&own, &line.stdout).unwrap();
         open(&world).await;
         let mut ssh = sshd.ssh_knowing(&world.paths.agent_socket(), "host.test", &known);
         let output = tokio::task::spawn_blocking(move || ssh.output().unwrap());
