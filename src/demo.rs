@@ -49,6 +49,7 @@ pub async fn run(args: Args, json: bool) -> Result<(), String> {
         .await?;
     demo.twenty_logins().await?;
     demo.vault_signs().await?;
+    demo.certified().await?;
     demo.password().await?;
     demo.window_ends().await?;
     demo.logs_in("ssh: the next login activates again").await?;
@@ -157,6 +158,27 @@ impl Demo {
         )
     }
 
+    async fn certified(&mut self) -> Result<(), String> {
+        let began = self.begin();
+        let mut seen = self.stage.certificate().await?;
+        let operations = self.stage.emulator.calls();
+        must(
+            operations == ["vault.key.get", "vault.key.sign"],
+            &format!("a certificate cost {operations:?}"),
+        )?;
+        let logged_in = self.stage.ssh("ops").await?;
+        must(
+            self.stage.emulator.calls() == operations,
+            "a login with a certificate reached the cloud",
+        )?;
+        let cost = self.cost(&began);
+        seen.extend(logged_in);
+        let title = "ssh with a key made for this window, certified by a key of the vault";
+        let command = "pimento open linux-root; ssh root@demo.pimento.test";
+        self.timeline.step(title, Some(command), &seen, &cost);
+        Ok(())
+    }
+
     async fn password(&mut self) -> Result<(), String> {
         let began = self.begin();
         let seen = self.stage.ssh_by_password().await?;
@@ -185,7 +207,7 @@ impl Demo {
         // Ours is up to a second before PIM's: until then, the next login would wait for that.
         tokio::time::sleep(Duration::from_millis(1_200)).await;
         let wiped = self.stage.wiped()?;
-        must(wiped.len() == 3, "not everything was wiped")?;
+        must(wiped.len() == 4, "not everything was wiped")?;
         let cost = self.cost(&began);
         let seen = [format!("wiped from memory: {}", wiped.join(", "))];
         self.timeline.step("the window ends", None, &seen, &cost);

@@ -6,6 +6,8 @@
     clippy::panic
 )]
 
+#[path = "support/python.rs"]
+mod python;
 mod support;
 
 use std::fs;
@@ -164,6 +166,39 @@ async fn ssh_keygen_shows_what_the_configuration_and_the_window_promise() {
     assert_eq!(signed.client_request_id.as_deref(), Some(id));
     // What OpenSSH shows is what it enforces.
     assert_ok(&login(&world).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asyncssh_and_cryptography_read_the_same_of_it_whoever_the_authority_is() {
+    let Some(python) = python::python() else {
+        return;
+    };
+    let more = ", source_address = [\"127.0.0.0/8\"], extensions = [\"permit-pty\"]";
+    for kind in ["ec-p256", "ec-p384", "ec-p521", "rsa-2048"] {
+        let world = plan(kind, more).start().await;
+        open(&world).await;
+        let line = listed(&world).await.remove(0);
+        let line = line.split(' ').take(2).collect::<Vec<_>>().join(" ");
+        let records = world.records();
+        let record = |event: &str| records.iter().find(|it| it["event"] == event).unwrap();
+        let ends: Timestamp = record("opened")["ends"].as_str().unwrap().parse().unwrap();
+        let wanted = serde_json::json!({
+            "line": line,
+            "kind": "user",
+            "key_id": record("certifying")["key_id"],
+            "principals": [account()],
+            "valid_before": ends.as_second(),
+            "critical": {"source-address": "127.0.0.0/8"},
+            "extensions": ["permit-pty"],
+            "authority": fs::read_to_string(world.trusted()).unwrap().trim(),
+        });
+        let script = include_str!("python_clients/certificate.py");
+        let mut read = Command::new(&python);
+        read.args(["-c", script])
+            .env("PIMENTO_TEST_WANTED", wanted.to_string());
+        let output = tokio::task::spawn_blocking(move || read.output().unwrap());
+        assert_ok(&output.await.unwrap());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -520,4 +555,83 @@ async fn the_public_keys_of_authorities_are_told_without_the_agent_or_the_cloud(
     let odd = of(&["users", "--hosts", "*"]).await;
     assert_eq!(odd.status.code(), Some(2));
     assert_eq!(world.calls(), [""; 0]);
+}
+
+/// Whether `memory` has the seed of the Ed25519 key `public` beside its public half, as libraries
+/// keep the two.
+fn has_seed_of(public: &[u8], memory: &[Vec<u8>]) -> bool {
+    use aws_lc_rs::signature::Ed25519KeyPair;
+
+    let is_seed = |bytes: Option<&[u8]>| {
+        bytes.is_some_and(|seed| Ed25519KeyPair::from_seed_and_public_key(seed, public).is_ok())
+    };
+    memory.iter().any(|map| {
+        let mut places = map.windows(32).enumerate().filter(|(_, it)| *it == public);
+        places.any(|(at, _)| {
+            is_seed(at.checked_sub(32).and_then(|front| map.get(front..at)))
+                || is_seed(map.get(at + 32..at + 64))
+        })
+    })
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn root_finds_no_certified_key_in_memory_or_on_disk_while_its_window_is_open() {
+    use pimento::emulator::Scenario;
+    use rustix::process::{Pid, Signal, kill_process};
+    use support::home::Home;
+    use support::memory::readable;
+
+    let mut scenario = Scenario::example().unwrap();
+    support::with_vault_key(&mut scenario, "ec-p256");
+    let home = Home::in_scenario(scenario).await;
+    let authority = home
+        .emulator
+        .change(|cloud| cloud.public_key("kv-linux", "web-key"));
+    let authority = authority.unwrap();
+    let home =
+        home.configured(|text| support::certified(&text, &authority, "principals = [\"root\"]"));
+    let agent = home.agent();
+    home.sign_in();
+    home.run(&["open", "linux-root"]);
+    let mut list = home.command("ssh-add");
+    let output = list
+        .arg("-L")
+        .env("SSH_AUTH_SOCK", home.path("run/agent.sock"))
+        .output();
+    let listed = String::from_utf8(output.unwrap().stdout).unwrap();
+    let line = listed
+        .lines()
+        .find(|line| line.contains("-cert-v01@"))
+        .unwrap();
+    let certificate = Certificate::from_openssh(line).unwrap();
+    let public = certificate.public_key().ed25519().unwrap().0;
+    let maps = fs::read_to_string(format!("/proc/{}/maps", agent.0.id())).unwrap();
+    if !maps.contains("/secretmem") {
+        support::etc::skipped("this kernel has no memfd_secret: root can read what is held");
+        return;
+    }
+    let process = Pid::from_child(&agent.0);
+    kill_process(process, Signal::STOP).unwrap();
+    let mut memory = readable(agent.0.id());
+    kill_process(process, Signal::CONT).unwrap();
+    let has_public = |map: &Vec<u8>| map.windows(32).any(|it| it == public);
+    assert!(
+        memory.iter().any(has_public),
+        "control: the public half is there"
+    );
+    assert!(!has_seed_of(&public, &memory));
+    let mut find = Command::new("grep");
+    let files = find
+        .args(["-rlF", "PRIVATE KEY"])
+        .arg(home.folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(files.stdout, b"", "on disk");
+    // That it would have been found.
+    let seed = [7; 32];
+    let pair = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+    let public: &[u8] = aws_lc_rs::signature::KeyPair::public_key(&pair).as_ref();
+    memory.push([&[1, 2, 3], &seed[..], public, &[4]].concat());
+    assert!(has_seed_of(public, &memory));
 }

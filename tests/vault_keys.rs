@@ -319,3 +319,32 @@ async fn git_signs_commits_with_a_key_that_stays_in_the_vault() {
     assert!(told.contains("Good \"git\" signature"), "{told}");
     assert_eq!(world.count(SIGN), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_that_comes_back_after_a_lock_or_the_end_is_thrown_away() {
+    let locks: fn(&World) = |world| assert_eq!(world.house.pipeline.broker.lock(), 1);
+    let passes: fn(&World) = |world| world.clock.advance(Duration::from_secs(6));
+    for (code, ends) in [("locked", locks), ("window_ended", passes)] {
+        let world = World::plan().vault_key("ec-p256").start().await;
+        world.ssh("web").await.assert_ok();
+        // Near the end: a vault that is waited for much longer would be given up.
+        world.clock.advance(Duration::from_secs(3595));
+        world.fault(Fault {
+            operation: SIGN.to_owned(),
+            delay: jiff::SignedDuration::from_secs(2),
+            ..Fault::default()
+        });
+        let (login, ()) = tokio::join!(world.ssh("web"), async {
+            let held = || world.emulator.change(|cloud| cloud.held());
+            until("the vault is asked", || held() == 1).await;
+            ends(&world);
+        });
+        login.assert_refused();
+        assert_eq!(world.why().code(), code);
+        // It was asked for, so it is on record; and so is that nobody got it.
+        assert_eq!(
+            (world.recorded("released"), world.recorded("refused")),
+            (2, 1)
+        );
+    }
+}

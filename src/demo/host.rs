@@ -5,14 +5,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use jiff::Timestamp;
 use russh::keys::key::safe_rng;
 use russh::keys::{Algorithm, PrivateKey};
 use russh::server::{
     self, Auth, ChannelOpenHandle, Msg, PublicKeyOffer, Server as _, Session, VerifiedPublicKey,
 };
 use russh::{Channel, ChannelId};
-use ssh_key::PublicKey;
+use ssh_key::certificate::CertType;
+use ssh_key::{Certificate, PublicKey};
 use tokio::net::TcpListener;
+
+use crate::agent::certificate::is_signed;
 
 /// A running SSH host on loopback.
 pub(super) struct Host {
@@ -25,8 +29,13 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Starts a host that accepts logins by one of `authorized`, or with `password`.
-    pub(super) async fn start(authorized: Vec<PublicKey>, password: String) -> io::Result<Self> {
+    /// Starts a host that accepts logins by one of `authorized`, by whomever `authority` certifies for
+    /// the account, or with `password`.
+    pub(super) async fn start(
+        authorized: Vec<PublicKey>,
+        authority: PublicKey,
+        password: String,
+    ) -> io::Result<Self> {
         let key =
             PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).map_err(io::Error::other)?;
         let host_key = key.public_key().clone();
@@ -40,6 +49,7 @@ impl Host {
         let logins = Arc::new(AtomicU32::new(0));
         let mut guests = Guests {
             authorized: authorized.into(),
+            authority: Arc::new(authority),
             password: password.into(),
             logins: Arc::clone(&logins),
         };
@@ -70,6 +80,7 @@ impl Drop for Host {
 
 struct Guests {
     authorized: Arc<[PublicKey]>,
+    authority: Arc<PublicKey>,
     password: Arc<str>,
     logins: Arc<AtomicU32>,
 }
@@ -81,6 +92,7 @@ impl server::Server for Guests {
         let user = String::new();
         Guest {
             authorized: Arc::clone(&self.authorized),
+            authority: Arc::clone(&self.authority),
             password: Arc::clone(&self.password),
             logins: Arc::clone(&self.logins),
             user,
@@ -90,6 +102,7 @@ impl server::Server for Guests {
 
 struct Guest {
     authorized: Arc<[PublicKey]>,
+    authority: Arc<PublicKey>,
     password: Arc<str>,
     logins: Arc<AtomicU32>,
     user: String,
@@ -99,6 +112,18 @@ impl Guest {
     fn knows(&self, key: &PublicKey) -> bool {
         let mut keys = self.authorized.iter();
         keys.any(|known| known.key_data() == key.key_data())
+    }
+
+    /// What `TrustedUserCAKeys` makes sshd do.
+    fn trusts(&self, certificate: &Certificate, user: &str) -> bool {
+        let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
+        let mut principals = certificate.valid_principals().iter();
+        certificate.cert_type() == CertType::User
+            && certificate.signature_key() == self.authority.key_data()
+            && (certificate.valid_after()..certificate.valid_before()).contains(&now)
+            && certificate.critical_options().is_empty()
+            && principals.any(|principal| principal == user)
+            && is_signed(certificate).is_ok()
     }
 
     fn greet(&self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
@@ -121,7 +146,10 @@ impl server::Handler for Guest {
         _: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
-        Ok(if self.knows(offer.public_key) {
+        // russh shows the key of a certificate and not the certificate: whether that is trusted is
+        // decided when it has signed. Those of this demo are Ed25519.
+        let may_be_certified = *offer.algorithm == Algorithm::Ed25519;
+        Ok(if may_be_certified || self.knows(offer.public_key) {
             Auth::Accept
         } else {
             Auth::reject()
@@ -135,6 +163,20 @@ impl server::Handler for Guest {
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
         if !self.knows(key.public_key) {
+            return Ok(Auth::reject());
+        }
+        user.clone_into(&mut self.user);
+        self.logins.fetch_add(1, Ordering::SeqCst);
+        Ok(Auth::Accept)
+    }
+
+    /// Reached only with a signature that russh has verified.
+    async fn auth_openssh_certificate(
+        &mut self,
+        user: &str,
+        certificate: &Certificate,
+    ) -> Result<Auth, Self::Error> {
+        if !self.trusts(certificate, user) {
             return Ok(Auth::reject());
         }
         user.clone_into(&mut self.user);

@@ -70,15 +70,18 @@ pub(super) fn link(program: &Path, helper: &Path) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-/// Gives the world a key that stays in the vault, and its group the right to sign with it.
-pub(super) fn with_deploy_key(scenario: &mut Scenario) {
+/// Gives the world two keys that stay in the vault, one of them an authority, and its group the right
+/// to sign with them.
+pub(super) fn with_vault_keys(scenario: &mut Scenario) {
     let Some(vault) = scenario.vaults.iter_mut().find(|it| it.name == VAULT) else {
         return;
     };
-    let (generate, disabled) = ("ec-p256".to_owned(), false);
-    vault
-        .keys
-        .insert(DEPLOY.to_owned(), Key { generate, disabled });
+    for name in [DEPLOY, USERS] {
+        let (generate, disabled) = ("ec-p256".to_owned(), false);
+        vault
+            .keys
+            .insert(name.to_owned(), Key { generate, disabled });
+    }
     vault.grants.push(Grant {
         group: Some(GROUP.to_owned()),
         user: None,
@@ -91,10 +94,16 @@ pub(super) struct Pins {
     pub(super) web: String,
     pub(super) db: String,
     pub(super) deploy: String,
+    pub(super) users: String,
 }
 
 pub(super) fn configuration(emulator: &Emulator, folder: &Path, pins: &Pins) -> String {
-    let Pins { web, db, deploy } = pins;
+    let Pins {
+        web,
+        db,
+        deploy,
+        users,
+    } = pins;
     let known = folder.join("known_hosts").display().to_string();
     let ca_file = folder.join("ca.pem").display().to_string();
     let mut text = format!(
@@ -134,6 +143,15 @@ key = "{DEPLOY}"
 public_key = "{deploy}"
 hosts = ["{NAME}"]
 
+[ca.users]
+vault = "linux"
+key = "{USERS}"
+public_key = "{users}"
+
+[key.ops]
+certificate = {{ ca = "users", principals = ["root"] }}
+hosts = ["{NAME}"]
+
 [password.host-root]
 vault = "linux"
 secret = "db01-root"
@@ -156,4 +174,6 @@ const CLIENT: &str = "7d9b0c3e-7f5e-4c8b-9d5b-2a6f4f0e1b22";
 const GROUP: &str = "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b";
 /// The key that stays in the vault.
 pub(super) const DEPLOY: &str = "deploy";
+/// The authority, which stays there too.
+pub(super) const USERS: &str = "ssh-users";
 pub(super) const VAULT: &str = "kv-linux";

@@ -10,8 +10,8 @@ use tokio::process::{Child, Command};
 
 use super::host::Host;
 use super::props::{
-    DEPLOY, Folder, NAME, Pins, VAULT, configuration, folder, installed, link, private_file,
-    with_deploy_key,
+    DEPLOY, Folder, NAME, Pins, USERS, VAULT, configuration, folder, installed, link, private_file,
+    with_vault_keys,
 };
 use crate::emulator::{Emulator, Options, Scenario};
 use crate::secret::private_key::PrivateKey;
@@ -27,13 +27,13 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn set() -> Result<Self, String> {
-        for program in ["ssh", "ssh-add"] {
+        for program in ["ssh", "ssh-add", "ssh-keygen"] {
             installed(program)?;
         }
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let folder = folder()?;
         let mut scenario = Scenario::example().map_err(|error| error.to_string())?;
-        with_deploy_key(&mut scenario);
+        with_vault_keys(&mut scenario);
         let emulator = Emulator::start(scenario, Options::default()).await;
         let emulator = emulator.map_err(|error| error.to_string())?;
         let secret =
@@ -44,10 +44,14 @@ impl Stage {
             Ok::<_, String>(key.public().clone())
         };
         let (web, db) = (public("web-root-ssh")?, public("db-root-ssh")?);
-        let deploy = emulator.change(|cloud| cloud.public_key(VAULT, DEPLOY));
-        let deploy = deploy.ok_or("the vault has no key")?;
+        let kept = |name: &str| {
+            let found = emulator.change(|cloud| cloud.public_key(VAULT, name));
+            found.ok_or_else(|| format!("the vault has no key {name}"))
+        };
+        let (deploy, users) = (kept(DEPLOY)?, kept(USERS)?);
         let password = secret("db01-root").unwrap_or_default();
-        let host = Host::start(vec![web.clone(), deploy.clone()], password)
+        let authorized = vec![web.clone(), deploy.clone()];
+        let host = Host::start(authorized, users.clone(), password)
             .await
             .map_err(|error| error.to_string())?;
         let text = |key: &ssh_key::PublicKey| key.to_openssh().map_err(|error| error.to_string());
@@ -56,6 +60,7 @@ impl Stage {
             web: text(&web)?,
             db: text(&db)?,
             deploy: text(&deploy)?,
+            users: text(&users)?,
         };
         let config = configuration(&emulator, &folder.0, &pins);
         for (name, content) in [
@@ -120,6 +125,26 @@ impl Stage {
         Ok(lines(&output))
     }
 
+    /// Opens what the certificate is for; tells what ssh-keygen shows of it.
+    pub(super) async fn certificate(&self) -> Result<Vec<String>, String> {
+        let output = finished(&mut self.pimento(&["open", "linux-root"])).await?;
+        succeeded("pimento open", &output)?;
+        let mut list = Command::new("ssh-add");
+        list.arg("-L").env("SSH_AUTH_SOCK", self.socket());
+        let listed = lines(&finished(&mut list).await?);
+        let mut certificates = listed.iter().filter(|line| line.contains("-cert-v01@"));
+        let certificate = certificates.next().ok_or("no certificate is listed")?;
+        let file = self.folder.0.join("ops.pub");
+        private_file(&file, &format!("{certificate}\n"))?;
+        let mut show = Command::new("ssh-keygen");
+        let output = finished(show.arg("-L").arg("-f").arg(&file)).await?;
+        succeeded("ssh-keygen -L", &output)?;
+        let shown = lines(&output);
+        let wanted = |line: &&str| line.starts_with("Key ID:") || line.starts_with("Valid:");
+        let shown = shown.iter().map(|line| line.trim()).filter(wanted);
+        Ok(shown.map(str::to_owned).collect())
+    }
+
     /// Logs in `count` times at once.
     pub(super) async fn ssh_at_once(&self, count: usize) -> Result<(), String> {
         let mut logins: Vec<Command> = (0..count)
@@ -181,7 +206,7 @@ impl Stage {
             };
             let detail = [field("end"), field("user"), field("host"), field("reason")];
             let detail: Vec<&str> = detail.into_iter().filter(|text| !text.is_empty()).collect();
-            let line = format!("{:<9} {what}  {}", field("event"), detail.join(" "));
+            let line = format!("{:<10} {what}  {}", field("event"), detail.join(" "));
             match trail
                 .iter_mut()
                 .rev()

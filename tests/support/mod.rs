@@ -137,16 +137,7 @@ impl Plan {
 
     /// Makes `web` a key of that kind which stays in the vault, where it is called `web-key`.
     pub fn vault_key(mut self, kind: &'static str) -> Self {
-        let vault = &mut self.scenario.vaults[0];
-        let (generate, disabled) = (kind.to_owned(), false);
-        vault
-            .keys
-            .insert("web-key".to_owned(), Key { generate, disabled });
-        vault.grants.push(Grant {
-            group: Some(GROUP.to_owned()),
-            user: None,
-            role: Role::CryptoUser,
-        });
+        with_vault_key(&mut self.scenario, kind);
         self.vault_key = Some(kind);
         self
     }
@@ -240,7 +231,7 @@ impl World {
         let config = folder.path().join("config.toml");
         let mut text = configuration(&emulator, folder.path(), &sshd, &keys, &plan.answer);
         if let Some(terms) = &plan.certificate {
-            text = certified(&text, terms);
+            text = certified(&text, &keys[0], terms);
         } else if plan.vault_key.is_some() {
             text = text.replace("secret = \"web-root-ssh\"", "key = \"web-key\"");
         }
@@ -417,15 +408,30 @@ impl World {
     }
 }
 
-/// The same configuration, with `web` certified by the key that was pinned for it.
-fn certified(text: &str, terms: &str) -> String {
+/// Has the vault of `scenario` have a key `web-key` that its group may sign with.
+pub fn with_vault_key(scenario: &mut Scenario, kind: &str) {
+    let vault = &mut scenario.vaults[0];
+    let (generate, disabled) = (kind.to_owned(), false);
+    vault
+        .keys
+        .insert("web-key".to_owned(), Key { generate, disabled });
+    vault.grants.push(Grant {
+        group: Some(GROUP.to_owned()),
+        user: None,
+        role: Role::CryptoUser,
+    });
+}
+
+/// The same configuration, with `web` certified by `web-key`.
+pub fn certified(text: &str, authority: &PublicKey, terms: &str) -> String {
     let begins = text.find("[key.web]").unwrap();
     let ends = begins + 1 + text[begins + 1..].find("\n[").unwrap();
     let web = &text[begins..ends];
     let field = |name: &str| web.lines().find(|line| line.starts_with(name)).unwrap();
-    let (vault, public, hosts) = (field("vault"), field("public_key"), field("hosts"));
+    let (vault, hosts) = (field("vault"), field("hosts"));
+    let public = authority.to_openssh().unwrap();
     let made = format!(
-        "[ca.users]\n{vault}\nkey = \"web-key\"\n{public}\n\n\
+        "[ca.users]\n{vault}\nkey = \"web-key\"\npublic_key = \"{public}\"\n\n\
          [key.web]\ncertificate = {{ ca = \"users\", {terms} }}\n{hosts}\n"
     );
     format!("{}{made}{}", &text[..begins], &text[ends..])
