@@ -96,6 +96,13 @@ fn told(line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The lines below that one, which are deeper.
+fn below(told: &str, name: &str) -> Vec<String> {
+    let lines = told.lines().skip_while(|line| line.trim() != name).skip(1);
+    let deeper = lines.take_while(|line| line.starts_with("                "));
+    deeper.map(|line| line.trim().to_owned()).collect()
+}
+
 fn field<'a>(told: &'a str, name: &str) -> &'a str {
     let line = told.lines().find(|line| line.trim().starts_with(name));
     line.unwrap_or_else(|| panic!("{name}: {told}")).trim()
@@ -142,22 +149,13 @@ async fn ssh_keygen_shows_what_the_configuration_and_the_window_promise() {
     let valid = field(&told, "Valid:");
     let to = valid.rsplit_once(" to ").unwrap().1;
     assert_eq!(to, ends.strftime("%Y-%m-%dT%H:%M:%S").to_string());
-    let after = |name: &str| {
-        let mut lines = told.lines().skip_while(|line| line.trim() != name).skip(1);
-        let deeper = lines
-            .by_ref()
-            .take_while(|line| line.starts_with("                "));
-        deeper
-            .map(|line| line.trim().to_owned())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(after("Principals:"), [account()]);
+    assert_eq!(below(&told, "Principals:"), [account()]);
     assert_eq!(
-        after("Critical Options:"),
+        below(&told, "Critical Options:"),
         ["source-address 127.0.0.0/8,::1"]
     );
     assert_eq!(
-        after("Extensions:"),
+        below(&told, "Extensions:"),
         ["permit-port-forwarding", "permit-pty"]
     );
     // The vault's own log has the same id.
@@ -634,4 +632,48 @@ async fn root_finds_no_certified_key_in_memory_or_on_disk_while_its_window_is_op
     let public: &[u8] = aws_lc_rs::signature::KeyPair::public_key(&pair).as_ref();
     memory.push([&[1, 2, 3], &seed[..], public, &[4]].concat());
     assert!(has_seed_of(public, &memory));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn ssh_keygen_reads_what_was_written(
+        key_id in "[a-zA-Z0-9@. -]{0,40}",
+        principals in proptest::collection::vec("[a-z0-9.-]{1,20}", 1..5),
+        (after, lasts) in (1_000_000_000_i64..3_000_000_000, 1_i64..1_000_000_000),
+        command in "[a-z/ -]{1,30}",
+        is_host in proptest::prelude::any::<bool>(),
+    ) {
+        use pimento::certify::{Holder, Statement, signed, to_be_signed};
+        use pimento::secret::private_key::PrivateKey;
+
+        let at = |seconds: i64| Timestamp::from_second(seconds).unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let critical = [pair("force-command", &command)];
+        let extensions = [pair("permit-pty", ""), pair("permit-X11-forwarding", "")];
+        let statement = Statement {
+            holder: if is_host { Holder::Host } else { Holder::User },
+            key_id: &key_id,
+            principals: &principals,
+            valid_after: at(after),
+            valid_before: at(after + lasts),
+            critical: &critical,
+            extensions: &extensions,
+        };
+        let (key, authority) = (PrivateKey::generate().unwrap(), PrivateKey::generate().unwrap());
+        let data = to_be_signed(key.public(), &statement, authority.public()).unwrap();
+        let signature = authority.sign(&data, 0).unwrap();
+        let certificate = Certificate::from_bytes(&signed(data, &signature)).unwrap();
+        let told = told(&certificate.to_openssh().unwrap());
+        let kind = if is_host { "host certificate" } else { "user certificate" };
+        assert!(field(&told, "Type:").ends_with(kind), "{told}");
+        assert_eq!(field(&told, "Key ID:"), format!("Key ID: \"{key_id}\"").trim());
+        let time = |seconds| at(seconds).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let valid = format!("Valid: from {} to {}", time(after), time(after + lasts));
+        assert_eq!(field(&told, "Valid:"), valid);
+        assert_eq!(below(&told, "Principals:"), principals);
+        assert_eq!(below(&told, "Critical Options:"), [format!("force-command {command}").trim()]);
+        assert_eq!(below(&told, "Extensions:"), ["permit-X11-forwarding", "permit-pty"]);
+    }
 }

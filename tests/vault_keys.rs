@@ -323,12 +323,12 @@ async fn git_signs_commits_with_a_key_that_stays_in_the_vault() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_that_comes_back_after_a_lock_or_the_end_is_thrown_away() {
     let locks: fn(&World) = |world| assert_eq!(world.house.pipeline.broker.lock(), 1);
-    let passes: fn(&World) = |world| world.clock.advance(Duration::from_secs(6));
+    let passes: fn(&World) = |world| world.clock.advance(Duration::from_secs(15));
     for (code, ends) in [("locked", locks), ("window_ended", passes)] {
         let world = World::plan().vault_key("ec-p256").start().await;
         world.ssh("web").await.assert_ok();
         // Near the end: a vault that is waited for much longer would be given up.
-        world.clock.advance(Duration::from_secs(3595));
+        world.clock.advance(Duration::from_secs(3588));
         world.fault(Fault {
             operation: SIGN.to_owned(),
             delay: jiff::SignedDuration::from_secs(2),

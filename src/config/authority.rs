@@ -199,7 +199,8 @@ fn extensions(terms: &Section<'_>, findings: &mut Findings) -> Option<Vec<(Strin
         let (name, value) = text.text.split_once('=').unwrap_or((text.text, ""));
         let plain = |c: char| c.is_ascii_graphic() && c != ',';
         let known = EXTENSIONS.contains(&name) && value.is_empty();
-        if !known && !(name.contains('@') && name.chars().all(plain)) {
+        let others = name.contains('@') && name.chars().all(plain);
+        if !(known || others) {
             findings.wrong(
                 text.place,
                 format!("{:?} is no extension that OpenSSH knows", text.text),
