@@ -43,3 +43,33 @@ pub(super) fn read(
     }
     Ok((found, left))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::testing::certificate;
+
+    /// See `secret::certificate`.
+    const FILE: &[u8] = include_bytes!("../../secret/certificate/rsa.crt");
+
+    #[test]
+    fn it_holds_as_long_as_its_certificate_and_not_before() {
+        let web = certificate("web");
+        let problem = |now: Timestamp| match read(&web, FILE, now) {
+            Ok(_) => panic!("it was taken"),
+            Err(refusal) => format!("{refusal}; {}", refusal.advice()),
+        };
+        let found = ClientCertificate::parse(FILE).unwrap();
+        let (begins, ends) = (found.begins(), found.ends());
+        let minute = Duration::from_secs(60);
+        let (_, left) = read(&web, FILE, ends - minute).unwrap();
+        assert_eq!(left, minute);
+        assert!(read(&web, FILE, begins).is_ok());
+        assert!(problem(begins - minute).contains("does not hold before"));
+        for late in [ends, ends + minute] {
+            let text = problem(late);
+            assert!(text.contains("its certificate ended"), "{text}");
+            assert!(text.contains("az keyvault certificate create"), "{text}");
+        }
+    }
+}
