@@ -57,7 +57,10 @@ fn a_password_is_no_key_of_a_vault() {
 }
 
 fn with_certificate(fields: &str) -> String {
-    format!("{}\n[certificate.web-client]\nvault = \"linux\"\n{fields}\n", valid())
+    format!(
+        "{}\n[certificate.web-client]\nvault = \"linux\"\n{fields}\n",
+        valid()
+    )
 }
 
 #[test]
