@@ -11,11 +11,12 @@ use url::Url;
 
 pub use azure_cloud::AzureCloud;
 pub use kind::{
-    AuthoritySpec, CertificateSpec, Certifies, KeySpec, Kind, PasswordSpec, PasswordUse,
-    Permission, SigningRules, Use,
+    AuthoritySpec, CertificateSpec, Certifies, ClientCertificateSpec, KeySpec, Kind, PasswordSpec,
+    PasswordUse, Permission, SigningRules, Use,
 };
 pub use names::{Name, NameProblem, ObjectName, VersionId, nearest};
 pub use object::VaultObject;
+pub use part::Part;
 pub use reference::{Reference, ReferenceProblem};
 pub use sign_in::SignInMethod;
 pub use target::{AccessId, Role, Scope, Target};
@@ -24,6 +25,7 @@ mod azure_cloud;
 mod kind;
 mod names;
 mod object;
+mod part;
 mod reference;
 mod sign_in;
 mod target;
@@ -141,7 +143,7 @@ impl VaultSpec {
 /// Something that can be asked for by name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// What the configuration calls it; unique among keys and passwords together.
+    /// What the configuration calls it; unique among all credentials together.
     pub name: Name,
     /// The vault it lives in.
     pub vault: Arc<VaultSpec>,

@@ -379,6 +379,8 @@ pub struct FetchedSecret {
     ///
     /// Key Vault itself gives expired secrets out; this is ours to enforce.
     pub valid_for: Option<Duration>,
+    /// The latest that it can have been when the vault answered, by its own clock.
+    pub as_of: Timestamp,
     /// What is known of it besides.
     pub facts: SecretFacts,
 }

@@ -23,6 +23,7 @@ pub use span::rotation_age;
 
 mod access;
 mod authority;
+mod certificate;
 mod credential;
 mod document;
 mod entries;

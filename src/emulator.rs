@@ -18,6 +18,7 @@ pub use world::{Seen, World};
 
 mod admin;
 mod arm;
+mod certificates;
 mod command;
 mod entra;
 mod graph;

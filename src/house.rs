@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::agent::{self, Keyring, Lock, Upstream};
 use crate::ages::Ages;
 use crate::catalog::{
-    AuthoritySpec, Catalog, Certifies, Credential, Kind, Name, Reference, Tenant, VaultSpec,
+    AuthoritySpec, Catalog, Certifies, Credential, Kind, Name, Part, Reference, Tenant, VaultSpec,
     WindowSpec, nearest,
 };
 use crate::clock::Clock;
@@ -27,6 +27,7 @@ pub use authority::Host;
 pub use standalone::Standalone;
 
 mod authority;
+mod filed;
 mod keys;
 mod listing;
 mod route;
@@ -219,18 +220,29 @@ impl House {
         found.ok_or_else(|| no_match("password", name, nearest(name, names)))
     }
 
-    /// The password that `text` names, or refers to as `pimento://VAULT/NAME[@VERSION]`.
+    /// The password or certificate that `text` names, or refers to as
+    /// `pimento://VAULT/NAME[@VERSION][?part=PART]`, and the part.
     ///
     /// # Errors
     /// If there is none.
-    pub fn referred(&self, text: &str) -> Result<Arc<Credential>, Refusal> {
+    pub fn referred(&self, text: &str) -> Result<(Arc<Credential>, Part), Refusal> {
         if !Reference::is_meant(text) {
-            return self.password(text).map(Arc::clone);
+            let found = match self.catalog.named(text) {
+                Some(found) if matches!(found.kind, Kind::ClientCertificate(_)) => found,
+                _ => self.password(text)?,
+            };
+            return Ok((Arc::clone(found), Part::default()));
         }
         let reference = Reference::parse(text)
             .map_err(|problem| Refusal::Unsupported(format!("{text:?}: {problem}")))?;
         let found = reference.find(&self.catalog);
-        found.ok_or_else(|| no_match("password", text, None))
+        let part = reference.part().unwrap_or_default();
+        let word = if reference.part().is_some() {
+            "certificate"
+        } else {
+            "password"
+        };
+        Ok((found.ok_or_else(|| no_match(word, text, None))?, part))
     }
 
     /// Gives a password to `requester` to that `end`, inside `using`.
@@ -249,9 +261,10 @@ impl House {
         let wanted = wanted(credential, end, said, requester);
         let read = |material: &Material| match material {
             Material::Password(password) => Ok(using(password)),
-            Material::Certified(_) | Material::Key(_) | Material::VaultKey(_) => {
-                Err(Refusal::Unsupported("it is a private key".to_owned()))
-            }
+            Material::Certified(_)
+            | Material::ClientCertificate(_)
+            | Material::Key(_)
+            | Material::VaultKey(_) => Err(Refusal::Unsupported("it is a private key".to_owned())),
         };
         self.pipeline.serve(wanted, requester, stages, read).await
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::audit::{Audit, Event};
 use crate::broker::{Broker, Signing};
-use crate::catalog::{Credential, Kind};
+use crate::catalog::{Credential, Kind, Part};
 use crate::clock::Clock;
 use crate::cloud::{CorrelationId, StageSink};
 use crate::cores::{Cores, Weight};
@@ -205,8 +205,7 @@ impl Pipeline {
         self.audit.record(Event::confirmed(id, grant.credential()))
     }
 
-    /// Puts the release on record: on disk for a revealed password, which is beyond control from
-    /// then on, with the kernel for what goes where it was judged to go.
+    /// Puts the release on record: on disk for a password or key that is beyond control from then on, with the kernel for what goes where it was judged to go.
     async fn record_release(
         &self,
         id: CorrelationId,
@@ -219,10 +218,14 @@ impl Pipeline {
         }
         self.traces.note(grant, requester);
         let event = Event::released(id, grant.credential(), grant.end(), &version);
-        if !matches!(grant.end(), End::Reveal) {
+        if !matches!(grant.end(), End::File(_) | End::Reveal) {
             return self.audit.record(event);
         }
         self.audit.record_synced(event).await?;
+        // There is no secret in the certificate itself.
+        if matches!(grant.end(), End::File(Part::Certificate)) {
+            return Ok(());
+        }
         self.revealed
             .note(id, grant.credential(), version, requester);
         Ok(())
@@ -234,6 +237,9 @@ fn weight(grant: &Grant) -> Weight {
     match &grant.credential().kind {
         Kind::Key(key) => Weight::of(&key.public.algorithm()),
         // Its vault signs, or an Ed25519 key does.
-        Kind::Authority(_) | Kind::Certificate(_) | Kind::Password(_) => Weight::Light,
+        Kind::Authority(_)
+        | Kind::Certificate(_)
+        | Kind::ClientCertificate(_)
+        | Kind::Password(_) => Weight::Light,
     }
 }

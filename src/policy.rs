@@ -145,6 +145,7 @@ pub fn judge(ask: Ask) -> Result<Grant, Refusal> {
             may_certify_hosts(&ask.credential, authority)?;
             authority.confirm
         }
+        (Kind::ClientCertificate(certificate), End::File(_)) => certificate.confirm,
         // Nothing is used: that is judged when it is.
         (_, End::Prepare { .. }) => false,
         (Kind::Password(password), End::Reveal) => {
@@ -156,11 +157,15 @@ pub fn judge(ask: Ask) -> Result<Grant, Refusal> {
             right_place(&ask.credential, password, receiver)?;
             password.confirm
         }
+        (Kind::ClientCertificate(_), End::Reveal) => return Err(only_into_files(&ask.credential)),
         (kind, _) => {
             let what = match kind {
                 Kind::Authority(_) => "an authority: it certifies, and signs nothing else",
                 Kind::Certificate(_) | Kind::Key(_) => {
                     "a key: pimento signs with it and never shows it"
+                }
+                Kind::ClientCertificate(_) => {
+                    "a certificate: it goes into files of a command alone"
                 }
                 Kind::Password(_) => "a password: nothing can be signed with it",
             };
@@ -172,6 +177,17 @@ pub fn judge(ask: Ask) -> Result<Grant, Refusal> {
         ask,
         to_be_confirmed,
     })
+}
+
+/// The private key of a certificate is for a program that takes a file, and for nobody's eyes.
+fn only_into_files(credential: &Credential) -> Refusal {
+    let name = &credential.name;
+    Refusal::Policy {
+        credential: name.to_string(),
+        rule: "it is a certificate, which goes into files of a command and is never shown"
+            .to_owned(),
+        advice: format!("`pimento run --file CERT={name} -- curl --cert {{CERT}} …`"),
+    }
 }
 
 /// Whoever has a host's certificate is that host; what certifies users must not make one.

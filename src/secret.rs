@@ -7,12 +7,14 @@
 use zeroize::Zeroizing;
 
 use certified_key::CertifiedKey;
+use client_certificate::ClientCertificate;
 use locked::LockedBytes;
 use private_key::PrivateKey;
 use vault_key::VaultKey;
 
 pub mod certificate;
 pub mod certified_key;
+pub mod client_certificate;
 pub mod locked;
 pub mod private_key;
 pub mod vault_key;
@@ -21,6 +23,8 @@ pub mod vault_key;
 pub enum Material {
     /// A key that was made for this window, with its certificate.
     Certified(CertifiedKey),
+    /// A certificate for TLS, with its key.
+    ClientCertificate(ClientCertificate),
     /// A private key.
     Key(PrivateKey),
     /// A password.
@@ -34,7 +38,9 @@ impl Material {
     #[must_use]
     pub fn oddities(&self) -> &[Oddity] {
         match self {
-            Self::Certified(_) | Self::Key(_) | Self::VaultKey(_) => &[],
+            Self::Certified(_) | Self::ClientCertificate(_) | Self::Key(_) | Self::VaultKey(_) => {
+                &[]
+            }
             Self::Password(password) => &password.oddities,
         }
     }

@@ -192,7 +192,10 @@ impl Windows {
     pub fn certificate(&self, credential: &Credential, now: Moment) -> Option<&Arc<[u8]>> {
         match &self.held(credential, now)?.material {
             Material::Certified(key) => Some(key.certificate()),
-            Material::Key(_) | Material::Password(_) | Material::VaultKey(_) => None,
+            Material::ClientCertificate(_)
+            | Material::Key(_)
+            | Material::Password(_)
+            | Material::VaultKey(_) => None,
         }
     }
 

@@ -191,6 +191,8 @@ impl Event {
                 let prepared = self.with("end", "prepare").with("user", user.clone());
                 return prepared.with("host", host.as_str());
             }
+            // Shown to a program, which may do with it whatever it likes.
+            End::File(part) => return self.with("end", "reveal").with("part", part.word()),
             End::Reveal => return self.with("end", "reveal"),
             End::Sign { what, route } => (what, route),
         };

@@ -1,8 +1,10 @@
 //! What a vault gives for a credential, made into material if it is what the configuration says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use ssh_key::{HashAlg, PublicKey};
 use zeroize::Zeroizing;
 
@@ -15,6 +17,8 @@ use crate::refusal::Refusal;
 use crate::secret::private_key::PrivateKey;
 use crate::secret::vault_key::VaultKey;
 use crate::secret::{Material, Password};
+
+mod certificate;
 
 /// Material, and how long it may be used.
 pub(super) struct Found {
@@ -71,10 +75,12 @@ impl Broker {
         errand: Errand<'_>,
     ) -> Result<Found, Refusal> {
         let (fetched, sent) = self.read_secret(credential, errand).await?;
+        let (material, holds) = material(credential, fetched.value, fetched.as_of)?;
+        let valid = [fetched.valid_for, holds].into_iter().flatten().min();
         Ok(Found {
-            material: material(credential, fetched.value)?,
+            material,
             version: fetched.version,
-            valid_until: fetched.valid_for.map(|valid| sent.after(valid)),
+            valid_until: valid.map(|valid| sent.after(valid)),
             sent,
         })
     }
@@ -96,15 +102,23 @@ impl Broker {
     }
 }
 
-/// Makes material of what the vault gave, if it is what the configuration says.
-fn material(credential: &Credential, value: Zeroizing<Vec<u8>>) -> Result<Material, Refusal> {
+/// Makes material of what the vault gave, if it is what the configuration says; and how long it holds
+/// by what is in it.
+fn material(
+    credential: &Credential,
+    value: Zeroizing<Vec<u8>>,
+    now: Timestamp,
+) -> Result<(Material, Option<Duration>), Refusal> {
+    let lasting = |material| (material, None);
     match &credential.kind {
-        Kind::Key(_) => private_key(credential, &value).map(Material::Key),
+        Kind::ClientCertificate(_) => certificate::read(credential, &value, now)
+            .map(|(found, holds)| (Material::ClientCertificate(found), Some(holds))),
+        Kind::Key(_) => private_key(credential, &value).map(|key| lasting(Material::Key(key))),
         Kind::Authority(_) | Kind::Certificate(_) => Err(Refusal::Unsupported(
             "an authority is a key of its vault, not a secret".to_owned(),
         )),
         Kind::Password(_) => Password::parse(value)
-            .map(Material::Password)
+            .map(|password| lasting(Material::Password(password)))
             .map_err(|problem| Refusal::Material {
                 credential: credential.name.to_string(),
                 problem: format!("{problem} ({})", credential.object),

@@ -89,9 +89,12 @@ impl Broker {
     ) -> Result<T, Refusal> {
         self.with(grant, |material| match material {
             Material::VaultKey(key) => using(key),
-            Material::Certified(_) | Material::Key(_) | Material::Password(_) => Err(
-                Refusal::Unsupported("it is not a key that stays in its vault".to_owned()),
-            ),
+            Material::Certified(_)
+            | Material::ClientCertificate(_)
+            | Material::Key(_)
+            | Material::Password(_) => Err(Refusal::Unsupported(
+                "it is not a key that stays in its vault".to_owned(),
+            )),
         })?
     }
 }

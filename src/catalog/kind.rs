@@ -12,6 +12,8 @@ pub enum Kind {
     /// A key that is made here for each window and certified by an authority; listed by the agent
     /// while its certificate is held.
     Certificate(Box<CertificateSpec>),
+    /// A certificate for TLS with its private key, for files of a command.
+    ClientCertificate(ClientCertificateSpec),
     /// A private key, listed by the agent through its pinned public key.
     Key(Box<KeySpec>),
     /// A password.
@@ -85,6 +87,7 @@ impl Kind {
         match self {
             Self::Authority(_) => "ca",
             Self::Certificate(_) | Self::Key(_) => "key",
+            Self::ClientCertificate(_) => "certificate",
             Self::Password(_) => "password",
         }
     }
@@ -96,7 +99,7 @@ impl Kind {
             Self::Authority(authority) => Some(&authority.public),
             Self::Certificate(certificate) => Some(&certificate.public),
             Self::Key(key) => Some(&key.public),
-            Self::Password(_) => None,
+            Self::ClientCertificate(_) | Self::Password(_) => None,
         }
     }
 
@@ -106,9 +109,16 @@ impl Kind {
         match self {
             Self::Certificate(certificate) => Some(&certificate.rules),
             Self::Key(key) => Some(&key.rules),
-            Self::Authority(_) | Self::Password(_) => None,
+            Self::Authority(_) | Self::ClientCertificate(_) | Self::Password(_) => None,
         }
     }
+}
+
+/// What is known of a certificate for TLS without having it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificateSpec {
+    /// Whether a person confirms each use.
+    pub confirm: bool,
 }
 
 /// What is known of a password without having it.

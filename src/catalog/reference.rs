@@ -1,10 +1,10 @@
-//! References to secrets in values: `pimento://VAULT/NAME[@VERSION]`.
+//! References to secrets in values: `pimento://VAULT/NAME[@VERSION][?part=PART]`.
 
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
-use super::{Catalog, Credential, NameProblem, Version, VersionId};
+use super::{Catalog, Credential, Kind, NameProblem, Part, Version, VersionId};
 
 /// Where a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,11 +14,16 @@ pub struct Reference {
     /// The secret, as the vault names it, or the credential, as the configuration does.
     name: String,
     version: Version,
+    /// Only a certificate has parts.
+    part: Option<Part>,
 }
 
 /// Why a text that begins like a reference is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceProblem {
+    /// What stands behind the `?` is no part.
+    #[error("behind the ? can stand part=certificate, part=key or part=both")]
+    Part,
     /// A part is missing, or there is one too many.
     #[error("it is not {SCHEME}VAULT/NAME or {SCHEME}VAULT/NAME@VERSION")]
     Shape,
@@ -35,7 +40,7 @@ impl Reference {
     }
 
     /// Reads `text`. Names may be percent-encoded. The version is an id of Key Vault, or
-    /// `previous`.
+    /// `previous`; the part is one of a certificate.
     ///
     /// # Errors
     /// If it is no reference.
@@ -43,6 +48,10 @@ impl Reference {
         let shape = || ReferenceProblem::Shape;
         let rest = text.strip_prefix(SCHEME).ok_or_else(shape)?;
         let (vault, name) = rest.split_once('/').ok_or_else(shape)?;
+        let (name, part) = match name.split_once('?') {
+            None => (name, None),
+            Some((name, asked)) => (name, Some(part(asked)?)),
+        };
         let (name, version) = match name.split_once('@') {
             None => (name, Version::Newest),
             Some((name, "previous")) => (name, Version::Previous),
@@ -56,25 +65,37 @@ impl Reference {
             vault: plain(vault).ok_or_else(shape)?,
             name: plain(name).ok_or_else(shape)?,
             version,
+            part,
         })
     }
 
-    /// The password of `catalog` that it names, in its version.
+    /// The part that it names.
+    #[must_use]
+    pub const fn part(&self) -> Option<Part> {
+        self.part
+    }
+
+    /// The password or certificate of `catalog` that it names, in its version. A part is one of a
+    /// certificate.
     #[must_use]
     pub fn find(&self, catalog: &Catalog) -> Option<Arc<Credential>> {
         let here = |it: &&Arc<Credential>| it.vault.name.as_str() == self.vault;
-        let passwords = || catalog.passwords().map(|(credential, _)| credential);
-        let by_secret = passwords()
-            .filter(here)
-            .find(|it| it.object.name().as_str() == self.name);
-        let by_name = || {
-            passwords()
-                .filter(here)
-                .find(|it| it.name.as_str() == self.name)
+        let fits = |it: &&Arc<Credential>| match it.kind {
+            Kind::ClientCertificate(_) => true,
+            Kind::Password(_) => self.part.is_none(),
+            Kind::Authority(_) | Kind::Certificate(_) | Kind::Key(_) => false,
         };
+        let all = || catalog.iter().filter(here).filter(fits);
+        let by_secret = all().find(|it| it.object.name().as_str() == self.name);
+        let by_name = || all().find(|it| it.name.as_str() == self.name);
         let found = by_secret.or_else(by_name)?;
         Some(found.at(self.version.clone()))
     }
+}
+
+fn part(asked: &str) -> Result<Part, ReferenceProblem> {
+    let part = asked.strip_prefix("part=").and_then(Part::parse);
+    part.ok_or(ReferenceProblem::Part)
 }
 
 const SCHEME: &str = "pimento://";
@@ -84,13 +105,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::catalog::testing::password;
+    use crate::catalog::testing::{certificate, password};
     use crate::catalog::{ObjectName, VaultObject};
 
     fn find(text: &str) -> Option<String> {
         let mut db = password("db");
         db.object = VaultObject::Secret(ObjectName::parse("db01-root").unwrap());
-        let catalog = Catalog::new(vec![Arc::new(db)]);
+        let catalog = Catalog::new(vec![Arc::new(db), Arc::new(certificate("web"))]);
         let found = Reference::parse(text).unwrap().find(&catalog)?;
         Some(found.name.to_string())
     }
@@ -120,6 +141,32 @@ mod tests {
     fn what_is_not_configured_is_not_found() {
         assert_eq!(find("pimento://kv-ops/web01-root"), None);
         assert_eq!(find("pimento://kv-other/db01-root"), None);
+    }
+
+    #[test]
+    fn a_part_is_one_of_a_certificate() {
+        let part = |text: &str| Reference::parse(text).unwrap().part();
+        assert_eq!(part("pimento://kv-ops/web"), None);
+        assert_eq!(part("pimento://kv-ops/web?part=key"), Some(Part::Key));
+        assert_eq!(find("pimento://kv-ops/web").as_deref(), Some("web"));
+        let previous = "pimento://kv%2Dops/w%65b@previous?part=certificate";
+        assert_eq!(part(previous), Some(Part::Certificate));
+        assert_eq!(find(previous).as_deref(), Some("web@previous"));
+        assert_eq!(find("pimento://kv-ops/db?part=key"), None);
+        for text in [
+            "web?",
+            "web?part=",
+            "web?part=leaf",
+            "web?key",
+            "web?part=key@previous",
+        ] {
+            let text = format!("pimento://kv-ops/{text}");
+            assert_eq!(
+                Reference::parse(&text),
+                Err(ReferenceProblem::Part),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -30,6 +30,12 @@ pub(crate) fn password(name: &str) -> Credential {
     )
 }
 
+/// A certificate `name` for TLS in window `ops`.
+pub(crate) fn certificate(name: &str) -> Credential {
+    let spec = ClientCertificateSpec { confirm: false };
+    credential(name, Kind::ClientCertificate(spec))
+}
+
 /// A key `name` in window `ops`, for logins.
 pub(crate) fn key(name: &str) -> Credential {
     let public = PublicKey::from_openssh(PUBLIC_KEY).unwrap();

@@ -19,6 +19,7 @@ pub(super) async fn vault_client(
     let wanted = Wanted {
         name: vault_id,
         previous: false,
+        file: false,
     };
     let printed = password::password(agent, output, wanted, Person::silent(output), None);
     printed.await.map_err(in_its_codes)

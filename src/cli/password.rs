@@ -47,7 +47,12 @@ pub(super) async fn run(args: Args, paths: &Paths, output: &Output) -> Result<Ex
         None => args.name.unwrap_or_default(),
     };
     let previous = args.previous;
-    password(agent, output, Wanted { name, previous }, person, clip).await
+    let wanted = Wanted {
+        name,
+        previous,
+        file: false,
+    };
+    password(agent, output, wanted, person, clip).await
 }
 
 /// Refuses a terminal, before anything is opened for it.
@@ -69,6 +74,8 @@ pub(super) struct Wanted {
     /// A name, or a reference.
     pub(super) name: String,
     pub(super) previous: bool,
+    /// Whether it goes into files and nowhere else.
+    pub(super) file: bool,
 }
 
 /// Reveals a password: prints it, or puts it on the clipboard.
@@ -97,6 +104,7 @@ pub(super) async fn reveal(
         let request = PasswordRequest {
             name: wanted.name.clone(),
             previous: wanted.previous,
+            file: wanted.file,
             said: Some(said),
         };
         let events = agent.clone().password(request).await?.into_inner();

@@ -41,7 +41,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME=VALUE", value_parser = Assignment::parse)]
     env: Vec<Assignment>,
     /// The same in a file that is on no disk: the variable is its path, and so is {NAME} in the
-    /// arguments of the command. A text gets a final line break
+    /// arguments of the command. A text gets a final line break. Certificates and their keys go here
+    /// alone: pimento://VAULT/NAME?part=certificate, ?part=key, or both in one file
     #[arg(long, value_name = "NAME=VALUE", value_parser = Assignment::parse)]
     file: Vec<Assignment>,
     /// What tells the command that its passwords end: HUP, INT, KILL, QUIT, TERM, USR1, USR2, none
@@ -82,12 +83,13 @@ async fn start(args: Args, paths: &Paths, output: &Output) -> Result<Exit, Failu
     // Before anybody is asked for a password that nothing could use.
     let program = Program::find(args.command)?;
     let wanted = value::references(variables.iter().chain(&args.file));
+    let shown = value::references(variables.iter());
     let mut secrets = Secrets::default();
     let mut events = None;
     if !wanted.is_empty() {
         let mut agent = connect(paths).await?;
         let mut person = Person::new(args.reason, args.ticket.as_deref(), output)?;
-        secrets = Secrets::ask(&agent, output, wanted, &mut person).await?;
+        secrets = Secrets::ask(&agent, output, wanted, &shown, &mut person).await?;
         events = Some(agent.watch(WatchRequest {}).await?.into_inner());
     }
     let files = Files::make(&args.file, &secrets)?;

@@ -195,6 +195,7 @@ fn key_line(credential: &Credential) -> String {
             format!("as {principals}, certified by {authority}")
         }
         "ca" | "key" => credential.fingerprint.clone(),
+        "certificate" => "for TLS".to_owned(),
         _ if credential.user.is_empty() => String::new(),
         _ => format!("user {}", credential.user),
     };

@@ -122,7 +122,7 @@ impl<'c> Text<'c> {
 
 fn is_for_ssh(credential: &Credential) -> bool {
     match &credential.kind {
-        Kind::Authority(_) => false,
+        Kind::Authority(_) | Kind::ClientCertificate(_) => false,
         Kind::Certificate(_) => true,
         Kind::Key(key) => key
             .rules
@@ -207,7 +207,7 @@ impl Places {
             ),
             // The password goes to a known host only, and once: a helper is not told that it was
             // wrong, and a question about the host's key is one that it never answers.
-            Kind::Authority(_) | Kind::Password(_) => {
+            Kind::Authority(_) | Kind::ClientCertificate(_) | Kind::Password(_) => {
                 "    NumberOfPasswordPrompts 1\n    StrictHostKeyChecking yes\n".to_owned()
             }
         };

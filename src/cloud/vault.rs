@@ -190,6 +190,7 @@ fn fetched(
         facts: bundle.facts(credential.object.name(), version.clone()),
         version,
         valid_for,
+        as_of: latest(answer, heard),
     })
 }
 
@@ -215,13 +216,17 @@ fn validity(
         let remedy = format!("see `nbf` of the {kind}");
         return Err(problem("its time has not come yet", remedy));
     }
-    let latest = answer.latest().unwrap_or(heard + Duration::from_secs(1));
-    let left = ends.map(|ends| ends.duration_since(latest));
+    let left = ends.map(|ends| ends.duration_since(latest(answer, heard)));
     if left.is_some_and(|left| !left.is_positive()) {
         let remedy = format!("rotate it, or set a later `exp` on the {kind}");
         return Err(problem("it has expired", remedy));
     }
     Ok(left.and_then(|left| Duration::try_from(left).ok()))
+}
+
+/// The latest that it can be: a time is told in whole seconds.
+fn latest(answer: &Answer, heard: Timestamp) -> Timestamp {
+    answer.latest().unwrap_or(heard + Duration::from_secs(1))
 }
 
 /// The newest stable version that Microsoft's own clients use by default.

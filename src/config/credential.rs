@@ -1,4 +1,4 @@
-//! `[key.NAME]` and `[password.NAME]`.
+//! `[certificate.NAME]`, `[key.NAME]` and `[password.NAME]`.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
 use super::authority::{authorities, certified};
+use super::certificate::certificate;
 use super::entries::{Entries, Entry, Noun};
 use super::problem::Findings;
 use super::section::{Field, Section, Text, one_of};
@@ -73,6 +74,7 @@ fn credential(
         .needed("vault", "write vault = \"NAME\"", findings)
         .and_then(|text| entries.find(Noun::Vault, text, vaults, findings));
     let kind = match entry.noun {
+        Noun::Certificate => certificate(section, findings).map(Kind::ClientCertificate),
         Noun::Key => key(section, findings).map(|key| Kind::Key(Box::new(key))),
         _ => password(section, findings).map(Kind::Password),
     };
@@ -128,6 +130,12 @@ fn misplaced(entry: &Entry<'_>, findings: &mut Findings) -> bool {
                 ),
                 "it lay on disk, so replace it; put the new one into the vault \
                  (`az keyvault secret set --file`) and name it here: secret = \"NAME\"",
+            ),
+            "key" if entry.noun == Noun::Certificate => findings.wrong(
+                field.place,
+                "the private key of a certificate comes with its secret",
+                "name the certificate: secret = \"NAME\", which is the secret that Key Vault keeps \
+                 for it",
             ),
             "key" if entry.noun != Noun::Key => findings.wrong(
                 field.place,

@@ -14,6 +14,7 @@ use crate::catalog::{Name, nearest};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Noun {
     Ca,
+    Certificate,
     Key,
     Password,
     Tenant,
@@ -22,8 +23,9 @@ pub(super) enum Noun {
 }
 
 impl Noun {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Ca,
+        Self::Certificate,
         Self::Key,
         Self::Password,
         Self::Tenant,
@@ -34,6 +36,7 @@ impl Noun {
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Ca => "ca",
+            Self::Certificate => "certificate",
             Self::Key => "key",
             Self::Password => "password",
             Self::Tenant => "tenant",
@@ -44,7 +47,12 @@ impl Noun {
 
     /// Credentials of all kinds share their names: records and requests have the name alone.
     fn shares_names_with(self, other: Self) -> bool {
-        let credential = |noun| matches!(noun, Self::Ca | Self::Key | Self::Password);
+        let credential = |noun| {
+            matches!(
+                noun,
+                Self::Ca | Self::Certificate | Self::Key | Self::Password
+            )
+        };
         self == other || (credential(self) && credential(other))
     }
 }
@@ -94,9 +102,9 @@ impl<'d> Entries<'d> {
         self.entries.iter().filter(move |entry| entry.noun == noun)
     }
 
-    /// All keys and passwords, in the order of the files.
+    /// All certificates, keys and passwords, in the order of the files.
     pub(super) fn credentials(&self) -> impl Iterator<Item = &Entry<'d>> {
-        let credential = |noun| matches!(noun, Noun::Key | Noun::Password);
+        let credential = |noun| matches!(noun, Noun::Certificate | Noun::Key | Noun::Password);
         self.entries
             .iter()
             .filter(move |entry| credential(entry.noun))

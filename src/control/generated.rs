@@ -480,7 +480,7 @@ pub struct LockReply {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PasswordRequest {
-    /// Its name in the configuration, or a reference: pimento://VAULT/SECRET\[@VERSION\].
+    /// Its name in the configuration, or a reference: pimento://VAULT/SECRET\[@VERSION\]\[?part=PART\].
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
@@ -488,6 +488,9 @@ pub struct PasswordRequest {
     /// The version before the newest one, for a host that a rotation has not reached.
     #[prost(bool, tag = "4")]
     pub previous: bool,
+    /// It goes into files of a command and nowhere else: only then are certificates given.
+    #[prost(bool, tag = "5")]
+    pub file: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AskpassRequest {
@@ -647,10 +650,10 @@ pub mod password_event {
         Released(super::Released),
     }
 }
-/// A password, and what belongs to it.
+/// A password or a part of a certificate, and what belongs to it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Released {
-    /// Without a line break.
+    /// A password without a line break, or PEM.
     #[prost(bytes = "vec", tag = "1")]
     pub password: ::prost::alloc::vec::Vec<u8>,
     /// The account it opens; may be empty.

@@ -67,15 +67,25 @@ impl Release {
             claim,
         } = self;
         let read = |password: &Password| password.expose_secret().to_vec();
-        let password = house
-            .release(&credential, end, said, &requester, sink, read)
-            .await?;
+        let password = match end {
+            End::File(part) => {
+                let filed = house.file(&credential, part, said, &requester, sink);
+                std::mem::take(&mut *filed.await?)
+            }
+            end => {
+                let released = house.release(&credential, end, said, &requester, sink, read);
+                released.await?
+            }
+        };
         if let Some(claim) = claim {
             claim.given();
         }
         let user = match &credential.kind {
             Kind::Password(password) => password.user.clone().unwrap_or_default(),
-            Kind::Authority(_) | Kind::Certificate(_) | Kind::Key(_) => String::new(),
+            Kind::Authority(_)
+            | Kind::Certificate(_)
+            | Kind::ClientCertificate(_)
+            | Kind::Key(_) => String::new(),
         };
         let window = &credential.vault.window.name;
         let broker = &house.pipeline.broker;

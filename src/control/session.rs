@@ -15,7 +15,7 @@ use super::proto::{self, login_event, login_request};
 use super::release::{self, Events, Release, streamed, wish};
 use super::sink::Guide;
 use super::view;
-use crate::catalog::{SignInMethod, Version};
+use crate::catalog::{Kind, SignInMethod, Version};
 use crate::doctor;
 use crate::house::House;
 use crate::policy::{End, Receiver};
@@ -231,10 +231,14 @@ impl Control for Session {
     ) -> Result<Response<Self::PasswordStream>, Status> {
         let requester = requester(&request)?;
         let request = request.into_inner();
-        let credential = self
+        let (credential, part) = self
             .house
             .referred(&request.name)
             .map_err(|no| status(&no))?;
+        let end = match credential.kind {
+            Kind::ClientCertificate(_) if request.file => End::File(part),
+            _ => End::Reveal,
+        };
         let credential = if request.previous {
             credential.at(Version::Previous)
         } else {
@@ -242,7 +246,7 @@ impl Control for Session {
         };
         let release = Release {
             credential,
-            end: End::Reveal,
+            end,
             said: said(request.said),
             requester,
             notice: None,

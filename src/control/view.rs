@@ -89,7 +89,7 @@ pub(super) fn credential(credential: &Credential) -> proto::Credential {
         shown.fingerprint = public.fingerprint(ssh_key::HashAlg::Sha256).to_string();
     }
     match &credential.kind {
-        Kind::Authority(_) | Kind::Key(_) => {}
+        Kind::Authority(_) | Kind::ClientCertificate(_) | Kind::Key(_) => {}
         Kind::Certificate(certificate) => {
             shown.authority = certificate.authority.to_string();
             shown.principals.clone_from(&certificate.principals);

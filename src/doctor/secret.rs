@@ -140,8 +140,8 @@ fn newest(
         && matches!(credential.kind, Kind::Key(_))
     {
         return case.failure(
-            "it is a PKCS#12 file, which is no private key that pimento can read",
-            format!("store the key alone: `az keyvault secret set --vault-name {vault} --name {secret} --file KEY`"),
+            "it is a PKCS#12 file, which is no private key that pimento can sign with",
+            format!("if it is a certificate of TLS, write [certificate.NAME]; else store the key alone: `az keyvault secret set --vault-name {vault} --name {secret} --file KEY`"),
         );
     }
     // Looked at is as good as read, for as long as nobody reads it.

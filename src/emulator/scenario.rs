@@ -6,8 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use azure::{AzureRole, RESOURCE_GROUP, vault_path};
+pub use certificate::Certificate;
 
 mod azure;
+mod certificate;
 
 /// Everything that is there before the first request.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -227,6 +229,9 @@ pub struct Vault {
     /// Secrets by name.
     #[serde(default)]
     pub secrets: BTreeMap<String, Secret>,
+    /// Certificates by name, each of which is a secret as well.
+    #[serde(default)]
+    pub certificates: BTreeMap<String, Certificate>,
     /// Keys by name.
     #[serde(default)]
     pub keys: BTreeMap<String, Key>,

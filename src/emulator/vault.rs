@@ -345,6 +345,14 @@ fn secret_item(
     if !found.tags.is_empty() {
         item.insert("tags".to_owned(), json!(found.tags));
     }
+    if found.managed {
+        item.insert("managed".to_owned(), json!(true));
+        let kid = format!(
+            "https://{vault}.vault.azure.net/keys/{name}/{}",
+            found.version
+        );
+        item.insert("kid".to_owned(), json!(kid));
+    }
     if let Some(content_type) = &found.content_type {
         item.insert("contentType".to_owned(), json!(content_type));
     }

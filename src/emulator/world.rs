@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::certificates::{Issuer, PEM};
 use super::http::Request;
 use super::material::{StoredKey, generate_secret};
 use super::pim::PimRequest;
@@ -24,6 +25,7 @@ pub struct World {
     pub(super) base: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pub(super) offset: SignedDuration,
     pub(super) signer: Signer,
+    pub(super) issuer: Issuer,
     pub(super) codes: BTreeMap<String, AuthCode>,
     pub(super) devices: BTreeMap<String, Device>,
     pub(super) refresh: BTreeMap<String, Refresh>,
@@ -106,6 +108,8 @@ pub(super) struct SecretVersion {
     pub(super) content_type: Option<String>,
     pub(super) tags: BTreeMap<String, String>,
     pub(super) enabled: bool,
+    /// Whether it belongs to a certificate.
+    pub(super) managed: bool,
     pub(super) not_before: Option<Timestamp>,
     pub(super) expires: Option<Timestamp>,
     pub(super) created: Timestamp,
@@ -121,6 +125,7 @@ impl SecretVersion {
             content_type: None,
             tags: BTreeMap::new(),
             enabled: true,
+            managed: false,
             not_before: None,
             expires: None,
             created: now,
@@ -139,6 +144,7 @@ impl World {
             base,
             offset: SignedDuration::ZERO,
             signer: Signer::new()?,
+            issuer: Issuer::new()?,
             codes: BTreeMap::new(),
             devices: BTreeMap::new(),
             refresh: BTreeMap::new(),
@@ -176,6 +182,20 @@ impl World {
                     ..SecretVersion::new(value, now)
                 };
                 self.secrets.insert(at, vec![version]);
+            }
+            for (name, certificate) in vault.certificates {
+                let at = (vault.name.clone(), name);
+                if let Entry::Vacant(vacant) = self.secrets.entry(at) {
+                    let value = self.issuer.issue(&vacant.key().1, &certificate)?;
+                    let version = SecretVersion {
+                        content_type: Some(PEM.to_owned()),
+                        enabled: !certificate.disabled,
+                        managed: true,
+                        expires: Some(certificate.expires),
+                        ..SecretVersion::new(value, now)
+                    };
+                    vacant.insert(vec![version]);
+                }
             }
             for (name, key) in vault.keys {
                 let at = (vault.name.clone(), name);

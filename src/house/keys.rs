@@ -120,6 +120,9 @@ impl agent::House for House {
             Material::Certified(key) => key
                 .sign(ask.data, ask.flags)
                 .map_err(|problem| Refusal::Unsupported(problem.to_string())),
+            Material::ClientCertificate(_) => {
+                Err(Refusal::Unsupported("it is a certificate".to_owned()))
+            }
             Material::Password(_) => Err(Refusal::Unsupported("it is a password".to_owned())),
             Material::VaultKey(_) => Err(Refusal::Unsupported("its vault signs".to_owned())),
         };

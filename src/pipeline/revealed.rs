@@ -1,4 +1,4 @@
-//! Which passwords were shown: whoever saw one still has it, so it is to be replaced.
+//! Which passwords were shown, and which keys of certificates went into files: whoever saw one still has it, so it is to be replaced.
 //!
 //! The audit record is the truth, and is read when the agent starts; this is what `status` tells.
 
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::catalog::Credential;
+use crate::catalog::{Credential, Part};
 use crate::clock::Clock;
 use crate::cloud::CorrelationId;
 use crate::requester::Requester;
@@ -77,7 +77,8 @@ impl Revealed {
         let mut asked: BTreeMap<String, String> = BTreeMap::new();
         for line in lines {
             let text = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default();
-            if text("end") != "reveal" {
+            let certificate = text("part") == Part::Certificate.word();
+            if text("end") != "reveal" || certificate {
                 continue;
             }
             match text("event") {
@@ -154,6 +155,20 @@ mod tests {
             ("pimento", "2")
         );
         assert_eq!(all[0].at, "2026-01-02T00:00:01Z".parse().unwrap());
+    }
+
+    #[test]
+    fn a_key_that_went_into_a_file_counts_and_its_certificate_does_not() {
+        let revealed = revealed();
+        let part = |part: &str| {
+            let mut line = line("released", part, "reveal", "2026-01-01T00:00:01Z");
+            line["part"] = json!(part);
+            line
+        };
+        revealed.recall([part("certificate")].into_iter());
+        assert_eq!(revealed.all(), []);
+        revealed.recall([part("key"), part("both")].into_iter());
+        assert_eq!(revealed.all()[0].times, 2);
     }
 
     #[test]

@@ -72,7 +72,11 @@ impl Traces {
                     }
                 }
             }
-            End::Certify { .. } | End::Prepare { .. } | End::Reveal | End::Sign { .. } => {}
+            End::Certify { .. }
+            | End::File(_)
+            | End::Prepare { .. }
+            | End::Reveal
+            | End::Sign { .. } => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{host_matches, wildcard_matches};
-use crate::catalog::{Credential, PasswordSpec, PasswordUse, Ticket};
+use crate::catalog::{Credential, Part, PasswordSpec, PasswordUse, Ticket};
 use crate::known_hosts::Nameless;
 
 /// A request for one credential to one end.
@@ -40,6 +40,9 @@ pub enum End {
         /// SHA256 fingerprint of its key.
         key: String,
     },
+    /// To put a certificate, its key or both into a file of the command that asks, which may do with
+    /// it whatever it likes.
+    File(Part),
     /// To give a password to the program that has asked for it, in its own way.
     Give(Receiver),
     /// To have it there when it is needed: nothing leaves.

@@ -1,5 +1,6 @@
 use super::*;
-use crate::catalog::testing::{key, password};
+use crate::catalog::testing::{certificate, key, password};
+use crate::catalog::{ClientCertificateSpec, Part};
 use crate::known_hosts::Nameless;
 
 fn ask(credential: Credential, end: End) -> Ask {
@@ -70,6 +71,20 @@ fn code(credential: Credential, end: End) -> Result<(), &'static str> {
     judge(ask(credential, end))
         .map(|_| ())
         .map_err(|refusal| refusal.code())
+}
+
+#[test]
+fn a_certificate_goes_into_files_and_is_never_shown() {
+    for part in [Part::Both, Part::Certificate, Part::Key] {
+        assert_eq!(code(certificate("web"), End::File(part)), Ok(()));
+        assert_eq!(code(password("db"), End::File(part)), Err("unsupported"));
+        assert_eq!(code(key("web"), End::File(part)), Err("unsupported"));
+    }
+    assert_eq!(code(certificate("web"), End::Reveal), Err("policy"));
+    let mut asked = certificate("web");
+    asked.kind = Kind::ClientCertificate(ClientCertificateSpec { confirm: true });
+    let grant = judge(ask(asked, End::File(Part::Key))).unwrap();
+    assert!(grant.to_be_confirmed());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fmt;
 
 use ssh_key::HashAlg;
 
-use crate::catalog::{Credential, Kind, Name};
+use crate::catalog::{Credential, Kind, Name, Part};
 use crate::policy::{End, Receiver, Route, Signed};
 use crate::requester::Requester;
 
@@ -65,6 +65,11 @@ pub enum Subject {
         name: Name,
         /// The authority that certifies it.
         authority: Name,
+    },
+    /// A certificate for TLS.
+    ClientCertificate {
+        /// Its name in the configuration.
+        name: Name,
     },
     /// A key of the configuration.
     Key {
@@ -142,6 +147,7 @@ impl Subject {
                 name,
                 authority: certificate.authority.clone(),
             },
+            Kind::ClientCertificate(_) => Self::ClientCertificate { name },
             Kind::Key(key) => Self::Key {
                 name,
                 fingerprint: key.public.fingerprint(HashAlg::Sha256).to_string(),
@@ -162,6 +168,7 @@ impl fmt::Display for Subject {
             Self::Certificate { name, authority } => {
                 write!(f, "key {name} (certified by {authority})")
             }
+            Self::ClientCertificate { name } => write!(f, "certificate {name}"),
             Self::Key { name, fingerprint } => write!(f, "key {name} ({fingerprint})"),
             Self::Password { name } => write!(f, "password {name}"),
         }
@@ -174,6 +181,10 @@ fn purpose(end: &End) -> String {
             let names = harmless(&names.join(", "));
             return format!("to certify host key {key} as {names}");
         }
+        End::File(Part::Certificate) => {
+            return "in a file of a command, without its key".to_owned();
+        }
+        End::File(_) => return "with its private key in a file of a command".to_owned(),
         End::Give(receiver) => return handed(receiver),
         End::Prepare { host, .. } => return format!("for {}", harmless(host)),
         End::Reveal => return "to be shown to the program that asks".to_owned(),
@@ -231,6 +242,7 @@ fn asker(end: &End, requester: &Requester) -> String {
             ..
         } => "over a connection that does not say whether it is forwarded",
         End::Certify { .. }
+        | End::File(_)
         | End::Give(_)
         | End::Prepare { .. }
         | End::Reveal

@@ -117,6 +117,7 @@ impl Vault for Fake {
             value,
             version: "v1".to_owned(),
             valid_for: None,
+            as_of: Timestamp::UNIX_EPOCH,
             facts: SecretFacts {
                 name: "web".to_owned(),
                 version: "v1".to_owned(),

@@ -88,7 +88,7 @@ impl Init<'_> {
             .partition(|it| it.enabled && !it.managed);
         for other in others {
             let why = match other.managed {
-                true => "it belongs to a certificate of the vault",
+                true => "it belongs to a certificate of the vault, for [certificate.NAME]",
                 false => "it is disabled",
             };
             self.skip(&other.name, why.to_owned());

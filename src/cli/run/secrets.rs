@@ -26,11 +26,13 @@ struct Secret {
 }
 
 impl Secrets {
-    /// Asks for each of `wanted`, until one is refused.
+    /// Asks for each of `wanted`, until one is refused. What is not among `shown` goes into files
+    /// alone.
     pub(super) async fn ask(
         agent: &Agent,
         output: &Output,
         wanted: BTreeSet<String>,
+        shown: &BTreeSet<String>,
         person: &mut Person,
     ) -> Result<Self, Failure> {
         let mut secrets = BTreeMap::new();
@@ -38,6 +40,7 @@ impl Secrets {
             let wanted = Wanted {
                 name: name.clone(),
                 previous: false,
+                file: !shown.contains(&name),
             };
             let released = reveal(agent, output, &wanted, person).await?;
             let left = std::time::Duration::from_secs(released.facts.seconds_left);
@@ -94,7 +97,7 @@ impl Secrets {
 
     /// What is searched for in the output.
     pub(super) fn forms(&self) -> Result<Arc<Forms>, Failure> {
-        let secrets = self.0.values().map(|it| it.password.as_slice());
+        let secrets = self.0.values().flat_map(|it| hidden(&it.password));
         let forms = Forms::of(secrets);
         forms
             .map(Arc::new)
@@ -110,5 +113,38 @@ impl Secrets {
     pub(super) fn windows(&self, value: &Value) -> BTreeSet<String> {
         let held = value.references().filter_map(|name| self.0.get(name));
         held.map(|it| it.held.window.clone()).collect()
+    }
+}
+
+/// What is to be hidden of a secret: all of a password, and of a certificate's file each line of the
+/// private key.
+fn hidden(secret: &[u8]) -> Vec<&[u8]> {
+    if !secret.starts_with(b"-----BEGIN ") {
+        return vec![secret];
+    }
+    let mut hidden = Vec::new();
+    let mut is_key = false;
+    for line in secret.split(|byte| *byte == b'\n') {
+        if line.starts_with(b"-----") {
+            is_key = line == b"-----BEGIN PRIVATE KEY-----";
+        } else if is_key {
+            hidden.push(line);
+        }
+    }
+    hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_certificate_the_lines_of_its_key_are_hidden_and_of_a_password_everything() {
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\nBBBB\n-----END PRIVATE KEY-----\n";
+        let certificate = "-----BEGIN CERTIFICATE-----\nCCCC\n-----END CERTIFICATE-----\n";
+        let both = format!("{key}{certificate}");
+        assert_eq!(hidden(both.as_bytes()), [b"AAAA", b"BBBB"]);
+        assert_eq!(hidden(certificate.as_bytes()), [b""; 0]);
+        assert_eq!(hidden(b"hunter2!"), [b"hunter2!"]);
     }
 }

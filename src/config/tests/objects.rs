@@ -1,7 +1,7 @@
 //! What a credential is in its vault: a secret, or a key that stays there.
 
 use super::*;
-use crate::catalog::{ObjectName, VaultObject};
+use crate::catalog::{ClientCertificateSpec, ObjectName, VaultObject};
 
 fn key_web() -> String {
     valid()
@@ -54,4 +54,39 @@ fn a_password_is_no_key_of_a_vault() {
     let text = valid().replace("secret = \"db01-root\"", "key = \"db01-root\"");
     let problem = wrong(&text);
     assert!(problem.what.contains("is no password"), "{problem}");
+}
+
+fn with_certificate(fields: &str) -> String {
+    format!(
+        "{}\n[certificate.web-client]\nvault = \"linux\"\n{fields}\n",
+        valid()
+    )
+}
+
+#[test]
+fn a_certificate_is_a_secret_of_its_vault() {
+    let text = with_certificate("secret = \"web-client\"\nconfirm = true");
+    let config = Config::parse(&text, &paths()).unwrap();
+    let found = config.catalog.named("web-client").unwrap();
+    assert_eq!(found.kind.word(), "certificate");
+    let spec = ClientCertificateSpec { confirm: true };
+    assert_eq!(found.kind, Kind::ClientCertificate(spec));
+    assert_eq!(found.object.path(), "secrets/web-client");
+}
+
+#[test]
+fn a_certificate_is_no_key_of_a_vault_and_has_no_fields_of_others() {
+    let key = wrong(&with_certificate("key = \"web-client\""));
+    assert!(key.what.contains("comes with its secret"), "{key}");
+    let hosts = wrong(&with_certificate("secret = \"x\"\nhosts = [\"x\"]"));
+    assert!(hosts.what.contains("no field \"hosts\""), "{hosts}");
+    let pasted = wrong(&with_certificate("secret = \"-----BEGIN PRIVATE KEY\""));
+    assert!(!pasted.to_string().contains("BEGIN"), "{pasted}");
+}
+
+#[test]
+fn a_certificate_shares_its_name_with_no_password() {
+    let text = with_certificate("secret = \"x\"").replace("web-client", "db01-root");
+    let twice = wrong(&text);
+    assert!(twice.what.contains("already configured"), "{twice}");
 }

@@ -10,9 +10,14 @@ impl PrivateKey {
         matches!(self.pair, Pair::Rsa(_))
     }
 
-    /// Whether `public` (PKCS#1) is its public half.
+    /// Whether `public`, as a certificate has it, is its public half.
     pub(in crate::secret) fn is_of(&self, public: &[u8]) -> bool {
-        matches!(&self.pair, Pair::Rsa(pair) if pair.public_key().as_ref() == public)
+        let ours = match &self.pair {
+            Pair::Ecdsa(_, pair) => pair.public_key().as_ref(),
+            Pair::Ed25519(pair) => pair.public_key().as_ref(),
+            Pair::Rsa(pair) => pair.public_key().as_ref(),
+        };
+        ours == public
     }
 
     /// Signs with PSS and SHA-256. Another padding than that of SSH: what is signed here is of no use
