@@ -23,6 +23,7 @@ mod approvals;
 pub mod client;
 pub mod convert;
 mod ending;
+mod import;
 mod pins;
 mod prompt;
 mod release;

@@ -22,8 +22,10 @@ use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::{Material, Password, locked};
 
+pub use import::{Import, Imported, NotImported};
 pub use standalone::Standalone;
 
+mod import;
 mod keys;
 mod listing;
 mod route;

@@ -120,6 +120,28 @@ pub enum Refusal {
         remedy: String,
     },
 
+    /// What somebody wants to have in a vault cannot be stored.
+    #[error("nothing was stored as {name}: {problem}")]
+    NotStored {
+        /// What it is called.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
+
+    /// Nobody said, or somebody said wrongly, where something is to be stored.
+    #[error("nothing was stored as {name}: {problem}")]
+    Destination {
+        /// What it is called.
+        name: String,
+        /// What is wrong.
+        problem: String,
+        /// What to say.
+        remedy: String,
+    },
+
     /// The window is locked by the user.
     #[error("pimento is locked")]
     Locked,

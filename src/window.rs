@@ -175,6 +175,13 @@ impl Windows {
         Ok(())
     }
 
+    /// Wipes the material of `credential`, of which there is a newer version.
+    pub fn forget(&mut self, credential: &Credential) {
+        if let Some(open) = self.open.get_mut(&credential.vault.window.name) {
+            open.held.remove(&credential.name);
+        }
+    }
+
     /// Whether the material of `credential` can be used now.
     #[must_use]
     pub fn holds(&self, credential: &Credential, now: Moment) -> bool {

@@ -108,7 +108,10 @@ fn private_key(
 }
 
 /// A vault, or whoever may write to it, must not slip us a key of its own.
-fn pinned(credential: &Credential, key: &KeySpec, found: &PublicKey) -> Result<(), Refusal> {
+///
+/// # Errors
+/// If `found` is another key than the configuration pins.
+pub fn pinned(credential: &Credential, key: &KeySpec, found: &PublicKey) -> Result<(), Refusal> {
     if found.key_data() == key.public.key_data() {
         return Ok(());
     }

@@ -7,6 +7,7 @@ use tonic::{Request, Response, Status};
 use super::approvals;
 use super::convert::{given, said, status};
 use super::ending;
+use super::import;
 use super::pins;
 use super::prompt::{self, Answer, Prompts, Unanswered};
 use super::proto::control_server::Control;
@@ -57,6 +58,7 @@ impl Session {
 
 #[tonic::async_trait]
 impl Control for Session {
+    type ImportStream = Events<proto::ImportEvent>;
     type LoginStream = Events<proto::LoginEvent>;
     type OpenStream = Events<proto::OpenEvent>;
     type PasswordStream = Events<proto::PasswordEvent>;
@@ -353,11 +355,16 @@ impl Control for Session {
 
     async fn examine(
         &self,
-        _: Request<proto::ExamineRequest>,
+        request: Request<proto::ExamineRequest>,
     ) -> Result<Response<Self::ExamineStream>, Status> {
+        let person = requester(&request)?;
+        let keys = request.get_ref().keys;
         let house = Arc::clone(&self.house);
         Ok(streamed(move |sink| async move {
             doctor::examine(&house, &sink).await;
+            if keys {
+                doctor::keys(&house, &person, &sink).await;
+            }
         }))
     }
 
@@ -368,6 +375,14 @@ impl Control for Session {
         let person = requester(&request)?;
         let found = pins::found(&self.house, &request.get_ref().window, &person).await;
         found.map(Response::new).map_err(|no| status(&no))
+    }
+
+    async fn import(
+        &self,
+        request: Request<proto::ImportRequest>,
+    ) -> Result<Response<Self::ImportStream>, Status> {
+        let person = requester(&request)?;
+        Ok(import::stream(&self.house, request.into_inner(), person))
     }
 
     async fn stale(

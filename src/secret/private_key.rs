@@ -15,6 +15,7 @@ use aws_lc_rs::signature::{
 use ssh_key::public::{EcdsaPublicKey, Ed25519PublicKey, KeyData, RsaPublicKey};
 use ssh_key::{Mpint, PublicKey};
 
+pub use prepared::Prepared;
 pub use problem::KeyProblem;
 pub use repair::{Format, Repair};
 
@@ -29,6 +30,7 @@ mod assertion;
 mod curve;
 mod der;
 mod openssh;
+mod prepared;
 mod problem;
 mod putty;
 mod putty_cipher;
@@ -188,6 +190,7 @@ fn unarmoured(label: &str, body: &[u8]) -> Result<Pair, KeyProblem> {
         "PRIVATE KEY" => pkcs8(body),
         "RSA PRIVATE KEY" => pkcs1(body),
         "EC PRIVATE KEY" => sec1(body),
+        "ENCRYPTED PRIVATE KEY" => Err(KeyProblem::Encrypted),
         // Not named in the message: it is a part of the secret.
         _ => Err(KeyProblem::unsupported("a PEM block of another kind")),
     }

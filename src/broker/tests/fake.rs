@@ -104,7 +104,7 @@ impl Vault for Fake {
         _: &Credential,
         _: &AccessToken,
         _: CorrelationId,
-    ) -> Result<FetchedSecret, ReadError> {
+    ) -> Result<FetchedSecret, NewSecret, ReadError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let refused = self
             .not_yet
@@ -129,6 +129,16 @@ impl Vault for Fake {
                 tags: std::collections::BTreeMap::new(),
             },
         })
+    }
+
+    async fn store(
+        &self,
+        _: &Credential,
+        _: &NewSecret,
+        _: &AccessToken,
+        _: CorrelationId,
+    ) -> Result<String, ReadError> {
+        unreachable!("nothing is imported into this vault")
     }
 
     async fn key(

@@ -29,7 +29,6 @@ impl<'a> Armour<'a> {
                 return Err(KeyProblem::damaged("its last line (-----END …) is missing"));
             };
             match label {
-                "ENCRYPTED PRIVATE KEY" => return Err(KeyProblem::Encrypted),
                 "DSA PRIVATE KEY" => return Err(KeyProblem::Dsa),
                 _ if label.ends_with("PRIVATE KEY") => {
                     let before = text.split_once(&format!("-----BEGIN {label}-----"));

@@ -29,6 +29,10 @@ pub enum KeyProblem {
     #[error("it is encrypted with a passphrase")]
     Encrypted,
 
+    /// Protected with a passphrase in the way of PEM files, by MD5.
+    #[error("it is encrypted with a passphrase in the old way of PEM files")]
+    EncryptedOldWay,
+
     /// A signature flag that nobody has defined.
     #[error("signature flags {0:#x} are not supported")]
     Flags(u32),
@@ -79,6 +83,10 @@ impl KeyProblem {
             Self::Encrypted => {
                 "`pimento import NAME KEYFILE` asks for the passphrase and stores the key without \
                  it (the vault protects it)"
+            }
+            Self::EncryptedOldWay => {
+                "write it anew in OpenSSH's own format, which keeps the passphrase, and import \
+                 that: `ssh-keygen -p -f KEYFILE`"
             }
             Self::Flags(_) => "update the SSH client",
             Self::NotAKey(_) => {
