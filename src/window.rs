@@ -176,9 +176,9 @@ impl Windows {
     }
 
     /// Wipes the material of `credential`, of which there is a newer version.
-    pub fn forget(&mut self, credential: &Credential) {
-        if let Some(open) = self.open.get_mut(&credential.vault.window.name) {
-            open.held.remove(&credential.name);
+    pub fn forget(&mut self, credential: &Name) {
+        for open in self.open.values_mut() {
+            open.held.remove(credential);
         }
     }
 

@@ -76,7 +76,7 @@ impl Broker {
         if let Err(unwritable) = self.audit.record(Event::stored(id, credential, &version)) {
             tracing::error!(%unwritable, "a stored secret was not recorded");
         }
-        self.windows_mut().forget(credential);
+        self.windows_mut().forget(&credential.name);
         self.is_same(store, &version, person, stages).await?;
         Ok(version)
     }

@@ -389,12 +389,7 @@ impl Control for Session {
         &self,
         _: Request<proto::StaleRequest>,
     ) -> Result<Response<proto::StaleReply>, Status> {
-        let credentials = self.house.catalog.iter();
-        Ok(Response::new(proto::StaleReply {
-            credentials: credentials
-                .map(|it| view::aged(&self.house.ages.of(it)))
-                .collect(),
-        }))
+        Ok(Response::new(view::stale(&self.house)))
     }
 }
 

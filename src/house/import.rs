@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{House, no_match};
 use crate::ages;
 use crate::broker::{Existing, Store, Wish};
-use crate::catalog::{Credential, Kind, Name, ObjectName, VaultObject, nearest};
+use crate::catalog::{Credential, Kind, Name, ObjectName, VaultObject, VaultSpec, nearest};
 use crate::cloud::{CorrelationId, NewSecret, StageSink};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
@@ -148,18 +148,10 @@ impl House {
         let Some(credential) = named else {
             return self.new_destination(import).map(|new| (new, false));
         };
-        let other = |given: &Option<String>, own: &str| given.as_ref().is_some_and(|it| it != own);
-        if other(&import.vault, credential.vault.name.as_str())
-            || other(&import.secret, credential.object.name().as_str())
-        {
-            let problem = format!(
-                "it is {} in vault {} by {}",
-                credential.object,
-                credential.vault.name,
-                credential.source.display()
-            );
-            let remedy = "leave --vault and --secret out, or take another name";
-            return Err(misplaced(&import.name, problem, remedy));
+        let vault = self.vault_of(credential, import.vault.as_deref())?;
+        let secret = credential.object.name().as_str();
+        if import.secret.as_ref().is_some_and(|it| it != secret) {
+            return Err(elsewhere(credential));
         }
         if credential.object.stays() {
             return Err(Refusal::Forbidden {
@@ -173,7 +165,30 @@ impl House {
                 ),
             });
         }
-        Ok((Arc::clone(credential), true))
+        Ok((Arc::new(credential.through(&vault)), true))
+    }
+
+    /// The entry through which a configured secret is written: its own, or another of the same
+    /// address, whose window may give more.
+    fn vault_of(
+        &self,
+        credential: &Credential,
+        named: Option<&str>,
+    ) -> Result<Arc<VaultSpec>, Refusal> {
+        let Some(named) = named else {
+            return Ok(Arc::clone(&credential.vault));
+        };
+        let vault = self.vault(named)?;
+        match vault.url == credential.vault.url {
+            true => Ok(Arc::clone(vault)),
+            false => Err(elsewhere(credential)),
+        }
+    }
+
+    fn vault(&self, name: &str) -> Result<&Arc<VaultSpec>, Refusal> {
+        let found = self.vaults.iter().find(|it| it.name.as_str() == name);
+        let names = self.vaults.iter().map(|it| it.name.as_str());
+        found.ok_or_else(|| no_match("vault", name, nearest(name, names)))
     }
 
     fn new_destination(&self, import: &Import) -> Result<Arc<Credential>, Refusal> {
@@ -187,9 +202,7 @@ impl House {
                 "say where it goes with --vault (as the configuration names it) and --secret";
             return Err(misplaced(&import.name, problem, remedy));
         };
-        let found = self.vaults.iter().find(|it| it.name.as_str() == vault);
-        let names = self.vaults.iter().map(|it| it.name.as_str());
-        let vault = found.ok_or_else(|| no_match("vault", vault, nearest(vault, names)))?;
+        let vault = self.vault(vault)?;
         let secret = ObjectName::parse(secret).map_err(odd)?;
         let object = VaultObject::Secret(secret.clone());
         let taken = self
@@ -203,6 +216,18 @@ impl House {
         }
         Ok(Arc::new(Credential::unknown(name, vault, secret)))
     }
+}
+
+/// A configured name that is wanted somewhere else.
+fn elsewhere(credential: &Credential) -> Refusal {
+    let problem = format!(
+        "it is {} in vault {} by {}",
+        credential.object,
+        credential.vault.name,
+        credential.source.display()
+    );
+    let remedy = "leave --vault and --secret out, or take another name";
+    misplaced(credential.name.as_str(), problem, remedy)
 }
 
 fn ready_password(name: &Name, import: Import) -> Result<Ready, NotImported> {

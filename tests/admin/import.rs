@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use pimento::emulator::Scenario;
-use pimento::emulator::scenario::{Fault, Role};
+use pimento::emulator::scenario::{Fault, Grant, Role};
 use serde_json::Value;
 
 use crate::support::home::{Home, Running, text};
@@ -503,4 +503,48 @@ async fn a_vault_that_gives_back_something_else_is_told() {
         "{}",
         text(&told.stderr)
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_may_write_serves_a_key_that_is_read_through_another() {
+    let mut scenario = Scenario::example().unwrap();
+    let writers = "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6c";
+    let group = scenario.groups.iter_mut().find(|it| it.id == writers);
+    group.unwrap().policy.approvers.clear();
+    let vault = scenario.vaults.iter_mut().find(|it| it.name == "kv-linux");
+    vault.unwrap().grants.push(Grant {
+        group: Some(writers.to_owned()),
+        user: None,
+        role: Role::SecretsOfficer,
+    });
+    let home = Home::in_scenario(scenario).await.configured(|config| {
+        let entries = format!(
+            "[window.write]\ntenant = \"contoso\"\ngroup = \"{writers}\"\n\
+             [vault.write]\nurl = \"https://kv-linux.vault.azure.net\"\nwindow = \"write\"\n\
+             [vault.other]\nurl = \"https://kv-appliances.vault.azure.net\"\nwindow = \"write\"\n[danger]"
+        );
+        config.replacen("[danger]", &entries, 1)
+    });
+    let _agent = home.agent();
+    home.sign_in();
+    assert!(home.run(&["password", "db01-root"]).status.success());
+    let through = |vault| {
+        [
+            "db01-root",
+            "--replace",
+            "--vault",
+            vault,
+            "--reason",
+            "test",
+        ]
+    };
+    let refused = piped(&home, &through("other"), b"s3cret");
+    assert_eq!(code(&refused), Some(2), "{}", text(&refused.stderr));
+    let refused = piped(&home, &through("linux"), b"s3cret");
+    assert_eq!(code(&refused), Some(6), "{}", text(&refused.stderr));
+    let done = piped(&home, &through("write"), b"s3cret");
+    assert_eq!(code(&done), Some(0), "{}", text(&done.stderr));
+    // Though the other window still held the version before.
+    let read = home.run(&["password", "db01-root"]);
+    assert_eq!(text(&read.stdout), "s3cret\n");
 }

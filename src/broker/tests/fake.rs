@@ -1,6 +1,7 @@
 //! The cloud of these tests.
 
 use super::*;
+use crate::cloud::NewSecret;
 
 /// A cloud that answers at once, unless told to wait for `gate`.
 pub(super) struct Fake {
@@ -104,7 +105,7 @@ impl Vault for Fake {
         _: &Credential,
         _: &AccessToken,
         _: CorrelationId,
-    ) -> Result<FetchedSecret, NewSecret, ReadError> {
+    ) -> Result<FetchedSecret, ReadError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let refused = self
             .not_yet
