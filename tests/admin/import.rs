@@ -11,7 +11,8 @@ use pimento::emulator::scenario::{Fault, Grant, Role};
 use serde_json::Value;
 
 use crate::support::home::{Home, Running, text};
-use crate::support::terminal::Terminal;
+
+mod passphrases;
 
 /// A home whose window opens a role that may write secrets.
 async fn officer() -> (Home, Running) {
@@ -283,138 +284,6 @@ async fn a_damaged_file_opens_nothing() {
         !calls.iter().any(|it| it.ends_with("Requests.create")),
         "{calls:?}"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_passphrase_is_taken_off_and_a_wrong_one_stores_nothing() {
-    let (home, _agent) = officer().await;
-    let (right, wrong) = (home.path("right"), home.path("wrong"));
-    fs::write(&right, "open sesame\n").unwrap();
-    fs::write(&wrong, "open wheat\n").unwrap();
-    let file = made(&home, "new", "ecdsa", "open sesame");
-    let line = public(&file);
-    let pkcs8 = home.path("pkcs8");
-    let args = [
-        "-q",
-        "-t",
-        "ecdsa",
-        "-m",
-        "PKCS8",
-        "-N",
-        "open sesame",
-        "-f",
-    ];
-    let made_pkcs8 = Command::new("ssh-keygen")
-        .args(args)
-        .arg(&pkcs8)
-        .output()
-        .unwrap();
-    assert!(made_pkcs8.status.success());
-    let ppk = |version: &str| {
-        let out = home.path(&format!("new-{version}.ppk"));
-        let version = format!("version={version}");
-        let args = ["-O", "private", "--ppk-param", &version, "-o"];
-        let mut puttygen = Command::new("puttygen");
-        puttygen.arg(&file).args(args).arg(&out);
-        for option in ["--old-passphrase", "--new-passphrase"] {
-            puttygen.arg(option).arg(&right);
-        }
-        assert!(puttygen.output().unwrap().status.success());
-        out
-    };
-    for (at, file) in [file.clone(), pkcs8, ppk("2"), ppk("3")].iter().enumerate() {
-        let secret = format!("new-{at}");
-        let file = file.to_str().unwrap();
-        let to = [
-            "new",
-            file,
-            "--vault",
-            "linux",
-            "--secret",
-            &secret,
-            "--passphrase-file",
-        ];
-        let refused = import(&home, &[&to[..], &[wrong.to_str().unwrap()]].concat());
-        assert_eq!(code(&refused), Some(1), "{file}: {}", text(&refused.stderr));
-        assert!(
-            text(&refused.stderr).contains("the passphrase is wrong"),
-            "{file}"
-        );
-        let done = import(&home, &[&to[..], &[right.to_str().unwrap()]].concat());
-        assert_eq!(code(&done), Some(0), "{file}: {}", text(&done.stderr));
-        let plain = home.path("plain");
-        private(&plain, &stored(&home, &secret).unwrap());
-        let read = Command::new("ssh-keygen")
-            .args(["-y", "-P", "", "-f"])
-            .arg(&plain)
-            .output()
-            .unwrap();
-        let read = text(&read.stdout);
-        assert!(read.starts_with("ecdsa-sha2-nistp256 "), "{file}: {read}");
-        assert!(
-            file.ends_with("pkcs8") || read.trim().starts_with(&line),
-            "{file}"
-        );
-    }
-    let unasked = piped(
-        &home,
-        &[&["new"], &NEW[..]].concat(),
-        &fs::read(&file).unwrap(),
-    );
-    assert_eq!(code(&unasked), Some(2), "{}", text(&unasked.stderr));
-    assert!(text(&unasked.stderr).contains("--passphrase-file"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_passphrase_is_asked_for_at_the_terminal_and_not_shown() {
-    let (home, _agent) = officer().await;
-    let file = made(&home, "new", "ed25519", "open sesame");
-    let mut args = vec!["import", "new", file.to_str().unwrap()];
-    args.extend(NEW);
-    let mut terminal = Terminal::run(&home.pimento(&args));
-    terminal.shows("Passphrase of new: ");
-    terminal.types("open sesame\n");
-    let (_, shown) = terminal.ends();
-    assert!(
-        shown.contains("stored new") && !shown.contains("sesame"),
-        "{shown}"
-    );
-    assert!(
-        stored(&home, "new-ssh")
-            .unwrap()
-            .starts_with("-----BEGIN OPENSSH PRIVATE KEY-----\n")
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_key_of_putty_is_stored_in_the_format_of_openssh() {
-    let (home, _agent) = officer().await;
-    let file = made(&home, "new", "rsa", "");
-    let ppk = home.path("new.ppk");
-    let made = Command::new("puttygen")
-        .arg(&file)
-        .args(["-O", "private", "-o"])
-        .arg(&ppk)
-        .output();
-    assert!(made.unwrap().status.success());
-    let done = import(&home, &[&["new", ppk.to_str().unwrap()], &NEW[..]].concat());
-    assert_eq!(code(&done), Some(0), "{}", text(&done.stderr));
-    assert!(text(&done.stderr).contains("PuTTY's format, which OpenSSH does not read"));
-    let plain = home.path("plain");
-    private(&plain, &stored(&home, "new-ssh").unwrap());
-    let read = Command::new("ssh-keygen")
-        .args(["-y", "-f"])
-        .arg(&plain)
-        .output()
-        .unwrap();
-    assert!(
-        text(&read.stdout).starts_with(&public(&file)),
-        "{}",
-        text(&read.stderr)
-    );
-    // The line of such a key is longer than a tag may be.
-    let (sent, _) = sent(&home);
-    assert!(sent["tags"]["public-key"].is_null() && sent["tags"]["fingerprint"].is_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -200,7 +200,7 @@ impl Found {
             self.add(Repair::Indented);
         }
         let ends_in_space = |line: &&str| line.trim_end_matches('\r').ends_with([' ', '\t']);
-        if lines.iter().any(|line| ends_in_space(line)) {
+        if lines.iter().any(ends_in_space) {
             self.add(Repair::TrailingSpaces);
         }
         if lines.iter().skip(1).any(|line| line.trim().is_empty()) {
