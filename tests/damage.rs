@@ -152,6 +152,32 @@ fn every_damaged_key_is_read_as_the_same_key_or_refused_with_its_reason() {
     report.end();
 }
 
+/// Damage to a file of PuTTY, and what we make of it; OpenSSH reads none.
+type Puttys = (
+    &'static str,
+    String,
+    Result<&'static [Repair], &'static str>,
+);
+
+#[rustfmt::skip]
+fn damaged_files(text: &str) -> Vec<Puttys> {
+    let wrong = Err("it is damaged: its check sum (Private-MAC) is wrong");
+    let other_kind = text.replace("-3: ssh-", "-3: ssh-x").replace("-2: ssh-", "-2: ssh-x").replace(": ecdsa", ": xecdsa");
+    let version_1 = text.replace("File-2", "File-1").replace("File-3", "File-1");
+    vec![
+        ("none", text.to_owned(), Ok(&[Putty])),
+        ("CRLF", text.replace('\n', "\r\n"), Ok(&[Putty])),
+        ("byte order mark", format!("\u{feff}{text}"), Ok(&[ByteOrderMark, Putty])),
+        ("spaces", text.replace('\n', " "), Ok(&[LostLineEnds, Putty])),
+        ("one line", text.replace('\n', ""), Ok(&[LostLineEnds, Putty])),
+        ("literal \\n", text.replace('\n', "\\n"), Ok(&[LiteralLineEnds, Putty])),
+        ("another comment", text.replace("Comment: ", "Comment: x"), wrong),
+        ("another kind", other_kind, wrong),
+        ("version 1", version_1, Err("it is in a version of PuTTY's own format that is not read")),
+        ("cut", text[..text.len() - 80].to_owned(), Err("it is damaged: ")),
+    ]
+}
+
 #[test]
 fn the_keys_of_putty_are_read_in_both_versions_and_however_their_lines_end() {
     let folder = tempfile::tempdir().unwrap();
@@ -159,59 +185,10 @@ fn the_keys_of_putty_are_read_in_both_versions_and_however_their_lines_end() {
     for (kind, bits) in KEYS {
         let (key, public) = generated(folder.path(), kind, bits, "RFC4716", "");
         for version in ["2", "3"] {
-            let text = puttys(&key, version, None);
-            let rows: &[(&str, String, Result<&[Repair], &str>)] = &[
-                ("none", text.clone(), Ok(&[Putty])),
-                ("CRLF", text.replace('\n', "\r\n"), Ok(&[Putty])),
-                (
-                    "byte order mark",
-                    format!("\u{feff}{text}"),
-                    Ok(&[ByteOrderMark, Putty]),
-                ),
-                (
-                    "spaces",
-                    text.replace('\n', " "),
-                    Ok(&[LostLineEnds, Putty]),
-                ),
-                (
-                    "one line",
-                    text.replace('\n', ""),
-                    Ok(&[LostLineEnds, Putty]),
-                ),
-                (
-                    "literal",
-                    text.replace('\n', "\\n"),
-                    Ok(&[LiteralLineEnds, Putty]),
-                ),
-                (
-                    "another comment",
-                    text.replace("Comment: ", "Comment: x"),
-                    Err("it is damaged: its check sum (Private-MAC) is wrong"),
-                ),
-                (
-                    "another kind",
-                    text.replace("-3: ssh-", "-3: ssh-x")
-                        .replace("-2: ssh-", "-2: ssh-x")
-                        .replace(": ecdsa", ": xecdsa"),
-                    Err("it is damaged: its check sum (Private-MAC) is wrong"),
-                ),
-                (
-                    "version 1",
-                    text.replacen(&format!("File-{version}"), "File-1", 1),
-                    Err("it is in a version of PuTTY's own format that is not read"),
-                ),
-                (
-                    "cut",
-                    text[..text.len() - 80].to_owned(),
-                    Err("it is damaged: "),
-                ),
-            ];
-            for (damage, text, ours) in rows {
+            for (damage, text, ours) in damaged_files(&puttys(&key, version, None)) {
                 let what = format!("{kind} {bits} PPK {version}: {damage}");
-                let expected = Expected {
-                    openssh: Refuses,
-                    ours: *ours,
-                };
+                let openssh = Refuses;
+                let expected = Expected { openssh, ours };
                 report.judge(folder.path(), &what, text.as_bytes(), &public, expected);
             }
         }
