@@ -7,7 +7,7 @@
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::{EncryptedPrivateKeyInfoRef, pkcs5};
 use ssh_key::{LineEnding, PublicKey};
 use zeroize::Zeroizing;
 
@@ -67,10 +67,17 @@ fn rewritten(
     match label {
         "ENCRYPTED PRIVATE KEY" => {
             let passphrase = passphrase.ok_or(KeyProblem::Encrypted)?;
-            let damaged = |_| KeyProblem::damaged("it does not say how it is encrypted");
-            let key = EncryptedPrivateKeyInfoRef::try_from(body.as_slice()).map_err(damaged)?;
-            let key = key.decrypt(passphrase);
-            let key = key.map_err(|_| KeyProblem::WrongPassphrase)?;
+            // What names a way of encryption that is not known is not even read.
+            let key = EncryptedPrivateKeyInfoRef::try_from(body.as_slice());
+            let key = key.map_err(|_| KeyProblem::EncryptedOldWay)?;
+            let key = key.decrypt(passphrase).map_err(|error| match error {
+                pkcs8::Error::EncryptedPrivateKey(
+                    pkcs5::Error::AlgorithmParametersInvalid { .. }
+                    | pkcs5::Error::NoPbes1CryptSupport
+                    | pkcs5::Error::UnsupportedAlgorithm { .. },
+                ) => KeyProblem::EncryptedOldWay,
+                _ => KeyProblem::WrongPassphrase,
+            })?;
             Ok(armoured("PRIVATE KEY", key.as_bytes()))
         }
         "OPENSSH PRIVATE KEY" if is_protected(&body) => {

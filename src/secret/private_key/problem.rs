@@ -29,8 +29,9 @@ pub enum KeyProblem {
     #[error("it is encrypted with a passphrase")]
     Encrypted,
 
-    /// Protected with a passphrase in the way of PEM files, by MD5.
-    #[error("it is encrypted with a passphrase in the old way of PEM files")]
+    /// Protected with a passphrase in a way of old: that of PEM files, by MD5, or one of PKCS#8 with
+    /// SHA-1 or DES.
+    #[error("it is encrypted with a passphrase in an old way that is not read")]
     EncryptedOldWay,
 
     /// A signature flag that nobody has defined.

@@ -94,9 +94,11 @@ async fn a_passphrase_is_taken_off_and_a_wrong_one_stores_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_passphrase_of_the_old_way_is_refused_with_what_makes_the_file_anew() {
+async fn a_passphrase_of_an_old_way_is_refused_with_what_makes_the_file_anew() {
     let (home, _agent) = officer().await;
-    let file = home.path("old");
+    let passphrase = home.path("passphrase");
+    fs::write(&passphrase, "open sesame\n").unwrap();
+    let pem = home.path("pem");
     let args = [
         "-q",
         "-t",
@@ -109,14 +111,49 @@ async fn a_passphrase_of_the_old_way_is_refused_with_what_makes_the_file_anew() 
         "open sesame",
         "-f",
     ];
-    let made = Command::new("ssh-keygen").args(args).arg(&file).output();
+    let made = Command::new("ssh-keygen").args(args).arg(&pem).output();
     assert!(made.unwrap().status.success());
-    let refused = import(
-        &home,
-        &[&["new", file.to_str().unwrap()], &NEW[..]].concat(),
-    );
-    assert_eq!(code(&refused), Some(1));
-    assert!(text(&refused.stderr).contains("`ssh-keygen -p -f KEYFILE`"));
+    let old = [
+        &["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA1"][..],
+        &["-v2", "des3"],
+        &["-v1", "PBE-SHA1-3DES"],
+    ];
+    let old = old.iter().enumerate().map(|(at, way)| {
+        let out = home.path(&format!("old-{at}"));
+        let mut openssl = Command::new("openssl");
+        openssl.args([
+            "pkcs8",
+            "-topk8",
+            "-passin",
+            "pass:open sesame",
+            "-passout",
+            "pass:open sesame",
+        ]);
+        openssl
+            .args(*way)
+            .arg("-in")
+            .arg(&pem)
+            .arg("-out")
+            .arg(&out);
+        let made = openssl.output().unwrap();
+        assert!(made.status.success(), "{way:?}: {made:?}");
+        out
+    });
+    for file in old.chain([pem.clone()]) {
+        let to = [
+            "new",
+            file.to_str().unwrap(),
+            "--passphrase-file",
+            passphrase.to_str().unwrap(),
+        ];
+        let refused = import(&home, &[&to[..], &NEW[..]].concat());
+        let said = text(&refused.stderr);
+        assert_eq!(code(&refused), Some(1), "{said}");
+        assert!(
+            said.contains("`ssh-keygen -p -f KEYFILE`"),
+            "{file:?}: {said}"
+        );
+    }
     assert_eq!(stored(&home, "new-ssh"), None);
 }
 
