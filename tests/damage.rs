@@ -15,7 +15,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use pimento::secret::private_key::{KeyProblem, PrivateKey, Repair};
+use base64::Engine as _;
+use pimento::secret::private_key::{KeyProblem, Prepared, PrivateKey, Repair};
 use ssh_key::PublicKey;
 
 use Repair::*;
@@ -230,6 +231,36 @@ fn a_key_under_a_passphrase_is_refused_with_the_remedy_in_every_format() {
     }
     report.end();
     assert!(KeyProblem::Encrypted.remedy().contains("pimento import"));
+}
+
+#[test]
+fn a_passphrase_that_would_be_stretched_for_minutes_is_not_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |text: &[u8]| {
+        let problem = Prepared::of(text, Some(b"passphrase")).err().unwrap();
+        assert!(problem.to_string().contains("for longer than"), "{problem}");
+    };
+    let (key, _) = generated(folder.path(), "ecdsa", "256", "RFC4716", "");
+    let ppk = puttys(&key, "3", Some("passphrase"));
+    assert!(Prepared::of(ppk.as_bytes(), Some(b"passphrase")).is_ok());
+    refused(ppk.replace("Memory: 8192", "Memory: 999999").as_bytes());
+    refused(ppk.replace("Passes: 2", "Passes: 999999").as_bytes());
+    let (key, _) = generated(folder.path(), "ecdsa", "256", "PKCS8", "");
+    let der = key.with_extension("der");
+    let (from, to) = (key.to_str().unwrap(), der.to_str().unwrap());
+    let args = "pkcs8 -topk8 -iter 100000 -passout pass:passphrase -outform DER -in";
+    let args = [args.split(' ').collect(), vec![from, "-out", to]].concat();
+    assert!(tool("openssl", &args).status.success());
+    let mut der = std::fs::read(to).unwrap();
+    let label = "ENCRYPTED PRIVATE KEY";
+    let pem = |der: &[u8]| {
+        let body = base64::engine::general_purpose::STANDARD.encode(der);
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+    };
+    assert!(Prepared::of(pem(&der).as_bytes(), Some(b"passphrase")).is_ok());
+    let at = der.windows(5).position(|it| it == [2, 3, 1, 0x86, 0xa0]);
+    der[at.unwrap() + 2..][..3].copy_from_slice(&[0x7f, 0xff, 0xff]);
+    refused(pem(&der).as_bytes());
 }
 
 /// What was found, row by row.

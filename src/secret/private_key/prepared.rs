@@ -70,6 +70,9 @@ fn rewritten(
             // What names a way of encryption that is not known is not even read.
             let key = EncryptedPrivateKeyInfoRef::try_from(body.as_slice());
             let key = key.map_err(|_| KeyProblem::EncryptedOldWay)?;
+            if !is_bounded(&key.encryption_algorithm) {
+                return Err(too_long());
+            }
             let key = key.decrypt(passphrase).map_err(|error| match error {
                 pkcs8::Error::EncryptedPrivateKey(
                     pkcs5::Error::AlgorithmParametersInvalid { .. }
@@ -88,6 +91,27 @@ fn rewritten(
     }
 }
 
+/// Whether a passphrase is stretched within some seconds and 256 MiB.
+fn is_bounded(scheme: &pkcs5::EncryptionScheme) -> bool {
+    let Some(kdf) = scheme.pbes2().map(|it| &it.kdf) else {
+        return true;
+    };
+    let rounds = kdf
+        .pbkdf2()
+        .is_none_or(|it| it.iteration_count <= MOST_ITERATIONS);
+    let memory = kdf.scrypt().is_none_or(|it| {
+        let blocks = it.cost_parameter.saturating_mul(it.block_size.into());
+        blocks <= MOST_BLOCKS && it.parallelization <= 16
+    });
+    rounds && memory
+}
+
+fn too_long() -> KeyProblem {
+    KeyProblem::unsupported(
+        "a key whose passphrase is stretched for longer than pimento works on it",
+    )
+}
+
 fn is_protected(body: &[u8]) -> bool {
     let container = body.strip_prefix(b"openssh-key-v1\0").unwrap_or_default();
     Wire::new(container)
@@ -100,9 +124,7 @@ fn unlocked(text: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyPro
     let damaged = |_| KeyProblem::damaged("its outer structure is not that of a key");
     let locked = ssh_key::PrivateKey::from_openssh(text).map_err(damaged)?;
     if rounds(&locked) > MOST_ROUNDS {
-        return Err(KeyProblem::unsupported(
-            "a key whose passphrase is stretched for longer than pimento works on it",
-        ));
+        return Err(too_long());
     }
     let open = locked.decrypt(passphrase);
     let open = open.map_err(|_| KeyProblem::WrongPassphrase)?;
@@ -160,5 +182,9 @@ fn armoured(label: &str, body: &[u8]) -> Zeroizing<Vec<u8>> {
     out
 }
 
+/// OpenSSL's own is 2048; people take up to a million.
+const MOST_ITERATIONS: u32 = 5_000_000;
+/// Of 128 bytes.
+const MOST_BLOCKS: u64 = 2 * 1024 * 1024;
 /// OpenSSH's own is 16 to 24; each takes some milliseconds.
 const MOST_ROUNDS: u32 = 1024;
