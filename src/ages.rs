@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::{Catalog, Credential, VaultObject};
 use crate::clock::Clock;
 use crate::cloud::{
-    AccessToken, CorrelationId, FetchedKey, FetchedSecret, ReadError, SecretFacts, Vault,
+    AccessToken, CorrelationId, FetchedKey, FetchedSecret, NewSecret, ReadError, SecretFacts, Vault,
 };
 use crate::harden;
 use crate::prompt::Notifier;
@@ -234,6 +234,16 @@ impl Vault for Remembering {
         Ok(fetched)
     }
 
+    async fn store(
+        &self,
+        credential: &Credential,
+        new: &NewSecret,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<String, ReadError> {
+        self.vault.store(credential, new, token, id).await
+    }
+
     async fn key(
         &self,
         credential: &Credential,
@@ -291,7 +301,7 @@ fn notice(all: impl Iterator<Item = Aged>) -> Option<String> {
 }
 
 /// The tag of a secret that says after which age it is to be replaced.
-const TAG: &str = "rotate-after";
+pub const TAG: &str = "rotate-after";
 /// As Key Vault's own notice of a near expiry.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 const DAY: SignedDuration = SignedDuration::from_hours(24);

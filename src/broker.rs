@@ -25,9 +25,11 @@ use crate::window::{Closed, Windows};
 use flight::{Flight, Refused};
 
 pub use end::Ended;
-pub use inspect::Contents;
+pub use inspect::{Condition, Contents};
+pub use material::pinned;
 pub use pace::Pace;
 pub use signing::Signing;
+pub use store::{Existing, Store};
 pub use wish::Wish;
 
 mod certify;
@@ -42,6 +44,7 @@ mod pace;
 mod shown;
 mod signing;
 mod step_up;
+mod store;
 mod wish;
 
 /// How long things may take.

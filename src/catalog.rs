@@ -194,6 +194,21 @@ impl Credential {
         }
     }
 
+    /// The same secret, through another entry of the configuration for its vault.
+    #[must_use]
+    pub fn through(&self, vault: &Arc<VaultSpec>) -> Self {
+        Self {
+            name: self.name.clone(),
+            vault: Arc::clone(vault),
+            object: self.object.clone(),
+            version: self.version.clone(),
+            hosts: self.hosts.clone(),
+            kind: self.kind.clone(),
+            rotate_after: self.rotate_after,
+            source: self.source.clone(),
+        }
+    }
+
     /// The same secret in another version, which has a name of its own: `NAME@VERSION`.
     #[must_use]
     pub fn at(self: &Arc<Self>, version: Version) -> Arc<Self> {

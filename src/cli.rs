@@ -29,6 +29,7 @@ mod export;
 mod git;
 #[cfg(unix)]
 mod ignored;
+mod import;
 mod init;
 mod input;
 mod output;

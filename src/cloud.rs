@@ -4,6 +4,7 @@
 //! secret, or a [`Refusal`]. Retrying a read while a new membership spreads is *not* done here:
 //! that loop has one deadline and lives in the broker.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -398,6 +399,16 @@ pub struct FetchedKey {
     pub facts: SecretFacts,
 }
 
+/// A secret that is to be a new version of its name.
+pub struct NewSecret {
+    /// The value; Key Vault takes text only.
+    pub value: Zeroizing<String>,
+    /// What it is, for whoever looks into the vault.
+    pub content_type: &'static str,
+    /// What is known of it besides.
+    pub tags: BTreeMap<String, String>,
+}
+
 /// Why a vault did not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadError {
@@ -409,7 +420,7 @@ pub enum ReadError {
     Refused(Refusal),
 }
 
-/// Reads vaults, and signs with their keys.
+/// Reads vaults, writes secrets into them, and signs with their keys.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// Reads the newest version of the secret behind `credential`.
@@ -419,6 +430,15 @@ pub trait Vault: Send + Sync {
         token: &AccessToken,
         id: CorrelationId,
     ) -> Result<FetchedSecret, ReadError>;
+
+    /// Makes a new version of the secret behind `credential`; tells its id.
+    async fn store(
+        &self,
+        credential: &Credential,
+        new: &NewSecret,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<String, ReadError>;
 
     /// Reads the public half of the key behind `credential`.
     async fn key(

@@ -24,6 +24,7 @@ mod certify;
 pub mod client;
 pub mod convert;
 mod ending;
+mod import;
 mod pins;
 mod prompt;
 mod release;

@@ -24,10 +24,12 @@ use crate::requester::Requester;
 use crate::secret::{Material, Password, locked};
 
 pub use authority::Host;
+pub use import::{Import, Imported, NotImported};
 pub use standalone::Standalone;
 
 mod authority;
 mod filed;
+mod import;
 mod keys;
 mod listing;
 mod route;

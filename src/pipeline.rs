@@ -23,6 +23,7 @@ pub use revealed::{Reveal, Revealed};
 pub use traces::{Trace, Traces};
 pub use wrong::Wrong;
 
+mod import;
 mod memory;
 mod reasons;
 mod revealed;

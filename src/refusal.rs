@@ -6,12 +6,12 @@
 
 use std::time::Duration;
 
-use crate::catalog::Target;
-
 pub use control::ExitCode;
+pub use service::Service;
 
 mod advice;
 mod control;
+mod service;
 
 /// Why something was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +117,28 @@ pub enum Refusal {
         /// The service's reason.
         why: String,
         /// Who can change it, and how.
+        remedy: String,
+    },
+
+    /// What somebody wants to have in a vault cannot be stored.
+    #[error("nothing was stored as {name}: {problem}")]
+    NotStored {
+        /// What it is called.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
+
+    /// Nobody said, or somebody said wrongly, where something is to be stored.
+    #[error("nothing was stored as {name}: {problem}")]
+    Destination {
+        /// What it is called.
+        name: String,
+        /// What is wrong.
+        problem: String,
+        /// What to say.
         remedy: String,
     },
 
@@ -337,41 +359,6 @@ impl std::fmt::Display for Needed {
         f.write_str(match self {
             Self::Reason => "reason",
             Self::Ticket => "ticket",
-        })
-    }
-}
-
-/// A cloud service, as its users call it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
-    /// Microsoft Entra ID.
-    Entra,
-    /// Azure Key Vault.
-    KeyVault,
-    /// Privileged Identity Management of groups, through Microsoft Graph.
-    Pim,
-    /// Privileged Identity Management of Azure roles, through Azure Resource Manager.
-    PimAzure,
-}
-
-impl Service {
-    /// The service that opens and closes windows of that kind.
-    #[must_use]
-    pub const fn of(target: &Target) -> Self {
-        match target {
-            Target::Group { .. } => Self::Pim,
-            Target::AzureRole { .. } => Self::PimAzure,
-        }
-    }
-}
-
-impl std::fmt::Display for Service {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Entra => "Microsoft Entra",
-            Self::KeyVault => "Key Vault",
-            Self::Pim => "PIM (Microsoft Graph)",
-            Self::PimAzure => "PIM (Azure Resource Manager)",
         })
     }
 }

@@ -57,7 +57,21 @@ impl Password {
     ///
     /// # Errors
     /// If it is empty, has a line break or NUL inside, or is longer than sudo and PAM accept.
-    pub fn parse(mut value: Zeroizing<Vec<u8>>) -> Result<Self, PasswordProblem> {
+    pub fn parse(value: Zeroizing<Vec<u8>>) -> Result<Self, PasswordProblem> {
+        let (value, oddities) = Self::prepared(value)?;
+        Ok(Self {
+            bytes: LockedBytes::copy_of(&value),
+            oddities,
+        })
+    }
+
+    /// The same as it is stored: without a final line break, and what is odd about it.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn prepared(
+        mut value: Zeroizing<Vec<u8>>,
+    ) -> Result<(Zeroizing<Vec<u8>>, Vec<Oddity>), PasswordProblem> {
         for end in [b'\n', b'\r'] {
             if value.last() == Some(&end) {
                 value.pop();
@@ -72,10 +86,8 @@ impl Password {
         if value.len() > LONGEST_PASSWORD {
             return Err(PasswordProblem::TooLong);
         }
-        Ok(Self {
-            bytes: LockedBytes::copy_of(&value),
-            oddities: Oddity::of(&value),
-        })
+        let oddities = Oddity::of(&value);
+        Ok((value, oddities))
     }
 
     /// The bytes, without a line break. Call it only inside a closure given to a window.

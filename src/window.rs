@@ -175,6 +175,13 @@ impl Windows {
         Ok(())
     }
 
+    /// Wipes the material of `credential`, of which there is a newer version.
+    pub fn forget(&mut self, credential: &Name) {
+        for open in self.open.values_mut() {
+            open.held.remove(credential);
+        }
+    }
+
     /// Whether the material of `credential` can be used now.
     #[must_use]
     pub fn holds(&self, credential: &Credential, now: Moment) -> bool {

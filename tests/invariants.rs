@@ -120,7 +120,13 @@ fn material_is_never_cloned_compared_printed_or_serialised() {
     ];
     for source in sources() {
         for (index, line) in source.lines.iter().enumerate() {
-            for name in ["CertifiedKey", "Material", "PrivateKey", "Password", "Uncertified"] {
+            for name in [
+                "CertifiedKey",
+                "Material",
+                "PrivateKey",
+                "Password",
+                "Uncertified",
+            ] {
                 let implemented = |it: &&str| {
                     line.starts_with("impl") && line.contains(&format!("{it} for {name} "))
                 };

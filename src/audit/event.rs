@@ -75,6 +75,33 @@ impl Event {
             .with(credential.object.kind(), credential.object.name().as_str())
     }
 
+    /// A secret is about to be written into its vault, for `requester`; nothing is sent before this
+    /// is on disk.
+    #[must_use]
+    pub fn storing(
+        id: CorrelationId,
+        credential: &Credential,
+        what: &str,
+        requester: &Requester,
+    ) -> Self {
+        Self::named("storing", id)
+            .credential(credential)
+            .with("vault", credential.vault.url.as_str())
+            .with(credential.object.kind(), credential.object.name().as_str())
+            .with("what", what)
+            .with("requester", requester.record())
+    }
+
+    /// The vault has taken it, as that version.
+    #[must_use]
+    pub fn stored(id: CorrelationId, credential: &Credential, version: &str) -> Self {
+        Self::named("stored", id)
+            .credential(credential)
+            .with("vault", credential.vault.url.as_str())
+            .with(credential.object.kind(), credential.object.name().as_str())
+            .with("version", version)
+    }
+
     /// A key that is not of the configuration is about to sign; nothing leaves before this is
     /// written.
     #[must_use]

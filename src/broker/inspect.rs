@@ -18,7 +18,7 @@ use crate::cloud::{
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::Password;
-use crate::secret::private_key::{KeyProblem, PrivateKey};
+use crate::secret::private_key::{Format, KeyProblem, PrivateKey, Repair};
 
 /// What a secret is, by a look at its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,17 @@ pub enum Contents {
         /// What to do about it.
         remedy: String,
     },
+}
+
+/// How a private key is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Its public half.
+    pub public: PublicKey,
+    /// How it is written.
+    pub format: Format,
+    /// What has to be mended each time that it is read.
+    pub repairs: Vec<Repair>,
 }
 
 impl Broker {
@@ -85,7 +96,31 @@ impl Broker {
         Ok(contents(fetched))
     }
 
-    fn is_open(&self, window: &WindowSpec) -> Result<(), Refusal> {
+    /// In which condition the private key of `credential` is; it is wiped when this returns.
+    ///
+    /// # Errors
+    /// As [`Self::inspect`].
+    pub async fn condition(
+        &self,
+        credential: &Credential,
+        person: &Requester,
+        stages: &dyn StageSink,
+    ) -> Result<Result<Condition, KeyProblem>, Refusal> {
+        let vault = &credential.vault;
+        self.is_open(&vault.window)?;
+        let id = CorrelationId::new();
+        self.audit.record(Event::inspecting(id, credential))?;
+        let errand = Errand::new(&vault.window.tenant, person, id, stages);
+        let (fetched, _) = self.read_secret(credential, errand).await?;
+        let read = PrivateKey::repaired(&fetched.value);
+        Ok(read.map(|read| Condition {
+            public: read.key.public().clone(),
+            format: read.format,
+            repairs: read.repairs,
+        }))
+    }
+
+    pub(super) fn is_open(&self, window: &WindowSpec) -> Result<(), Refusal> {
         let now = self.clock.now();
         let windows = self.windows();
         if windows.locked() {
@@ -123,7 +158,7 @@ fn contents(fetched: FetchedSecret) -> Contents {
 }
 
 /// Why a vault does not list its secrets.
-fn untold(vault: &VaultSpec, why: Unread) -> ReadError {
+pub(super) fn untold(vault: &VaultSpec, why: Unread) -> ReadError {
     let name = vault.azure_name();
     let (why, remedy) = match why {
         Unread::NoRole => return ReadError::NotYet,

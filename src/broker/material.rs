@@ -138,7 +138,10 @@ fn private_key(credential: &Credential, value: &Zeroizing<Vec<u8>>) -> Result<Pr
 }
 
 /// A vault, or whoever may write to it, must not slip us a key of its own.
-pub(super) fn pinned(credential: &Credential, found: &PublicKey) -> Result<(), Refusal> {
+///
+/// # Errors
+/// If `found` is another key than the configuration pins.
+pub fn pinned(credential: &Credential, found: &PublicKey) -> Result<(), Refusal> {
     let Some(public) = credential.kind.pinned() else {
         return Ok(());
     };

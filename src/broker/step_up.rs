@@ -55,6 +55,12 @@ impl<'a> Errand<'a> {
         }
     }
 
+    /// The same, to write secrets.
+    pub(super) const fn writing(mut self) -> Self {
+        self.role = super::store::OFFICER;
+        self
+    }
+
     /// The same, to use `object`.
     pub(super) const fn using(mut self, object: &VaultObject) -> Self {
         self.role = object.role();

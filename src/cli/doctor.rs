@@ -2,7 +2,7 @@
 //!
 //! Enters: this machine, the configuration, and what the agent finds in the cloud. Leaves: a line for
 //! each check, or one JSON value; the exit code tells the worst. What never happens here: a change
-//! of anything.
+//! of anything; without `--keys`, an opening.
 
 use serde_json::{Value, json};
 
@@ -19,14 +19,30 @@ use machine::Machine;
 
 mod machine;
 
+/// What to look at.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Also read every configured key, opening the windows for it, and tell what is wrong with how it
+    /// is stored
+    #[arg(long)]
+    keys: bool,
+}
+
 /// Looks at everything.
-pub(super) async fn examine(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
+pub(super) async fn examine(
+    args: Args,
+    paths: &Paths,
+    output: &Output,
+) -> Result<ExitCode, Failure> {
     let mut report = Report::new(output);
     for finding in Machine::this(paths).findings() {
         report.add(finding);
     }
     if let Some(mut agent) = agent(paths, &mut report).await {
-        let mut findings = agent.examine(ExamineRequest {}).await?.into_inner();
+        let mut findings = agent
+            .examine(ExamineRequest { keys: args.keys })
+            .await?
+            .into_inner();
         while let Some(finding) = findings.message().await? {
             report.add_told(finding);
         }

@@ -4,7 +4,9 @@
 //! proposal; where there is none, the agent does, by askpass or pinentry.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+
+use zeroize::Zeroizing;
 
 use super::Failure;
 use super::output::Output;
@@ -106,6 +108,27 @@ pub(super) fn ask(terminal: &File, question: &str) -> Result<String, Failure> {
     Ok(plain(line.trim()))
 }
 
+/// Asks on the terminal, which does not show what is typed.
+pub(super) fn ask_hidden(terminal: &File, question: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let failed = |error: std::io::Error| Failure::failed(format!("the terminal is gone: {error}"));
+    #[cfg(unix)]
+    let _hidden = super::terminal::Hidden::of(terminal).map_err(failed)?;
+    let mut writer = terminal;
+    writer.write_all(question.as_bytes()).map_err(failed)?;
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_LINE));
+    // Byte by byte: a reader with a buffer of its own would keep a copy in it.
+    let mut byte = [0];
+    let mut reader = terminal;
+    while line.len() < LONGEST_LINE && reader.read(&mut byte).map_err(failed)? == 1 {
+        match byte {
+            [b'\n' | b'\r'] => break,
+            [byte] => line.push(byte),
+        }
+    }
+    writer.write_all(b"\n").map_err(failed)?;
+    Ok(line)
+}
+
 fn plain(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(plain).collect()
@@ -133,6 +156,9 @@ pub(super) fn terminal() -> Option<File> {
 pub(super) fn terminal() -> Option<File> {
     None
 }
+
+/// As a terminal gives a line.
+const LONGEST_LINE: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{
-    OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+    LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr,
+    tcsetwinsize,
 };
 
 /// Both ends of a new terminal, as large as `like`: ours, and the program's.
@@ -56,5 +57,28 @@ impl Drop for Raw {
     fn drop(&mut self) {
         let _terminal_is_gone =
             tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.before);
+    }
+}
+
+/// A terminal that does not show what is typed; put right when dropped.
+pub(super) struct Hidden<'a> {
+    terminal: &'a std::fs::File,
+    before: Termios,
+}
+
+impl<'a> Hidden<'a> {
+    /// Takes `terminal`; what was typed before the question is dropped.
+    pub(super) fn of(terminal: &'a std::fs::File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        let _terminal_is_gone = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
     }
 }

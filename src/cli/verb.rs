@@ -7,8 +7,8 @@ use clap::{CommandFactory, Subcommand};
 use super::output::Output;
 use super::{
     Cli, Failure, agent, ansible, approvals, askpass, ca, connect, docker, doctor, export, git,
-    init, password, preflight, run, runtime, show, sign_in, ssh_agent, ssh_config, stale, sudo,
-    sync, window,
+    import, init, password, preflight, run, runtime, show, sign_in, ssh_agent, ssh_config, stale,
+    sudo, sync, window,
 };
 use crate::config::{Overrides, Paths};
 use crate::refusal::ExitCode;
@@ -59,7 +59,7 @@ pub(super) enum Verb {
     /// Print what ssh has to know of the configured hosts, for an Include of ~/.ssh/config
     SshConfig(ssh_config::Args),
     /// Look for whatever keeps keys and passwords from being used, and tell what to do about it
-    Doctor,
+    Doctor(doctor::Args),
     /// The SSH authorities whose keys are in a vault: what hosts trust, and certificates for hosts
     #[command(subcommand)]
     Ca(ca::Ca),
@@ -75,6 +75,11 @@ pub(super) enum Verb {
     /// Fetch the catalogs that the configuration includes by address, and compare public keys with the
     /// vaults
     Sync(sync::Args),
+    /// Write a key or password into a vault, from a file or standard input, and read it back
+    ///
+    /// A key is stored as OpenSSH reads it: what a form or an editor did to it is mended and told,
+    /// PuTTY's format is changed to OpenSSH's, and a passphrase is taken off.
+    Import(import::Args),
     /// Wipe everything and refuse until unlocked
     Lock {
         /// Unlock
@@ -198,9 +203,10 @@ impl Verb {
             Self::AnsibleVaultClient { vault_id } => {
                 ansible::vault_client(agent().await?, output, vault_id).await
             }
+            Self::Import(args) => import::run(args, paths, output).await,
             Self::Sync(args) => sync::run(args, paths, output).await,
             Self::Ca(ca) => ca::run(ca, paths, output).await,
-            Self::Doctor => doctor::examine(paths, output).await,
+            Self::Doctor(args) => doctor::examine(args, paths, output).await,
             Self::Preflight(args) => preflight::preflight(paths, output, args).await,
             Self::Askpass { prompt } => askpass::answer(agent().await?, output, prompt).await,
             // The others need no agent and were run before.

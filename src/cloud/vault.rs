@@ -1,4 +1,4 @@
-//! Reads secrets from Key Vault, and has it sign with keys that stay there.
+//! Reads secrets from Key Vault, writes new ones into it, and has it sign with keys that stay there.
 //!
 //! A request of our own rather than the SDK's: the value goes from the wire into one buffer that is
 //! wiped, the token to the vault's own host alone, and the decisive error code is not lost
@@ -14,7 +14,9 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::http::{Answer, Http, unreachable};
-use super::{AccessToken, CorrelationId, FetchedKey, FetchedSecret, ReadError, SecretFacts, Vault};
+use super::{
+    AccessToken, CorrelationId, FetchedKey, FetchedSecret, NewSecret, ReadError, SecretFacts, Vault,
+};
 use crate::catalog::{Credential, ObjectName, Version};
 use crate::refusal::{Refusal, Service};
 use crate::secret::vault_key::ToSign;
@@ -24,6 +26,7 @@ use refused::refused;
 
 mod keys;
 mod refused;
+mod store;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -53,6 +56,16 @@ impl Vault for KeyVault {
         };
         let answer = self.get(credential, &path, token, id).await?;
         fetched(credential, &answer, self.http.server_time()).map_err(ReadError::Refused)
+    }
+
+    async fn store(
+        &self,
+        credential: &Credential,
+        new: &NewSecret,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<String, ReadError> {
+        self.stored(credential, new, token, id).await
     }
 
     async fn key(

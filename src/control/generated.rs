@@ -480,7 +480,7 @@ pub struct LockReply {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PasswordRequest {
-    /// Its name in the configuration, or a reference: pimento://VAULT/SECRET\[@VERSION\]\[?part=PART\].
+    /// Its name in the configuration, or a reference: pimento://VAULT/SECRET[@VERSION][?part=PART].
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
@@ -684,7 +684,11 @@ pub struct WatchEvent {
     pub locked: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ExamineRequest {}
+pub struct ExamineRequest {
+    /// Whether the keys behind all windows are read, and their windows opened for it.
+    #[prost(bool, tag = "1")]
+    pub keys: bool,
+}
 /// What a check found.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Finding {
@@ -857,6 +861,86 @@ pub mod pin {
         #[prost(message, tag = "3")]
         Refusal(super::Refusal),
     }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportRequest {
+    /// What the configuration calls it, or is to call it.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The vault, as the configuration calls it; empty: as configured.
+    #[prost(string, tag = "2")]
+    pub vault: ::prost::alloc::string::String,
+    /// The secret; empty: as configured.
+    #[prost(string, tag = "3")]
+    pub secret: ::prost::alloc::string::String,
+    /// The file, as it is.
+    #[prost(bytes = "vec", tag = "4")]
+    pub value: ::prost::alloc::vec::Vec<u8>,
+    /// Whether it is a password, where that is not configured.
+    #[prost(bool, tag = "5")]
+    pub password: bool,
+    /// What the key is protected with; absent: not known.
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub passphrase: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// The age at which it is to be replaced, as `rotate_after` is written; empty: none.
+    #[prost(string, tag = "7")]
+    pub rotate_after: ::prost::alloc::string::String,
+    /// Whether a secret of that name gets a new version.
+    #[prost(bool, tag = "8")]
+    pub replace: bool,
+    #[prost(message, optional, tag = "9")]
+    pub said: ::core::option::Option<Said>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportEvent {
+    #[prost(oneof = "import_event::Event", tags = "1, 2, 3, 4")]
+    pub event: ::core::option::Option<import_event::Event>,
+}
+/// Nested message and enum types in `ImportEvent`.
+pub mod import_event {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Event {
+        /// How far it is, in words.
+        #[prost(string, tag = "1")]
+        Stage(::prost::alloc::string::String),
+        /// What a person should know, in words.
+        #[prost(string, tag = "2")]
+        Notice(::prost::alloc::string::String),
+        /// The key is under a passphrase: ask for it, and import again.
+        #[prost(message, tag = "3")]
+        PassphraseNeeded(super::PassphraseNeeded),
+        #[prost(message, tag = "4")]
+        Imported(super::Imported),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PassphraseNeeded {}
+/// What was stored.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Imported {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub vault: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub secret: ::prost::alloc::string::String,
+    /// Version of the secret in the vault.
+    #[prost(string, tag = "4")]
+    pub version: ::prost::alloc::string::String,
+    /// Of a key, as a line of a .pub file without a comment; empty for a password.
+    #[prost(string, tag = "5")]
+    pub public_key: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub fingerprint: ::prost::alloc::string::String,
+    /// What was mended, in words.
+    #[prost(string, repeated, tag = "7")]
+    pub repairs: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether the configuration has it already.
+    #[prost(bool, tag = "8")]
+    pub configured: bool,
+    /// The id in the audit record and the vault's log.
+    #[prost(string, tag = "9")]
+    pub id: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod control_client {
@@ -1359,7 +1443,7 @@ pub mod control_client {
             self.inner.server_streaming(req, path, codec).await
         }
         /// Looks at all that openings and reads depend on, and tells each finding as it is made. Opens and
-        /// changes nothing.
+        /// changes nothing, unless the keys themselves are to be looked at.
         pub async fn examine(
             &mut self,
             request: impl tonic::IntoRequest<super::ExamineRequest>,
@@ -1429,6 +1513,31 @@ pub mod control_client {
             req.extensions_mut()
                 .insert(GrpcMethod::new("pimento.control.v1.Control", "Pins"));
             self.inner.unary(req, path, codec).await
+        }
+        /// Writes a key or password into a vault, and reads it back; tells how far it is.
+        pub async fn import(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ImportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ImportEvent>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Import",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Import"));
+            self.inner.server_streaming(req, path, codec).await
         }
     }
 }
@@ -1593,7 +1702,7 @@ pub mod control_server {
             + std::marker::Send
             + 'static;
         /// Looks at all that openings and reads depend on, and tells each finding as it is made. Opens and
-        /// changes nothing.
+        /// changes nothing, unless the keys themselves are to be looked at.
         async fn examine(
             &self,
             request: tonic::Request<super::ExamineRequest>,
@@ -1610,6 +1719,17 @@ pub mod control_server {
             &self,
             request: tonic::Request<super::PinsRequest>,
         ) -> std::result::Result<tonic::Response<super::PinsReply>, tonic::Status>;
+        /// Server streaming response type for the Import method.
+        type ImportStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ImportEvent, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Writes a key or password into a vault, and reads it back; tells how far it is.
+        async fn import(
+            &self,
+            request: tonic::Request<super::ImportRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ImportStream>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ControlServer<T> {
@@ -2613,6 +2733,52 @@ pub mod control_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Import" => {
+                    #[allow(non_camel_case_types)]
+                    struct ImportSvc<T: Control>(pub Arc<T>);
+                    impl<
+                        T: Control,
+                    > tonic::server::ServerStreamingService<super::ImportRequest>
+                    for ImportSvc<T> {
+                        type Response = super::ImportEvent;
+                        type ResponseStream = T::ImportStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ImportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::import(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ImportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -8,6 +8,7 @@ use super::approvals;
 use super::certify;
 use super::convert::{given, said, status};
 use super::ending;
+use super::import;
 use super::pins;
 use super::prompt::{self, Answer, Prompts, Unanswered};
 use super::proto::control_server::Control;
@@ -58,6 +59,7 @@ impl Session {
 
 #[tonic::async_trait]
 impl Control for Session {
+    type ImportStream = Events<proto::ImportEvent>;
     type LoginStream = Events<proto::LoginEvent>;
     type CertifyHostStream = Events<proto::CertifyHostEvent>;
     type OpenStream = Events<proto::OpenEvent>;
@@ -371,11 +373,16 @@ impl Control for Session {
 
     async fn examine(
         &self,
-        _: Request<proto::ExamineRequest>,
+        request: Request<proto::ExamineRequest>,
     ) -> Result<Response<Self::ExamineStream>, Status> {
+        let person = requester(&request)?;
+        let keys = request.get_ref().keys;
         let house = Arc::clone(&self.house);
         Ok(streamed(move |sink| async move {
             doctor::examine(&house, &sink).await;
+            if keys {
+                doctor::keys(&house, &person, &sink).await;
+            }
         }))
     }
 
@@ -388,16 +395,19 @@ impl Control for Session {
         found.map(Response::new).map_err(|no| status(&no))
     }
 
+    async fn import(
+        &self,
+        request: Request<proto::ImportRequest>,
+    ) -> Result<Response<Self::ImportStream>, Status> {
+        let person = requester(&request)?;
+        Ok(import::stream(&self.house, request.into_inner(), person))
+    }
+
     async fn stale(
         &self,
         _: Request<proto::StaleRequest>,
     ) -> Result<Response<proto::StaleReply>, Status> {
-        let credentials = self.house.catalog.iter();
-        Ok(Response::new(proto::StaleReply {
-            credentials: credentials
-                .map(|it| view::aged(&self.house.ages.of(it)))
-                .collect(),
-        }))
+        Ok(Response::new(view::stale(&self.house)))
     }
 }
 

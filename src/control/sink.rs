@@ -7,7 +7,8 @@ use tonic::Status;
 
 use super::proto::login_event::{Browser, DeviceCode, Event};
 use super::proto::{
-    Finding, LoginEvent, OpenEvent, PasswordEvent, Window, finding, open_event, password_event,
+    Finding, ImportEvent, LoginEvent, OpenEvent, PasswordEvent, Window, finding, import_event,
+    open_event, password_event,
 };
 use crate::cloud::{SignInGuide, SignInStep, Stage, StageSink};
 use crate::doctor::{self, Chart, Verdict};
@@ -66,6 +67,17 @@ impl StageSink for Sink<PasswordEvent> {
             false => password_event::Event::Stage(text),
         };
         self.send(Ok(PasswordEvent { event: Some(event) }));
+    }
+}
+
+impl StageSink for Sink<ImportEvent> {
+    fn reached(&self, stage: Stage) {
+        let text = stage.to_string();
+        let event = match stage.is_notice() {
+            true => import_event::Event::Notice(text),
+            false => import_event::Event::Stage(text),
+        };
+        self.send(Ok(ImportEvent { event: Some(event) }));
     }
 }
 

@@ -103,8 +103,16 @@ pub(super) fn credential(credential: &Credential) -> proto::Credential {
     shown
 }
 
+/// What is known of the ages of all credentials.
+pub(super) fn stale(house: &House) -> proto::StaleReply {
+    let credentials = house.catalog.iter();
+    proto::StaleReply {
+        credentials: credentials.map(|it| aged(&house.ages.of(it))).collect(),
+    }
+}
+
 /// How old a credential is.
-pub(super) fn aged(aged: &Aged) -> proto::Aged {
+fn aged(aged: &Aged) -> proto::Aged {
     let state = match aged.state {
         State::Fresh => proto::aged::State::Fresh,
         State::Unknown => proto::aged::State::Unknown,

@@ -58,7 +58,9 @@ impl Refusal {
             Self::LockedWithPassphrase => "unlock it with `ssh-add -X`".to_owned(),
             Self::Application { remedy, .. }
             | Self::Forbidden { remedy, .. }
+            | Self::Destination { remedy, .. }
             | Self::Material { remedy, .. }
+            | Self::NotStored { remedy, .. }
             | Self::NotExtended { remedy, .. }
             | Self::StepUpFailed { remedy, .. }
             | Self::Unasked { remedy, .. } => remedy.clone(),

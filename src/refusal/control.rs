@@ -62,6 +62,7 @@ impl Refusal {
             | Self::Decided { .. }
             | Self::Material { .. }
             | Self::NotReopened { .. }
+            | Self::NotStored { .. }
             | Self::Throttled { .. }
             | Self::Unreachable { .. }
             | Self::Unsupported(_)
@@ -69,7 +70,7 @@ impl Refusal {
             Self::Ambiguous { .. } | Self::NoMatch { .. } => ExitCode::NoMatch,
             Self::NotEndedYet { .. } => ExitCode::Partly,
             Self::NotInTime { .. } => ExitCode::NotUsable,
-            Self::ReasonNeeded { .. } => ExitCode::Usage,
+            Self::Destination { .. } | Self::ReasonNeeded { .. } => ExitCode::Usage,
             Self::Application { .. }
             | Self::AzureCli { .. }
             | Self::SignIn { .. }
@@ -91,6 +92,7 @@ impl Refusal {
             Self::Decided { .. } => "decided_already",
             Self::Declined { .. } => "declined",
             Self::Denied { .. } => "denied",
+            Self::Destination { .. } => "destination",
             Self::Forbidden { .. } => "forbidden",
             Self::Locked | Self::LockedWithPassphrase => "locked",
             Self::Material { .. } => "material",
@@ -100,6 +102,7 @@ impl Refusal {
             Self::NotExtended { .. } => "not_extended",
             Self::NotInTime { .. } => "not_usable_in_time",
             Self::NotReopened { .. } => "not_reopened",
+            Self::NotStored { .. } => "not_stored",
             Self::PimPolicy { .. } => "pim_policy",
             Self::Policy { .. } => "policy",
             Self::ReasonNeeded { .. } => "reason_needed",

@@ -1,6 +1,6 @@
 //! Private keys as people store them in a vault, made into keys that sign.
 //!
-//! In go the bytes of a secret: OpenSSH's own format, PKCS#8, PKCS#1 or SEC1, unharmed or mangled
+//! In go the bytes of a secret: OpenSSH's own format, PKCS#8, PKCS#1, SEC1 or PuTTY's, unharmed or mangled
 //! in one of the ways that clipboards and web forms mangle them. Out comes a [`PrivateKey`], with
 //! the key object built once (building one costs more than a signature), or a [`KeyProblem`] that
 //! names what was found and what to do. What never happens here: a key is copied out, printed or
@@ -15,9 +15,11 @@ use aws_lc_rs::signature::{
 use ssh_key::public::{EcdsaPublicKey, Ed25519PublicKey, KeyData, RsaPublicKey};
 use ssh_key::{Mpint, PublicKey};
 
+pub use prepared::Prepared;
 pub use problem::KeyProblem;
+pub use repair::{Format, Repair};
 
-use crate::wire::{put_mpint, put_string};
+use crate::wire::{Wire, put_mpint, put_string};
 use armour::Armour;
 use curve::Curve;
 use der::Der;
@@ -29,8 +31,12 @@ mod curve;
 pub(super) mod der;
 mod exported;
 mod openssh;
+mod prepared;
 mod problem;
+mod putty;
+mod putty_cipher;
 mod remainder;
+mod repair;
 mod sha1;
 
 /// A private key, ready to sign.
@@ -47,27 +53,61 @@ enum Pair {
     Rsa(RsaKeyPair),
 }
 
+/// A private key, and what had to be mended to read it.
+pub struct Repaired {
+    /// The key.
+    pub key: PrivateKey,
+    /// How it was written down.
+    pub format: Format,
+    /// What was mended; empty if it is as its program wrote it.
+    pub repairs: Vec<Repair>,
+}
+
 impl PrivateKey {
     /// Reads a private key from what a vault holds.
     ///
-    /// A byte order mark, CRLF or missing line ends, line ends that became spaces or the two
-    /// characters `\n`, and blank lines around the key are repaired: none of them can turn one
-    /// key into another.
+    /// # Errors
+    /// As [`Self::repaired`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, KeyProblem> {
+        Self::repaired(bytes).map(|repaired| repaired.key)
+    }
+
+    /// Reads a private key, and tells what was wrong with how it was stored.
+    ///
+    /// Only what cannot turn one key into another is mended: a byte order mark, line ends, spaces
+    /// and blank lines, lost padding. PuTTY's keys carry a check sum of their own.
     ///
     /// # Errors
     /// If the bytes are not one usable private key; the problem says what they are instead.
-    pub fn parse(bytes: &[u8]) -> Result<Self, KeyProblem> {
+    pub fn repaired(bytes: &[u8]) -> Result<Repaired, KeyProblem> {
+        if let Some(file) = putty::File::find(bytes)? {
+            let numbers = file.numbers(None)?;
+            return Ok(Repaired {
+                key: Self::from_numbers(&numbers)?,
+                format: Format::Putty,
+                repairs: file.repairs(),
+            });
+        }
         let armour = Armour::find(bytes)?;
-        let body = armour.decode()?;
-        let pair = match armour.label() {
-            "OPENSSH PRIVATE KEY" => openssh::parse(&body),
-            "PRIVATE KEY" => pkcs8(&body),
-            "RSA PRIVATE KEY" => pkcs1(&body),
-            "EC PRIVATE KEY" => sec1(&body),
-            // Not named in the message: it is a part of the secret.
-            _ => Err(KeyProblem::unsupported("a PEM block of another kind")),
+        let pair = unarmoured(armour.label(), &armour.decode()?)?;
+        let format = match armour.label() {
+            "OPENSSH PRIVATE KEY" => Format::OpenSsh,
+            _ => Format::Pem,
         };
-        Self::from_pair(pair?)
+        Ok(Repaired {
+            key: Self::from_pair(pair)?,
+            format,
+            repairs: repair::of(bytes, &armour),
+        })
+    }
+
+    /// Of its kind and numbers, as [`openssh::numbers`] reads them.
+    fn from_numbers(numbers: &[u8]) -> Result<Self, KeyProblem> {
+        let mut wire = Wire::new(numbers);
+        let kind = wire.string()?;
+        let pair = openssh::numbers(kind, &mut wire)?;
+        wire.end()?;
+        Self::from_pair(pair)
     }
 
     /// A new Ed25519 key, which is nowhere but here.
@@ -149,6 +189,19 @@ impl Pair {
                 KeyData::Rsa(RsaPublicKey::new(e, n).map_err(unexpected)?)
             }
         })
+    }
+}
+
+/// What a PEM block of that label holds.
+fn unarmoured(label: &str, body: &[u8]) -> Result<Pair, KeyProblem> {
+    match label {
+        "OPENSSH PRIVATE KEY" => openssh::parse(body),
+        "PRIVATE KEY" => pkcs8(body),
+        "RSA PRIVATE KEY" => pkcs1(body),
+        "EC PRIVATE KEY" => sec1(body),
+        "ENCRYPTED PRIVATE KEY" => Err(KeyProblem::Encrypted),
+        // Not named in the message: it is a part of the secret.
+        _ => Err(KeyProblem::unsupported("a PEM block of another kind")),
     }
 }
 

@@ -34,9 +34,13 @@ impl Said {
 }
 
 pub(super) fn doctor(home: &Home) -> Said {
+    doctor_with(home, &[])
+}
+
+pub(super) fn doctor_with(home: &Home, options: &[&str]) -> Said {
     let socket = home.path("run/agent.sock");
     let output = home
-        .pimento(&["doctor", "--json"])
+        .pimento(&[&["doctor", "--json"], options].concat())
         .env("SSH_AUTH_SOCK", socket)
         .output()
         .unwrap();

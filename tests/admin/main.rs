@@ -10,8 +10,12 @@
 
 #[cfg(feature = "emulator")]
 mod doctor;
+#[cfg(feature = "emulator")]
+mod doctor_keys;
 mod dry_run;
 mod export;
+#[cfg(feature = "emulator")]
+mod import;
 mod include;
 #[cfg(feature = "emulator")]
 mod init;

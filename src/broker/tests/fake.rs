@@ -1,6 +1,7 @@
 //! The cloud of these tests.
 
 use super::*;
+use crate::cloud::NewSecret;
 
 /// A cloud that answers at once, unless told to wait for `gate`.
 pub(super) struct Fake {
@@ -130,6 +131,16 @@ impl Vault for Fake {
                 tags: std::collections::BTreeMap::new(),
             },
         })
+    }
+
+    async fn store(
+        &self,
+        _: &Credential,
+        _: &NewSecret,
+        _: &AccessToken,
+        _: CorrelationId,
+    ) -> Result<String, ReadError> {
+        unreachable!("nothing is imported into this vault")
     }
 
     async fn key(

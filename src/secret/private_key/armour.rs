@@ -12,8 +12,10 @@ use super::KeyProblem;
 
 /// One PEM block of a private key: its label and what stands between its markers.
 pub(super) struct Armour<'a> {
+    before: &'a str,
     label: &'a str,
     body: &'a str,
+    after: Option<&'a str>,
 }
 
 impl<'a> Armour<'a> {
@@ -27,9 +29,16 @@ impl<'a> Armour<'a> {
                 return Err(KeyProblem::damaged("its last line (-----END …) is missing"));
             };
             match label {
-                "ENCRYPTED PRIVATE KEY" => return Err(KeyProblem::Encrypted),
                 "DSA PRIVATE KEY" => return Err(KeyProblem::Dsa),
-                _ if label.ends_with("PRIVATE KEY") => return Ok(Self { label, body }),
+                _ if label.ends_with("PRIVATE KEY") => {
+                    let before = text.split_once(&format!("-----BEGIN {label}-----"));
+                    return Ok(Self {
+                        before: before.map_or("", |(before, _)| before),
+                        label,
+                        body,
+                        after: ending.split_once("-----").map(|(_, after)| after),
+                    });
+                }
                 _ => seen = seen.or(Some(label)),
             }
             rest = ending;
@@ -41,8 +50,33 @@ impl<'a> Armour<'a> {
         self.label
     }
 
+    /// What stands before its first marker.
+    pub(super) const fn before(&self) -> &'a str {
+        self.before
+    }
+
+    /// What stands between its markers.
+    pub(super) const fn body(&self) -> &'a str {
+        self.body
+    }
+
+    /// What stands behind its last marker, if that has all its dashes.
+    pub(super) const fn after(&self) -> Option<&'a str> {
+        self.after
+    }
+
+    /// Whether its base64 ends before a group of four does.
+    pub(super) fn lacks_padding(&self) -> bool {
+        self.packed().is_ok_and(|packed| packed.len() % 4 != 0)
+    }
+
     /// The bytes of the block, in a buffer that is wiped and was never grown.
     pub(super) fn decode(&self) -> Result<Zeroizing<Vec<u8>>, KeyProblem> {
+        decoded(&self.packed()?)
+    }
+
+    /// Its base64 without anything around the letters.
+    fn packed(&self) -> Result<Zeroizing<Vec<u8>>, KeyProblem> {
         let mut packed = Zeroizing::new(Vec::with_capacity(self.body.len()));
         let mut bytes = self.body.bytes();
         while let Some(byte) = bytes.next() {
@@ -62,21 +96,27 @@ impl<'a> Armour<'a> {
                 other => packed.push(other),
             }
         }
-        let mut decoded = Zeroizing::new(vec![0; packed.len() / 4 * 3 + 3]);
-        let length = BASE64
-            .decode_slice(&*packed, &mut decoded)
-            // The library's error would name a character of the key.
-            .map_err(|_| KeyProblem::damaged("its base64 is broken or cut short"))?;
-        decoded.truncate(length);
-        Ok(decoded)
+        Ok(packed)
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, KeyProblem> {
+/// What `packed` base64 says, in a buffer that is wiped and was never grown.
+pub(super) fn decoded(packed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyProblem> {
+    let mut decoded = Zeroizing::new(vec![0; packed.len() / 4 * 3 + 3]);
+    let length = BASE64
+        .decode_slice(packed, &mut decoded)
+        // The library's error would name a character of the key.
+        .map_err(|_| KeyProblem::damaged("its base64 is broken or cut short"))?;
+    decoded.truncate(length);
+    Ok(decoded)
+}
+
+/// What was stored, as text without a byte order mark.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, KeyProblem> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(KeyProblem::NotAKey("it is UTF-16 text".to_owned()));
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let text =
         std::str::from_utf8(bytes).map_err(|_| KeyProblem::NotAKey("it is not text".to_owned()))?;
     if text.trim().is_empty() {
@@ -95,9 +135,7 @@ fn split_marker<'a>(text: &'a str, opening: &str) -> Option<(&'a str, &'a str)> 
 fn unarmoured(text: &str) -> KeyProblem {
     let text = text.trim_start();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
-    if starts(&["PuTTY-User-Key-File-"]) {
-        KeyProblem::Putty
-    } else if starts(&[
+    if starts(&[
         "ssh-",
         "ecdsa-sha2-",
         "sk-ssh-",
@@ -122,6 +160,9 @@ fn other_block(label: &str) -> KeyProblem {
         _ => KeyProblem::NotAKey("its PEM block holds something else".to_owned()),
     }
 }
+
+/// What Windows puts in front of UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,

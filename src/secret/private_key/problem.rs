@@ -29,6 +29,11 @@ pub enum KeyProblem {
     #[error("it is encrypted with a passphrase")]
     Encrypted,
 
+    /// Protected with a passphrase in a way of old: that of PEM files, by MD5, or one of PKCS#8 with
+    /// SHA-1 or DES.
+    #[error("it is encrypted with a passphrase in an old way that is not read")]
+    EncryptedOldWay,
+
     /// A signature flag that nobody has defined.
     #[error("signature flags {0:#x} are not supported")]
     Flags(u32),
@@ -41,8 +46,8 @@ pub enum KeyProblem {
     #[error("it is a public key; the private key is needed")]
     Public,
 
-    /// `PuTTY-User-Key-File`.
-    #[error("it is in PuTTY's own format")]
+    /// `PuTTY-User-Key-File` of another version than 2 and 3.
+    #[error("it is in a version of PuTTY's own format that is not read")]
     Putty,
 
     /// An RSA key of a size that is not used.
@@ -56,6 +61,10 @@ pub enum KeyProblem {
     /// A kind of key that is not supported.
     #[error("it is {0}, which is not supported")]
     Unsupported(String),
+
+    /// The passphrase does not fit.
+    #[error("the passphrase is wrong")]
+    WrongPassphrase,
 }
 
 impl KeyProblem {
@@ -73,8 +82,12 @@ impl KeyProblem {
                  it in the vault"
             }
             Self::Encrypted => {
-                "take the passphrase off before storing it (the vault protects it): \
-                 `ssh-keygen -p -N '' -f KEYFILE`"
+                "`pimento import NAME KEYFILE` asks for the passphrase and stores the key without \
+                 it (the vault protects it)"
+            }
+            Self::EncryptedOldWay => {
+                "write it anew in OpenSSH's own format, which keeps the passphrase, and import \
+                 that: `ssh-keygen -p -f KEYFILE`"
             }
             Self::Flags(_) => "update the SSH client",
             Self::NotAKey(_) => {
@@ -89,6 +102,7 @@ impl KeyProblem {
                 "use a client and a server that know rsa-sha2-256 (OpenSSH 7.2 or newer), or an \
                  Ed25519 key"
             }
+            Self::WrongPassphrase => "try again with the passphrase that the key was made with",
         };
         remedy.to_owned()
     }

@@ -216,8 +216,12 @@ fn what_is_not_a_usable_key_is_named() {
             "it is a public key; the private key is needed",
         ),
         (
+            b"PuTTY-User-Key-File-1: ssh-rsa\n",
+            "it is in a version of PuTTY's own format that is not read",
+        ),
+        (
             b"PuTTY-User-Key-File-3: ssh-ed25519\n",
-            "it is in PuTTY's own format",
+            "it is damaged: its line Encryption: is missing, or what follows it",
         ),
         (
             b"hunter2",
