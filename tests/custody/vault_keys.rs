@@ -1,12 +1,4 @@
 //! Keys that never leave their vault: real logins and signatures that the vault makes.
-#![allow(
-    missing_docs,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::panic
-)]
-
-mod support;
 
 use std::fs;
 use std::process::Command;
@@ -16,13 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pimento::emulator::World as Cloud;
 use pimento::emulator::scenario::Fault;
-use support::{World, until};
 
-const ACTIVATION: &str = "graph.assignmentScheduleRequests.create";
-const INSTANCE: &str = "graph.assignmentScheduleInstances.filterByCurrentUser";
-const TOKEN: &str = "entra.token.refresh_token";
-const KEY: &str = "vault.key.get";
-const SIGN: &str = "vault.key.sign";
+use crate::support::{World, until};
+use crate::{ACTIVATION, INSTANCE, KEY, SIGN, TOKEN};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_vault_key_logs_in_and_a_warm_login_takes_one_call() {
