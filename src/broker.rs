@@ -26,6 +26,7 @@ use flight::{Flight, Refused};
 
 pub use end::Ended;
 pub use inspect::Contents;
+pub(crate) use material::unusable;
 pub use pace::Pace;
 pub use signing::Signing;
 pub use wish::Wish;

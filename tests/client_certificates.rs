@@ -392,6 +392,9 @@ async fn what_the_vault_has_and_curl_could_not_use_is_refused_with_a_remedy() {
         "true",
     ]);
     assert!(text(&no.stderr).contains("not exportable"), "{no:?}");
+    let audit = site.audit();
+    let released = audit.lines().filter(|line| line.contains("\"released\""));
+    assert_eq!(released.count(), 1, "{audit}");
     assert!(text(&no.stderr).contains("?part=certificate"), "{no:?}");
 }
 

@@ -120,7 +120,7 @@ fn material_is_never_cloned_compared_printed_or_serialised() {
     ];
     for source in sources() {
         for (index, line) in source.lines.iter().enumerate() {
-            for name in ["Material", "PrivateKey", "Password"] {
+            for name in ["ClientCertificate", "Material", "PrivateKey", "Password"] {
                 let implemented = |it: &&str| {
                     line.starts_with("impl") && line.contains(&format!("{it} for {name} "))
                 };
