@@ -27,6 +27,7 @@ use flight::{Flight, Refused};
 pub use end::Ended;
 pub use inspect::{Condition, Contents};
 pub use material::pinned;
+pub(crate) use material::unusable;
 pub use pace::Pace;
 pub use signing::Signing;
 pub use store::{Existing, Store};

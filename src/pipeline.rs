@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::audit::{Audit, Event};
-use crate::broker::{Broker, Signing};
+use crate::broker::{Broker, Signing, unusable};
 use crate::catalog::{Credential, Kind, Part};
 use crate::clock::Clock;
 use crate::cloud::{CorrelationId, StageSink};
@@ -217,6 +217,9 @@ impl Pipeline {
         if matches!(grant.end(), End::Give(_)) {
             self.wrong.check(grant.credential(), Some(&version))?;
         }
+        if let End::File(part) = grant.end() {
+            self.has(grant, *part)?;
+        }
         self.traces.note(grant, requester);
         let event = Event::released(id, grant.credential(), grant.end(), &version);
         if !matches!(grant.end(), End::File(_) | End::Reveal) {
@@ -230,6 +233,16 @@ impl Pipeline {
         self.revealed
             .note(id, grant.credential(), version, requester);
         Ok(())
+    }
+
+    /// Whether the certificate of `grant` has that part: what is not there is not released.
+    fn has(&self, grant: &Grant, part: Part) -> Result<(), Refusal> {
+        self.broker.with(grant, |material| match material {
+            Material::ClientCertificate(certificate) => certificate
+                .has(part)
+                .map_err(|problem| unusable(grant.credential(), &problem)),
+            _ => Ok(()),
+        })?
     }
 }
 

@@ -122,6 +122,7 @@ fn material_is_never_cloned_compared_printed_or_serialised() {
         for (index, line) in source.lines.iter().enumerate() {
             for name in [
                 "CertifiedKey",
+                "ClientCertificate",
                 "Material",
                 "PrivateKey",
                 "Password",

@@ -18,6 +18,8 @@ use crate::secret::private_key::PrivateKey;
 use crate::secret::vault_key::VaultKey;
 use crate::secret::{Material, Password};
 
+pub(crate) use certificate::unusable;
+
 mod certificate;
 
 /// Material, and how long it may be used.

@@ -6,7 +6,7 @@ use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
 use super::authority::{authorities, certified};
-use super::certificate::certificate;
+use super::certificate::{certificate, no_key};
 use super::entries::{Entries, Entry, Noun};
 use super::problem::Findings;
 use super::section::{Field, Section, Text, one_of};
@@ -131,12 +131,7 @@ fn misplaced(entry: &Entry<'_>, findings: &mut Findings) -> bool {
                 "it lay on disk, so replace it; put the new one into the vault \
                  (`az keyvault secret set --file`) and name it here: secret = \"NAME\"",
             ),
-            "key" if entry.noun == Noun::Certificate => findings.wrong(
-                field.place,
-                "the private key of a certificate comes with its secret",
-                "name the certificate: secret = \"NAME\", which is the secret that Key Vault keeps \
-                 for it",
-            ),
+            "key" if entry.noun == Noun::Certificate => no_key(field, findings),
             "key" if entry.noun != Noun::Key => findings.wrong(
                 field.place,
                 "a key of a vault signs, and is no password",

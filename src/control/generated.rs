@@ -480,7 +480,8 @@ pub struct LockReply {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PasswordRequest {
-    /// Its name in the configuration, or a reference: pimento://VAULT/SECRET[@VERSION][?part=PART].
+    /// Its name in the configuration, or a reference: pimento://VAULT/SECRET\[@VERSION\]; of a certificate with
+    /// ?part=PART behind it.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]

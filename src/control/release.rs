@@ -13,7 +13,7 @@ use super::proto::{self, lookup_request, password_event};
 use super::sink::Sink;
 use super::view;
 use crate::broker::Wish;
-use crate::catalog::{Credential, Kind, PasswordUse, Reason, Use, WindowSpec};
+use crate::catalog::{Credential, Kind, Part, PasswordUse, Reason, Use, WindowSpec};
 use crate::cloud::CorrelationId;
 use crate::house::House;
 use crate::policy::{End, Receiver, Said, host_matches};
@@ -99,6 +99,14 @@ impl Release {
             ends: ends.unwrap_or_default(),
             warnings: house.oddities(|name| *name == credential.name),
         })
+    }
+}
+
+/// To what end a credential is wanted that is asked for by its name.
+pub(super) fn end(credential: &Credential, part: Part, request: &proto::PasswordRequest) -> End {
+    match credential.kind {
+        Kind::ClientCertificate(_) if request.file => End::File(part),
+        _ => End::Reveal,
     }
 }
 

@@ -16,7 +16,7 @@ use super::proto::{self, login_event, login_request};
 use super::release::{self, Events, Release, streamed, wish};
 use super::sink::Guide;
 use super::view;
-use crate::catalog::{Kind, SignInMethod, Version};
+use crate::catalog::{SignInMethod, Version};
 use crate::doctor;
 use crate::house::House;
 use crate::policy::{End, Receiver};
@@ -237,10 +237,7 @@ impl Control for Session {
             .house
             .referred(&request.name)
             .map_err(|no| status(&no))?;
-        let end = match credential.kind {
-            Kind::ClientCertificate(_) if request.file => End::File(part),
-            _ => End::Reveal,
-        };
+        let end = release::end(&credential, part, &request);
         let credential = if request.previous {
             credential.at(Version::Previous)
         } else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::{House, wanted};
+use crate::broker::unusable;
 use crate::catalog::{Credential, Part};
 use crate::cloud::StageSink;
 use crate::policy::{End, Said};
@@ -27,18 +28,9 @@ impl House {
     ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         let asked = wanted(credential, End::File(part), said, requester);
         let read = |material: &Material| match material {
-            Material::ClientCertificate(certificate) => {
-                certificate
-                    .expose_secret(part)
-                    .map_err(|problem| Refusal::Material {
-                        credential: credential.name.to_string(),
-                        problem: format!("{problem} ({})", credential.object),
-                        remedy: problem.remedy(
-                            credential.vault.azure_name(),
-                            credential.object.name().as_str(),
-                        ),
-                    })
-            }
+            Material::ClientCertificate(certificate) => certificate
+                .expose_secret(part)
+                .map_err(|problem| unusable(credential, &problem)),
             Material::Certified(_)
             | Material::Key(_)
             | Material::Password(_)

@@ -63,18 +63,29 @@ impl ClientCertificate {
         self.chain.ends
     }
 
-    /// That part of it, as PEM. Call it only inside a closure given to a window.
+    /// Whether it has that part.
     ///
     /// # Errors
     /// If the key is wanted, and the vault does not give it out.
+    pub const fn has(&self, part: Part) -> Result<(), ClientCertificateProblem> {
+        match (part, &self.key) {
+            (Part::Certificate, _) | (_, Some(_)) => Ok(()),
+            (Part::Both | Part::Key, None) => Err(ClientCertificateProblem::NoKey),
+        }
+    }
+
+    /// That part of it, as PEM. Call it only inside a closure given to a window.
+    ///
+    /// # Errors
+    /// As [`Self::has`].
     pub fn expose_secret(
         &self,
         part: Part,
     ) -> Result<Zeroizing<Vec<u8>>, ClientCertificateProblem> {
+        self.has(part)?;
         let key: &[u8] = match (part, &self.key) {
-            (Part::Certificate, _) => &[],
             (Part::Both | Part::Key, Some(key)) => key,
-            (Part::Both | Part::Key, None) => return Err(ClientCertificateProblem::NoKey),
+            _ => &[],
         };
         let chain: &[u8] = match part {
             Part::Key => &[],

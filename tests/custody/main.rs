@@ -1,4 +1,5 @@
-//! Where keys are: in the vault, made for a window and certified by it. Real hosts, real clients.
+//! Where keys are: in the vault, made for a window and certified by it, in files for TLS. Real hosts,
+//! real clients.
 #![allow(
     missing_docs,
     clippy::indexing_slicing,
@@ -12,6 +13,7 @@ mod python;
 mod support;
 
 mod certificates;
+mod client_certificates;
 mod desk;
 mod hosts;
 mod readers;

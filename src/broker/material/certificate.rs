@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::catalog::Credential;
 use crate::refusal::Refusal;
-use crate::secret::client_certificate::ClientCertificate;
+use crate::secret::client_certificate::{ClientCertificate, ClientCertificateProblem};
 
 /// The certificate, and how much longer it holds.
 pub(super) fn read(
@@ -15,18 +15,9 @@ pub(super) fn read(
     now: Timestamp,
 ) -> Result<(ClientCertificate, Duration), Refusal> {
     let (vault, name) = (credential.vault.azure_name(), credential.object.name());
-    let refused = |problem: String, remedy: String| Refusal::Material {
-        credential: credential.name.to_string(),
-        problem: format!(
-            "{problem} ({} in vault {})",
-            credential.object, credential.vault.name
-        ),
-        remedy,
-    };
-    let found = ClientCertificate::parse(value).map_err(|problem| {
-        let remedy = problem.remedy(vault, name.as_str());
-        refused(problem.to_string(), remedy)
-    })?;
+    let refused = |problem: String, remedy: String| refused(credential, &problem, remedy);
+    let found = ClientCertificate::parse(value);
+    let found = found.map_err(|problem| unusable(credential, &problem))?;
     if found.begins() > now {
         let text = format!("its certificate does not hold before {}", found.begins());
         return Err(refused(text, "wait, or ask whoever issued it".to_owned()));
@@ -42,6 +33,22 @@ pub(super) fn read(
         return Err(refused(text, remedy));
     }
     Ok((found, left))
+}
+
+/// The refusal of what is no certificate, or has not the part that is wanted.
+pub(crate) fn unusable(credential: &Credential, problem: &ClientCertificateProblem) -> Refusal {
+    let (vault, name) = (credential.vault.azure_name(), credential.object.name());
+    let remedy = problem.remedy(vault, name.as_str());
+    refused(credential, &problem.to_string(), remedy)
+}
+
+fn refused(credential: &Credential, problem: &str, remedy: String) -> Refusal {
+    let (object, vault) = (&credential.object, &credential.vault.name);
+    Refusal::Material {
+        credential: credential.name.to_string(),
+        problem: format!("{problem} ({object} in vault {vault})"),
+        remedy,
+    }
 }
 
 #[cfg(test)]

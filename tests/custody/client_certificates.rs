@@ -1,7 +1,4 @@
 //! Certificates of a vault, used by curl against a server of TLS that asks for one.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
-
-mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,10 +7,9 @@ use std::process::{Child, Command, Output, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pimento::emulator::Scenario;
-use support::home::{Home, Running, text};
 
-#[path = "support/memory.rs"]
-mod memory;
+use crate::support::home::{Home, Running, text};
+use crate::support::memory;
 
 /// The certificates of the configuration.
 const NAMES: [&str; 6] = ["web-client", "sealed", "bad-0", "bad-1", "bad-2", "bad-3"];
@@ -334,21 +330,8 @@ async fn what_the_vault_has_and_curl_could_not_use_is_refused_with_a_remedy() {
     issue(home, "other", "ec", None);
     let [client, key, other, other_key] =
         ["client.crt", "client.key", "other.crt", "other.key"].map(|it| read(home, it));
-    openssl(
-        home,
-        &[
-            "pkcs12",
-            "-export",
-            "-passout",
-            "pass:x",
-            "-out",
-            "file",
-            "-in",
-            "client.crt",
-            "-inkey",
-            "client.key",
-        ],
-    );
+    let export = "pkcs12 -export -passout pass:x -out file -in client.crt -inkey client.key";
+    openssl(home, &export.split(' ').collect::<Vec<_>>());
     let locked = STANDARD.encode(fs::read(home.path("file")).unwrap());
     let cases = [
         (
@@ -374,6 +357,12 @@ async fn what_the_vault_has_and_curl_could_not_use_is_refused_with_a_remedy() {
         );
         assert!(no.stdout.is_empty(), "{no:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_key_that_cannot_be_exported_the_certificate_alone_is_given() {
+    let site = Site::new().await;
+    let home = &site.home;
     let sealed = ["--file", "CERT=pimento://linux/sealed?part=certificate"];
     let took = home.run(
         &[
@@ -392,6 +381,9 @@ async fn what_the_vault_has_and_curl_could_not_use_is_refused_with_a_remedy() {
         "true",
     ]);
     assert!(text(&no.stderr).contains("not exportable"), "{no:?}");
+    let audit = site.audit();
+    let released = audit.lines().filter(|line| line.contains("\"released\""));
+    assert_eq!(released.count(), 1, "{audit}");
     assert!(text(&no.stderr).contains("?part=certificate"), "{no:?}");
 }
 
