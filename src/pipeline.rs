@@ -206,7 +206,8 @@ impl Pipeline {
         self.audit.record(Event::confirmed(id, grant.credential()))
     }
 
-    /// Puts the release on record: on disk for a password or key that is beyond control from then on, with the kernel for what goes where it was judged to go.
+    /// Puts the release on record: on disk for a password or key that is beyond control from then
+    /// on, with the kernel for what goes where it was judged to go.
     async fn record_release(
         &self,
         id: CorrelationId,

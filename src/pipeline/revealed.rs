@@ -1,4 +1,5 @@
-//! Which passwords were shown, and which keys of certificates went into files: whoever saw one still has it, so it is to be replaced.
+//! Which passwords were shown, and which keys of certificates went into files: whoever saw one still
+//! has it, so it is to be replaced.
 //!
 //! The audit record is the truth, and is read when the agent starts; this is what `status` tells.
 
