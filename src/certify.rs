@@ -93,6 +93,13 @@ pub fn to_be_signed(
     Ok(out)
 }
 
+/// Whether `name` is one host's own: a certificate for a pattern would make its holder many hosts.
+#[must_use]
+pub fn is_host_name(name: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || "-._:".contains(c);
+    !name.is_empty() && name.chars().all(plain)
+}
+
 /// The certificate: what was signed, and the signature as SSH encodes it.
 #[must_use]
 pub fn signed(mut to_be_signed: Vec<u8>, signature: &[u8]) -> Vec<u8> {

@@ -135,3 +135,29 @@ proptest! {
         prop_assert!(is_signed(&read).is_ok());
     }
 }
+
+#[test]
+fn a_pattern_or_a_list_is_not_the_name_of_a_host() {
+    for name in [
+        "web1",
+        "web1.contoso.com",
+        "10.0.0.7",
+        "2001:db8::7",
+        "b\u{fc}ro",
+    ] {
+        assert!(is_host_name(name), "{name}");
+    }
+    for name in [
+        "",
+        "*",
+        "*.contoso.com",
+        "web?",
+        "!web1",
+        "a,b",
+        "a b",
+        "a\n",
+        "[::1]:22",
+    ] {
+        assert!(!is_host_name(name), "{name}");
+    }
+}

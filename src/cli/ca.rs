@@ -15,6 +15,7 @@ use super::output::Output;
 use super::person::Person;
 use super::{Agent, Failure, connect};
 use crate::catalog::{AuthoritySpec, Catalog, Certifies, Name, nearest};
+use crate::certify::is_host_name;
 use crate::config::{Config, Paths};
 use crate::control::proto::certify_host_event::Event;
 use crate::control::proto::{CertifyHostEvent, CertifyHostRequest};
@@ -147,7 +148,7 @@ fn named<'c>(
 
 async fn sign_host(args: SignHost, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
     let usage = |text: String, advice: &str| Failure::new("usage", ExitCode::Usage, text, advice);
-    let odd = |name: &&String| name.is_empty() || name.contains(['*', '?', '!', ' ']);
+    let odd = |name: &&String| !is_host_name(name);
     if let Some(name) = args.names.iter().find(odd) {
         let advice = "a host has its own names only: a pattern would make it every host";
         return Err(usage(format!("{name:?} is not the name of a host"), advice));

@@ -8,7 +8,7 @@ use ssh_key::{HashAlg, PublicKey};
 use super::{House, wanted};
 use crate::broker::Signing;
 use crate::catalog::Credential;
-use crate::certify::{Holder, Statement, signed, to_be_signed};
+use crate::certify::{Holder, Statement, is_host_name, signed, to_be_signed};
 use crate::cloud::StageSink;
 use crate::policy::{End, Said};
 use crate::refusal::Refusal;
@@ -39,14 +39,21 @@ impl House {
         requester: &Requester,
         stages: &dyn StageSink,
     ) -> Result<Vec<u8>, Refusal> {
-        let unusable = |why: String| Refusal::Unsupported(format!("the host's key: {why}"));
+        let unusable = |why: String| Refusal::Unsupported(format!("no certificate is made: {why}"));
         let Some(public) = authority.kind.pinned() else {
-            return Err(unusable("its authority has none itself".to_owned()));
+            return Err(unusable("that is no authority".to_owned()));
         };
+        // Whoever talks to the socket, and not the command line alone, is held to it.
+        if let Some(name) = host.names.iter().find(|name| !is_host_name(name)) {
+            return Err(unusable(format!("{name:?} is not the name of a host")));
+        }
+        if !host.lasts.is_positive() {
+            return Err(unusable("it would be valid for no time".to_owned()));
+        }
         let now = self.clock.wall();
         let (begins, ends) = (now.checked_sub(BEHIND), now.checked_add(host.lasts));
         let (Ok(valid_after), Ok(valid_before)) = (begins, ends) else {
-            return Err(unusable("nobody lives that long".to_owned()));
+            return Err(unusable("it would be valid for too long".to_owned()));
         };
         let names = host.names.join(",");
         let statement = Statement {

@@ -51,8 +51,8 @@ impl House {
             all.find(|(credential, spec)| listing.has(credential, &spec.rules))?;
         let window = &credential.vault.window.name;
         Some(format!(
-            "the certificate of key {} is made when window {window} opens, and it is closed: \
-             `pimento open {window}`, or include what `pimento ssh-config` prints",
+            "key {} has no certificate yet, since listing makes none: `pimento open {window}`, or \
+             include what `pimento ssh-config` prints, which opens it before ssh connects",
             credential.name
         ))
     }

@@ -234,3 +234,21 @@ async fn a_plain_ssh_gets_its_certificate_by_what_ssh_config_prints() {
     assert_ok(&output.await.unwrap());
     assert_eq!(world.calls(), [ACTIVATION, INSTANCE, TOKEN, KEY, SIGN]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_finds_no_certificate_is_told_what_makes_one() {
+    let world = plan("ec-p256", "")
+        .configured(|_, text| {
+            let (front, rest) = text.split_once("[key.db]").unwrap();
+            let (_, danger) = rest.split_once("[danger]").unwrap();
+            format!("{front}[danger]{danger}")
+        })
+        .start()
+        .await;
+    assert_refused(&login(&world).await);
+    let why = world.why().to_string();
+    assert!(why.contains("`pimento open linux-root`"), "{why}");
+    assert!(why.contains("`pimento ssh-config`"), "{why}");
+    open(&world).await;
+    assert_ok(&login(&world).await);
+}

@@ -163,3 +163,29 @@ async fn the_public_keys_of_authorities_are_told_without_the_agent_or_the_cloud(
     assert_eq!(odd.status.code(), Some(2));
     assert_eq!(world.calls(), [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_client_of_the_agent_has_a_pattern_certified() {
+    use jiff::SignedDuration;
+    use pimento::cloud::Unwatched;
+    use pimento::house::Host;
+    use pimento::policy::Said;
+    use pimento::requester::Requester;
+
+    let world = with_host_authority().start().await;
+    let authority = world.house.authority("hosts").unwrap();
+    let key = host_key(&world, "ed25519").with_extension("pub");
+    let key = ssh_key::PublicKey::read_openssh_file(key).unwrap();
+    for (name, hours) in [("*", 1), ("a,b", 1), ("web1", 0)] {
+        let (key, names) = (key.clone(), vec![name.to_owned()]);
+        let lasts = SignedDuration::from_hours(hours);
+        let host = Host { key, names, lasts };
+        let (said, nobody) = (Said::default(), Requester::default());
+        let made = world
+            .house
+            .certify_host(authority, host, said, &nobody, &Unwatched);
+        let refusal = made.await.unwrap_err();
+        assert_eq!(refusal.code(), "unsupported", "{name}: {refusal}");
+    }
+    assert_eq!(world.calls(), [""; 0]);
+}

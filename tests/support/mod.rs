@@ -262,9 +262,12 @@ impl World {
 
     /// Ends the agent and starts another one on the same configuration and cloud.
     pub async fn restart(self) -> Self {
+        let record = Arc::downgrade(&self.house.pipeline.audit);
         drop(self.house);
         drop(self.serving.stop);
         self.serving.agent.await.unwrap();
+        // A task that was stopped is gone a moment later; as a process all would end at once.
+        until("the record is free", || record.strong_count() == 0).await;
         let (house, serving) = serve(&self.paths, Arc::clone(&self.clock) as Arc<dyn Clock>);
         let world = Self {
             house,
