@@ -141,7 +141,7 @@ impl VaultSpec {
 }
 
 /// Something that can be asked for by name.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// What the configuration calls it; unique among all credentials together.
     pub name: Name,
@@ -198,14 +198,8 @@ impl Credential {
     #[must_use]
     pub fn through(&self, vault: &Arc<VaultSpec>) -> Self {
         Self {
-            name: self.name.clone(),
             vault: Arc::clone(vault),
-            object: self.object.clone(),
-            version: self.version.clone(),
-            hosts: self.hosts.clone(),
-            kind: self.kind.clone(),
-            rotate_after: self.rotate_after,
-            source: self.source.clone(),
+            ..self.clone()
         }
     }
 
@@ -217,13 +211,8 @@ impl Credential {
         };
         Arc::new(Self {
             name: self.name.at(suffix),
-            vault: Arc::clone(&self.vault),
-            object: self.object.clone(),
-            hosts: self.hosts.clone(),
-            kind: self.kind.clone(),
-            rotate_after: self.rotate_after,
-            source: self.source.clone(),
             version,
+            ..Self::clone(self)
         })
     }
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode as Exit;
 
 use clap::Parser;
 
-use crate::config::{Overrides, Paths};
+use crate::config::{Config, Overrides, Paths};
 use crate::control::proto;
 use crate::refusal::ExitCode;
 
@@ -157,6 +157,12 @@ async fn connect(paths: &Paths) -> Result<Agent, Failure> {
         };
         Failure::new("no_agent", ExitCode::NoAgent, absent.to_string(), advice)
     })
+}
+
+/// The configuration.
+fn load(paths: &Paths) -> Result<Config, Failure> {
+    Config::load(paths)
+        .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))
 }
 
 fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Failure> {

@@ -29,6 +29,7 @@ mod pins;
 mod prompt;
 mod release;
 mod session;
+mod sign_in;
 mod sink;
 mod view;
 

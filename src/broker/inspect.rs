@@ -82,12 +82,7 @@ impl Broker {
         person: &Requester,
         stages: &dyn StageSink,
     ) -> Result<Contents, Refusal> {
-        let vault = &credential.vault;
-        self.is_open(&vault.window)?;
-        let id = CorrelationId::new();
-        self.audit.record(Event::inspecting(id, credential))?;
-        let errand = Errand::new(&vault.window.tenant, person, id, stages);
-        let errand = errand.using(&credential.object);
+        let errand = self.look(credential, person, stages)?;
         if credential.object.stays() {
             let (fetched, _) = self.read_key(credential, errand).await?;
             return Ok(Contents::Key(Box::new(fetched.public)));
@@ -106,11 +101,7 @@ impl Broker {
         person: &Requester,
         stages: &dyn StageSink,
     ) -> Result<Result<Condition, KeyProblem>, Refusal> {
-        let vault = &credential.vault;
-        self.is_open(&vault.window)?;
-        let id = CorrelationId::new();
-        self.audit.record(Event::inspecting(id, credential))?;
-        let errand = Errand::new(&vault.window.tenant, person, id, stages);
+        let errand = self.look(credential, person, stages)?;
         let (fetched, _) = self.read_secret(credential, errand).await?;
         let read = PrivateKey::repaired(&fetched.value);
         Ok(read.map(|read| Condition {
@@ -118,6 +109,21 @@ impl Broker {
             format: read.format,
             repairs: read.repairs,
         }))
+    }
+
+    /// A look at what `credential` is, put on record; its window has to be open.
+    fn look<'a>(
+        &self,
+        credential: &'a Credential,
+        person: &'a Requester,
+        stages: &'a dyn StageSink,
+    ) -> Result<Errand<'a>, Refusal> {
+        let window = &credential.vault.window;
+        self.is_open(window)?;
+        let id = CorrelationId::new();
+        self.audit.record(Event::inspecting(id, credential))?;
+        let errand = Errand::new(&window.tenant, person, id, stages);
+        Ok(errand.using(&credential.object))
     }
 
     pub(super) fn is_open(&self, window: &WindowSpec) -> Result<(), Refusal> {

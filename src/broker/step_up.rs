@@ -43,15 +43,9 @@ impl<'a> Errand<'a> {
 
     /// The same errand, for one more piece of work.
     pub(super) const fn again(&self) -> Self {
-        let (tenant, person, stages) = (self.tenant, self.person, self.stages);
-        let (id, role, stepped_up) = (self.id, self.role, false);
         Self {
-            tenant,
-            person,
-            id,
-            stages,
-            role,
-            stepped_up,
+            stepped_up: false,
+            ..*self
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::catalog::{Ticket, WindowSpec};
+use crate::catalog::{Reason, Ticket, WindowSpec};
 use crate::cloud::{Activation, CorrelationId};
 use crate::refusal::{Needed, Refusal};
 use crate::requester::Requester;
@@ -27,6 +27,22 @@ pub struct Wish {
 }
 
 impl Wish {
+    /// As the configuration says, `why` being the reason where a person need not give one.
+    #[must_use]
+    pub fn of(window: &WindowSpec, why: &str, person: &Requester) -> Self {
+        Self {
+            reason: match &window.reason {
+                Reason::Ask => None,
+                Reason::Template(_) => Some(format!("{why} ({})", window.name)),
+            },
+            ticket: window.ticket.clone(),
+            duration: None,
+            extends: false,
+            person: person.clone(),
+            id: CorrelationId::new(),
+        }
+    }
+
     /// What it asks of PIM.
     ///
     /// # Errors

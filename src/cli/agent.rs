@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::output::{self, Output};
-use super::{Failure, runtime, sync};
+use super::{Failure, load, runtime, sync};
 use crate::clock::SystemClock;
-use crate::config::{Config, Paths};
+use crate::config::Paths;
 use crate::harden::harden;
 use crate::refusal::ExitCode;
 use crate::run::Agent;
@@ -18,8 +18,7 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
     output::logs();
     let runtime = runtime(tokio::runtime::Builder::new_multi_thread())?;
     runtime.block_on(sync::quietly(paths));
-    let config = Config::load(paths)
-        .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))?;
+    let config = load(paths)?;
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

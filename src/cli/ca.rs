@@ -13,10 +13,10 @@ use ssh_key::{HashAlg, PublicKey};
 
 use super::output::Output;
 use super::person::Person;
-use super::{Agent, Failure, connect};
+use super::{Agent, Failure, connect, load};
 use crate::catalog::{AuthoritySpec, Catalog, Certifies, Name, nearest};
 use crate::certify::is_host_name;
-use crate::config::{Config, Paths};
+use crate::config::Paths;
 use crate::control::proto::certify_host_event::Event;
 use crate::control::proto::{CertifyHostEvent, CertifyHostRequest};
 use crate::refusal::ExitCode;
@@ -77,8 +77,7 @@ fn public_key(
     name: Option<&str>,
     hosts: &[String],
 ) -> Result<ExitCode, Failure> {
-    let config = Config::load(paths)
-        .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))?;
+    let config = load(paths)?;
     let (name, authority) = named(&config.catalog, name)?;
     let mut public = authority.public.clone();
     public.set_comment(format!("pimento ca {name}"));
@@ -208,10 +207,7 @@ async fn certified(
     while let Some(CertifyHostEvent { event }) = events.message().await? {
         match event {
             Some(Event::Stage(stage)) => output.progress(&stage),
-            Some(Event::Notice(notice)) => {
-                output.progress_ends();
-                output.hint(&format!("pimento: {notice}"));
-            }
+            Some(Event::Notice(notice)) => output.notice(&notice),
             Some(Event::Certificate(text)) => {
                 output.progress_ends();
                 return Ok(text);

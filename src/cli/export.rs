@@ -7,8 +7,8 @@
 
 use serde_json::json;
 
-use super::Failure;
 use super::output::Output;
+use super::{Failure, load};
 use crate::catalog::Tenant;
 use crate::config::{Config, Paths};
 use crate::refusal::ExitCode;
@@ -47,8 +47,7 @@ struct Form {
 
 /// Prints the text.
 pub(super) fn print(paths: &Paths, output: &Output, args: &Args) -> Result<ExitCode, Failure> {
-    let config = Config::load(paths)
-        .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))?;
+    let config = load(paths)?;
     let tenant = tenant(&config, args.tenant.as_deref())?;
     let plan = Plan::of(&config, tenant);
     if plan.is_empty() {

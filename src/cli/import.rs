@@ -110,10 +110,7 @@ async fn watched(
     while let Some(event) = events.message().await? {
         match event.event {
             Some(Event::Stage(stage)) => output.progress(&stage),
-            Some(Event::Notice(notice)) => {
-                output.progress_ends();
-                output.hint(&format!("pimento: {notice}"));
-            }
+            Some(Event::Notice(notice)) => output.notice(&notice),
             Some(Event::PassphraseNeeded(_)) => return Ok(None),
             Some(Event::Imported(imported)) => {
                 output.progress_ends();

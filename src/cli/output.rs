@@ -78,6 +78,12 @@ impl Output {
         }
     }
 
+    /// What a person should know meanwhile.
+    pub(super) fn notice(&self, text: &str) {
+        self.progress_ends();
+        self.hint(&format!("pimento: {text}"));
+    }
+
     /// An error: what, why, and what to do.
     pub(super) fn failure(&self, refusal: &proto::Refusal) {
         self.progress_ends();

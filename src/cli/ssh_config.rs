@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::Failure;
 use super::output::Output;
+use super::{Failure, load};
 use crate::catalog::{Credential, KeySpec, Kind, PasswordUse, Use};
 use crate::config::{Config, Paths};
 use crate::policy::host_matches;
@@ -32,8 +32,7 @@ pub(super) struct Args {
 
 /// Prints the text.
 pub(super) fn print(paths: &Paths, output: &Output, args: &Args) -> Result<ExitCode, Failure> {
-    let config = Config::load(paths)
-        .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))?;
+    let config = load(paths)?;
     let made = Text::of(&config, paths, &args.hosts)?;
     if args.write_keys {
         made.write_keys()?;

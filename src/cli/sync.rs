@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::person::{Person, ask, terminal};
-use super::{Agent, Failure, window};
+use super::{Agent, Failure, load, window};
 use crate::config::{Config, Paths, repin};
 use crate::control::client;
 use crate::control::proto::window::State;
@@ -42,8 +42,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
     let fetched = include::fetch(paths).await?;
     // Only now can all of it be read.
-    let config = Config::load(paths)
-        .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))?;
+    let config = load(paths)?;
     let mut sync = Sync {
         config: &config,
         paths,

@@ -185,10 +185,7 @@ async fn watched(
 fn shown(output: &Output, event: OpenEvent) -> Option<Window> {
     match event.event? {
         Event::Stage(stage) => output.progress(&stage),
-        Event::Notice(notice) => {
-            output.progress_ends();
-            output.hint(&format!("pimento: {notice}"));
-        }
+        Event::Notice(notice) => output.notice(&notice),
         Event::Opened(window) => {
             output.progress_ends();
             return Some(window);

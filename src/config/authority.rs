@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::credential::{confirm, hosts, in_vault, object_name, public_key, rules};
+use super::credential::{confirm, hosts, in_vault, object_name, public_key, rules, vault};
 use super::entries::{Entries, Entry, Noun};
 use super::problem::Findings;
 use super::section::{Section, Text};
@@ -32,9 +32,7 @@ fn authority(
 ) -> Option<Credential> {
     let section = &entry.section;
     section.allow(&AUTHORITY, findings);
-    let vault = section
-        .needed("vault", "write vault = \"NAME\"", findings)
-        .and_then(|text| entries.find(Noun::Vault, text, vaults, findings));
+    let vault = vault(section, entries, vaults, findings);
     let remedy = "write key = \"NAME\": an authority is a key of the vault, which stays there";
     let key = section
         .needed("key", remedy, findings)

@@ -70,9 +70,7 @@ fn credential(
     if misplaced(entry, findings) {
         return None;
     }
-    let vault = section
-        .needed("vault", "write vault = \"NAME\"", findings)
-        .and_then(|text| entries.find(Noun::Vault, text, vaults, findings));
+    let vault = vault(section, entries, vaults, findings);
     let kind = match entry.noun {
         Noun::Certificate => certificate(section, findings).map(Kind::ClientCertificate),
         Noun::Key => key(section, findings).map(|key| Kind::Key(Box::new(key))),
@@ -96,6 +94,17 @@ fn credential(
         rotate_after,
         source: section.place.document.path.clone(),
     })
+}
+
+/// The vault that it lives in.
+pub(super) fn vault<'v>(
+    section: &Section<'_>,
+    entries: &Entries<'_>,
+    vaults: &'v [(Name, Arc<VaultSpec>)],
+    findings: &mut Findings,
+) -> Option<&'v Arc<VaultSpec>> {
+    let text = section.needed("vault", "write vault = \"NAME\"", findings)?;
+    entries.find(Noun::Vault, text, vaults, findings)
 }
 
 /// Whether Key Vault can have a key like `public`.

@@ -13,8 +13,7 @@ use super::proto::{self, lookup_request, password_event};
 use super::sink::Sink;
 use super::view;
 use crate::broker::Wish;
-use crate::catalog::{Credential, Kind, Part, PasswordUse, Reason, Use, WindowSpec};
-use crate::cloud::CorrelationId;
+use crate::catalog::{Credential, Kind, Part, PasswordUse, Use, WindowSpec};
 use crate::house::House;
 use crate::policy::{End, Receiver, Said, host_matches};
 use crate::refusal::Refusal;
@@ -215,19 +214,14 @@ pub(super) async fn certify(
 /// What a request to open asks of PIM.
 pub(super) fn wish(window: &WindowSpec, request: proto::OpenRequest, person: &Requester) -> Wish {
     let said = said(request.said);
-    let reason = said.reason.or_else(|| match &window.reason {
-        Reason::Ask => None,
-        Reason::Template(_) => Some(format!("opened by hand ({})", window.name)),
-    });
     let seconds = i64::try_from(request.seconds).unwrap_or(i64::MAX);
-    let duration = (seconds > 0).then(|| SignedDuration::from_secs(seconds));
+    let usual = Wish::of(window, "opened by hand", person);
     Wish {
-        reason,
-        ticket: said.ticket.or_else(|| window.ticket.clone()),
-        duration,
+        reason: said.reason.or(usual.reason),
+        ticket: said.ticket.or(usual.ticket),
+        duration: (seconds > 0).then(|| SignedDuration::from_secs(seconds)),
         extends: request.extend,
-        person: person.clone(),
-        id: CorrelationId::new(),
+        ..usual
     }
 }
 

@@ -12,9 +12,9 @@ use super::import;
 use super::pins;
 use super::prompt::{self, Answer, Prompts, Unanswered};
 use super::proto::control_server::Control;
-use super::proto::{self, login_event, login_request};
+use super::proto::{self, login_request};
 use super::release::{self, Events, Release, streamed, wish};
-use super::sink::Guide;
+use super::sign_in;
 use super::view;
 use crate::catalog::{SignInMethod, Version};
 use crate::doctor;
@@ -133,24 +133,7 @@ impl Control for Session {
             login_request::Method::Browser => SignInMethod::Browser,
             login_request::Method::DeviceCode => SignInMethod::DeviceCode,
         };
-        let house = Arc::clone(&self.house);
-        Ok(streamed(move |sink| async move {
-            let guide = Guide {
-                sink: &sink,
-                person,
-            };
-            let account = house.identity.sign_in(&tenant, method, &guide).await;
-            if account.is_ok() {
-                house.pipeline.broker.signed_in(&tenant.name);
-            }
-            sink.send(account.map_err(|no| status(&no)).map(|account| {
-                let (tenant, user_name) = (tenant.name.to_string(), account.user_name);
-                let event = login_event::SignedIn { tenant, user_name };
-                proto::LoginEvent {
-                    event: Some(login_event::Event::SignedIn(event)),
-                }
-            }));
-        }))
+        Ok(sign_in::stream(&self.house, tenant, method, person))
     }
 
     async fn logout(

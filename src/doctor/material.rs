@@ -5,8 +5,8 @@
 
 use super::{Case, Chart, Finding};
 use crate::broker::{Broker, Condition, Wish};
-use crate::catalog::{Credential, Reason, WindowSpec};
-use crate::cloud::{CorrelationId, Unwatched};
+use crate::catalog::Credential;
+use crate::cloud::Unwatched;
 use crate::house::House;
 use crate::refusal::Refusal;
 use crate::requester::Requester;
@@ -25,7 +25,8 @@ pub async fn keys(house: &House, person: &Requester, chart: &dyn Chart) {
         if keys.is_empty() {
             continue;
         }
-        let opened = broker.open(window, wish(window, person), &Unwatched).await;
+        let wish = Wish::of(window, "looked at by the doctor", person);
+        let opened = broker.open(window, wish, &Unwatched).await;
         for credential in keys {
             let case = Case::of("material", &credential.name);
             chart.note(match &opened {
@@ -36,20 +37,6 @@ pub async fn keys(house: &House, person: &Requester, chart: &dyn Chart) {
                 Ok(()) => found(case, credential, broker, person).await,
             });
         }
-    }
-}
-
-fn wish(window: &WindowSpec, person: &Requester) -> Wish {
-    Wish {
-        reason: match &window.reason {
-            Reason::Ask => None,
-            Reason::Template(_) => Some(format!("looked at by the doctor ({})", window.name)),
-        },
-        ticket: window.ticket.clone(),
-        duration: None,
-        extends: false,
-        person: person.clone(),
-        id: CorrelationId::new(),
     }
 }
 

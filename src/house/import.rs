@@ -300,10 +300,10 @@ fn ready_key(name: &Name, import: &Import) -> Result<Ready, NotImported> {
 
 /// A key must be the one that the configuration pins.
 fn pinned(credential: &Credential, public: &PublicKey) -> Result<(), Refusal> {
-    let Kind::Key(key) = &credential.kind else {
+    let Some(pinned) = credential.kind.pinned() else {
         return Ok(());
     };
-    if key.public.key_data() == public.key_data() {
+    if pinned.key_data() == public.key_data() {
         return Ok(());
     }
     Err(Refusal::NotStored {
@@ -311,7 +311,7 @@ fn pinned(credential: &Credential, public: &PublicKey) -> Result<(), Refusal> {
         problem: format!(
             "this key is {}, and the one pinned in the configuration is {}",
             public.fingerprint(HashAlg::Sha256),
-            key.public.fingerprint(HashAlg::Sha256)
+            pinned.fingerprint(HashAlg::Sha256)
         ),
         remedy: format!(
             "import the key that is pinned; or, if it is to be replaced, put `public_key = \"{}\"` \

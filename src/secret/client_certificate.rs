@@ -89,7 +89,7 @@ impl ClientCertificate {
         };
         let chain: &[u8] = match part {
             Part::Key => &[],
-            Part::Both | Part::Certificate => self.chain.pem.as_bytes(),
+            Part::Both | Part::Certificate => &self.chain.pem,
         };
         // Never grown: what grows leaves its first bytes behind.
         let mut text = Zeroizing::new(Vec::with_capacity(key.len() + chain.len()));

@@ -1,6 +1,7 @@
 //! Private keys as people store them in a vault, made into keys that sign.
 //!
-//! In go the bytes of a secret: OpenSSH's own format, PKCS#8, PKCS#1, SEC1 or PuTTY's, unharmed or mangled
+//! In go the bytes of a secret: OpenSSH's own format, PKCS#8, PKCS#1, SEC1 or PuTTY's, unharmed or
+//! mangled
 //! in one of the ways that clipboards and web forms mangle them. Out comes a [`PrivateKey`], with
 //! the key object built once (building one costs more than a signature), or a [`KeyProblem`] that
 //! names what was found and what to do. What never happens here: a key is copied out, printed or
@@ -21,6 +22,7 @@ pub use repair::{Format, Repair};
 
 use crate::wire::{Wire, put_mpint, put_string};
 use armour::Armour;
+pub(super) use armour::written;
 use curve::Curve;
 use der::Der;
 

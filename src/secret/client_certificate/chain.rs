@@ -2,18 +2,18 @@
 //!
 //! Nothing here is secret.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Document};
+use zeroize::Zeroizing;
 
-use super::super::private_key::PrivateKey;
+use super::super::private_key::{PrivateKey, written};
 use super::ClientCertificateProblem;
 
 /// A certificate and those that issued it.
 pub(super) struct Chain {
-    pub(super) pem: String,
+    /// PEM.
+    pub(super) pem: Vec<u8>,
     pub(super) begins: Timestamp,
     pub(super) ends: Timestamp,
 }
@@ -44,10 +44,10 @@ impl Chain {
         let mut last = links.swap_remove(leaf);
         let validity = last.parsed.tbs_certificate().validity();
         let (begins, ends) = (at(validity.not_before)?, at(validity.not_after)?);
-        let mut pem = last.pem();
+        let mut pem = last.pem().to_vec();
         while let Some(next) = links.iter().position(|link| link.issued(&last)) {
             last = links.swap_remove(next);
-            pem.push_str(&last.pem());
+            pem.extend_from_slice(&last.pem());
         }
         Ok(Self { pem, begins, ends })
     }
@@ -71,18 +71,8 @@ impl Link {
         others.iter().any(|other| self.issued(other))
     }
 
-    fn pem(&self) -> String {
-        let base64 = STANDARD.encode(&self.der);
-        let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
-        let mut rest = base64.as_str();
-        while !rest.is_empty() {
-            let (line, after) = rest.split_at(rest.len().min(64));
-            text.push_str(line);
-            text.push('\n');
-            rest = after;
-        }
-        text.push_str("-----END CERTIFICATE-----\n");
-        text
+    fn pem(&self) -> Zeroizing<Vec<u8>> {
+        written("CERTIFICATE", &self.der)
     }
 }
 

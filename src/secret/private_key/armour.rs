@@ -111,6 +111,21 @@ pub(super) fn decoded(packed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyProblem> {
     Ok(decoded)
 }
 
+/// A PEM block as its format's own program writes it, in a buffer that is wiped and was never grown.
+pub(in crate::secret) fn written(label: &str, body: &[u8]) -> Zeroizing<Vec<u8>> {
+    let width = if label.starts_with("OPENSSH") { 70 } else { 64 };
+    let packed = Zeroizing::new(BASE64.encode(body));
+    let room = packed.len() + packed.len() / width + 2 * label.len() + 64;
+    let mut out = Zeroizing::new(Vec::with_capacity(room));
+    out.extend_from_slice(format!("-----BEGIN {label}-----\n").as_bytes());
+    for line in packed.as_bytes().chunks(width) {
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out.extend_from_slice(format!("-----END {label}-----\n").as_bytes());
+    out
+}
+
 /// What was stored, as text without a byte order mark.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, KeyProblem> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {

@@ -5,13 +5,11 @@
 //! was not read back from its new text, or a passphrase that is guessed.
 
 use aws_lc_rs::rand;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use pkcs8::{EncryptedPrivateKeyInfoRef, pkcs5};
 use ssh_key::{LineEnding, PublicKey};
 use zeroize::Zeroizing;
 
-use super::armour::Armour;
+use super::armour::{Armour, written};
 use super::{Format, KeyProblem, PrivateKey, Repair, putty, repair};
 use crate::wire::{Wire, put_string};
 
@@ -81,13 +79,13 @@ fn rewritten(
                 ) => KeyProblem::EncryptedOldWay,
                 _ => KeyProblem::WrongPassphrase,
             })?;
-            Ok(armoured("PRIVATE KEY", key.as_bytes()))
+            Ok(written("PRIVATE KEY", key.as_bytes()))
         }
         "OPENSSH PRIVATE KEY" if is_protected(&body) => {
             let passphrase = passphrase.ok_or(KeyProblem::Encrypted)?;
-            unlocked(&armoured(label, &body), passphrase)
+            unlocked(&written(label, &body), passphrase)
         }
-        _ => Ok(armoured(label, &body)),
+        _ => Ok(written(label, &body)),
     }
 }
 
@@ -164,22 +162,7 @@ fn openssh(numbers: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyProblem> {
     out.extend_from_slice(&1u32.to_be_bytes());
     put_string(&mut out, &public);
     put_string(&mut out, &private);
-    Ok(armoured("OPENSSH PRIVATE KEY", &out))
-}
-
-/// A PEM block as its format's own program writes it.
-fn armoured(label: &str, body: &[u8]) -> Zeroizing<Vec<u8>> {
-    let width = if label.starts_with("OPENSSH") { 70 } else { 64 };
-    let packed = Zeroizing::new(STANDARD.encode(body));
-    let room = packed.len() + packed.len() / width + 2 * label.len() + 64;
-    let mut out = Zeroizing::new(Vec::with_capacity(room));
-    out.extend_from_slice(format!("-----BEGIN {label}-----\n").as_bytes());
-    for line in packed.as_bytes().chunks(width) {
-        out.extend_from_slice(line);
-        out.push(b'\n');
-    }
-    out.extend_from_slice(format!("-----END {label}-----\n").as_bytes());
-    out
+    Ok(written("OPENSSH PRIVATE KEY", &out))
 }
 
 /// OpenSSL's own is 2048; people take up to a million.
