@@ -12,11 +12,20 @@ use std::time::Duration;
 
 use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::traits::tokio::{Listener as _, Stream as _};
-use interprocess::local_socket::{ListenerOptions, Name};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::harden;
 use crate::requester::Caller;
+
+#[cfg(windows)]
+use pipe as system;
+#[cfg(unix)]
+use socket as system;
+
+#[cfg(windows)]
+mod pipe;
+#[cfg(unix)]
+mod socket;
 
 /// A socket that is being listened on.
 #[derive(Debug)]
@@ -76,7 +85,7 @@ impl Door {
         };
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         harden::private_folder(folder).map_err(failed)?;
-        if !is_private(folder).map_err(failed)? {
+        if !system::is_private(folder).map_err(failed)? {
             return Err(DoorError::Folder(folder.to_owned()));
         }
         // Between "nobody answers" and "remove it" another starter could have bound the path, so
@@ -104,12 +113,12 @@ impl Door {
             path: path.to_owned(),
             error,
         };
-        if answers(path).map_err(failed)? {
+        if system::answers(path).map_err(failed)? {
             return Err(DoorError::Busy(path.to_owned()));
         }
-        remove_stale(path).map_err(failed)?;
-        let listener = listener(path).map_err(failed)?;
-        let most = most_connections();
+        system::remove_stale(path).map_err(failed)?;
+        let listener = system::listener(path).map_err(failed)?;
+        let most = system::most_connections().clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS);
         // Some more than are served: those that leave for others need a moment.
         let room = Arc::new(Semaphore::new(most + LEAVING));
         Ok(Self {
@@ -165,10 +174,7 @@ impl Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        #[cfg(unix)]
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::debug!(%error, "the socket was gone already");
-        }
+        system::remove(&self.path);
     }
 }
 
@@ -177,7 +183,7 @@ impl Drop for Door {
 /// # Errors
 /// If nobody listens there.
 pub async fn connect(path: &Path) -> io::Result<Stream> {
-    Stream::connect(name(path)?).await
+    Stream::connect(system::name(path)?).await
 }
 
 /// Takes who asks, and turns away whoever is neither the owner nor root.
@@ -186,45 +192,10 @@ fn admit(stream: &Stream) -> Result<Caller, &'static str> {
     let peer = stream
         .peer_creds()
         .map_err(|_| "the system does not say who it is")?;
-    #[cfg(unix)]
-    {
-        let uid = peer.euid().ok_or("the system does not say who it is")?;
-        // Root can read our memory anyway, and sshd's HostKeyAgent connects as root.
-        if uid != 0 && uid != rustix::process::geteuid().as_raw() {
-            return Err("it belongs to another user");
-        }
-    }
+    system::admit(&peer)?;
     Ok(Caller::of(
         peer.pid().and_then(|pid| u32::try_from(pid).ok()),
     ))
-}
-
-fn listener(path: &Path) -> io::Result<Listener> {
-    let options = ListenerOptions::new().name(name(path)?).reclaim_name(false);
-    #[cfg(unix)]
-    let options = {
-        use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
-        options.mode(0o600)
-    };
-    options.create_tokio()
-}
-
-#[cfg(unix)]
-fn name(path: &Path) -> io::Result<Name<'_>> {
-    use interprocess::local_socket::{GenericFilePath, ToFsName as _};
-    path.to_fs_name::<GenericFilePath>()
-}
-
-/// On Windows the path becomes a pipe's name, unless it is one.
-#[cfg(windows)]
-fn name(path: &Path) -> io::Result<Name<'_>> {
-    use interprocess::local_socket::{GenericFilePath, ToFsName as _};
-    let text = path.to_string_lossy();
-    if text.starts_with(r"\\.\pipe\") {
-        return path.to_fs_name::<GenericFilePath>();
-    }
-    let pipe = format!(r"\\.\pipe\{}", text.replace(['\\', '/', ':'], "-"));
-    PathBuf::from(pipe).to_fs_name::<GenericFilePath>()
 }
 
 fn lock_file(path: &Path) -> io::Result<File> {
@@ -235,77 +206,6 @@ fn lock_file(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(lock)
-}
-
-/// Whether somebody listens at `path`.
-///
-/// Asks without waiting: a listener that is stuck has a full queue, and is there all the same.
-/// What cannot be told is an error, so that nothing is removed on a guess.
-#[cfg(unix)]
-fn answers(path: &Path) -> io::Result<bool> {
-    use rustix::fs::{OFlags, fcntl_setfl};
-    use rustix::io::Errno;
-    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
-    let client = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
-    fcntl_setfl(&client, OFlags::NONBLOCK)?;
-    match connect(&client, &SocketAddrUnix::new(path)?) {
-        Ok(()) | Err(Errno::AGAIN) => Ok(true),
-        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(not(unix))]
-fn answers(_path: &Path) -> io::Result<bool> {
-    Ok(false)
-}
-
-/// Removes a socket that nobody answers on; anything else is not ours to remove.
-fn remove_stale(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    match std::fs::symlink_metadata(path) {
-        Ok(found) => {
-            use std::os::unix::fs::FileTypeExt as _;
-            if !found.file_type().is_socket() {
-                return Err(io::Error::new(
-                    io::ErrorKind::AlreadyExists,
-                    "it is not a socket",
-                ));
-            }
-            std::fs::remove_file(path)?;
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn is_private(folder: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::MetadataExt as _;
-    let found = std::fs::metadata(folder)?;
-    let ours = found.uid() == rustix::process::geteuid().as_raw();
-    Ok(ours && found.mode() & 0o077 == 0)
-}
-
-#[cfg(not(unix))]
-fn is_private(_folder: &Path) -> io::Result<bool> {
-    Ok(true)
-}
-
-/// A third of the open files that this process may have: there are two doors, and the process of
-/// a client is held on to as well.
-fn most_connections() -> usize {
-    #[cfg(unix)]
-    {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let third = limit.map_or(usize::MAX, |limit| {
-            usize::try_from(limit / 3).unwrap_or(usize::MAX)
-        });
-        third.clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS)
-    }
-    #[cfg(not(unix))]
-    MOST_CONNECTIONS
 }
 
 const FEWEST_CONNECTIONS: usize = 64;
