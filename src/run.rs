@@ -17,11 +17,11 @@ use crate::config::{AgentSettings, Config, Danger, Paths};
 use crate::cores::Cores;
 use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
-use crate::listen::{Door, DoorError};
+use crate::listen::{Door, DoorError, Handed, HandedError};
 use crate::pipeline::Pipeline;
 use crate::prompt::{Browser, Desktop, Environment, Notifier};
 use crate::refusal::Refusal;
-use crate::{agent, control, credentials};
+use crate::{agent, control, credentials, supervisor};
 
 pub use indoors::Indoors;
 
@@ -65,23 +65,32 @@ pub enum StartError {
     /// A socket cannot be listened on.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// What the service manager hands over is not what is listened on.
+    #[error(transparent)]
+    Handed(#[from] HandedError),
     /// A public key of the configuration cannot be encoded.
     #[error("a public key of the configuration cannot be used: {0}")]
     Key(#[from] ssh_key::Error),
 }
 
 impl Agent {
-    /// Opens the doors for `config`.
+    /// Opens the doors for `config`; those that a service manager has handed over are open already.
     ///
     /// # Errors
     /// If another agent is listening, or nothing could be recorded.
-    pub fn start(config: Config, paths: &Paths, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+    pub fn start(
+        config: Config,
+        paths: &Paths,
+        clock: Arc<dyn Clock>,
+        mut handed: Handed,
+    ) -> Result<Self, StartError> {
         // Before anything else is touched, so that a second start harms nothing.
-        let agent = Door::bind(&paths.agent_socket())?;
-        let control = Door::bind(&paths.control_socket())?;
+        let agent = Door::open(&paths.agent_socket(), &mut handed)?;
+        let control = Door::open(&paths.control_socket(), &mut handed)?;
         let credentials = credentials::are_configured(&config.catalog)
-            .then(|| Door::bind(&paths.credentials_socket()))
+            .then(|| Door::open(&paths.credentials_socket(), &mut handed))
             .transpose()?;
+        handed.finish(&[agent.path(), control.path()])?;
         let folder = config.audit.clone();
         let audit = Audit::open(&folder, Arc::clone(&clock))
             .map_err(|error| StartError::Audit { folder, error })?;
@@ -156,8 +165,10 @@ impl Agent {
         let sweeper = Arc::clone(&house.pipeline.broker);
         let syncer = Arc::clone(&house.pipeline.audit);
         let controlled = control::serve(Arc::clone(&house), control, stops(stopped));
+        supervisor::ready(agent.path());
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
+            () = supervisor::keep_alive(&house.pipeline.broker) => Ok(()),
             () = agent::serve_all(&service, &agent, &mut sessions) => Ok(()),
             () = credentials::serve_all(&house, credentials.as_ref(), &mut services) => Ok(()),
             () = sweeper.sweep() => Ok(()),
@@ -167,6 +178,7 @@ impl Agent {
             () = syncer.keep_synced() => Ok(()),
             served = controlled => served.map_err(|error| RunError(error.to_string())),
         };
+        supervisor::stopping();
         let _nobody_listens = stop.send(true).is_err();
         sessions.shutdown().await;
         services.shutdown().await;

@@ -8,6 +8,12 @@ use interprocess::local_socket::{
     GenericFilePath, ListenerOptions, Name, PeerCreds, ToFsName as _,
 };
 
+use super::handed::HandedError;
+
+/// No service manager of Windows listens for others.
+#[derive(Debug)]
+pub(super) enum Given {}
+
 /// A path becomes a pipe's name, unless it is one.
 pub(super) fn name(path: &Path) -> io::Result<Name<'_>> {
     let text = path.to_string_lossy();
@@ -55,4 +61,13 @@ pub(super) const fn is_private(_folder: &Path) -> io::Result<bool> {
 
 pub(super) const fn most_connections() -> usize {
     usize::MAX
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a socket of Unix may be none")]
+pub(super) const fn handed() -> Result<Vec<(PathBuf, Given)>, HandedError> {
+    Ok(Vec::new())
+}
+
+pub(super) fn resume(given: Given) -> io::Result<Listener> {
+    match given {}
 }
