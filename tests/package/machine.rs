@@ -54,7 +54,7 @@ impl Machine {
             home: home.to_owned(),
         };
         let account = format!(
-            "echo '{NAME}:x:{ID}:{ID}::{}:/bin/sh' >> /etc/passwd; echo '{NAME}:x:{ID}:' >> /etc/group",
+            "echo '{NAME}:x:{ID}:{ID}::{}:/bin/sh' >> /etc/passwd; echo '{NAME}:x:{ID}:' >> /etc/group; rm -f /var/lib/man-db/auto-update",
             home.display()
         );
         machine.ok(&account);
@@ -65,19 +65,14 @@ impl Machine {
     pub(crate) fn root(&self, script: &str) -> Command {
         let mut command = Command::new("nsenter");
         command
-            .args([
-                "--target",
-                &self.inside,
-                "--mount",
-                "--pid",
-                "--root",
-                "--wd=/",
-            ])
+            .args(["--target", &self.inside, "--mount", "--pid", "--cgroup"])
             .args([
                 "--",
+                "chroot",
+                "/mnt/root",
                 "sh",
                 "-euc",
-                "echo $$ > /sys/fs/cgroup/cgroup.procs; exec sh -euc \"$1\"",
+                ENTER,
                 "sh",
                 script,
             ])
@@ -92,11 +87,11 @@ impl Machine {
         command
     }
 
-    /// The files of the layer that is thrown away, without the user's own.
-    pub(crate) fn layer(&self) -> Vec<String> {
+    /// What find finds in the layer that is thrown away, without the user's own.
+    pub(crate) fn layer(&self, tests: &str) -> Vec<String> {
         let mut find = Command::new("nsenter");
         find.args(["--target", &self.inside, "--mount", "--", "sh", "-c"]);
-        find.arg("cd /mnt/upper && find . -not -type d | sort");
+        find.arg(format!("cd /mnt/upper && find . {tests} | sort"));
         let found = told(find.output().unwrap());
         let lines = found.lines().map(|line| line[1..].to_owned());
         let own = self.home.display().to_string();
@@ -143,6 +138,10 @@ impl Machine {
         assert!(ready.status.success(), "{}", text(&ready.stderr));
     }
 }
+
+/// Runs a script as a process of the machine's control groups, and nowhere else than on the machine.
+const ENTER: &str =
+    "[ -e /thrown-away ]; echo $$ > /sys/fs/cgroup/cgroup.procs; exec sh -euc \"$1\"";
 
 impl Drop for Machine {
     fn drop(&mut self) {

@@ -11,7 +11,8 @@ outside)
         exit 77
     fi
     group=pimento-package-$$
-    unshare --mount --pid --fork --kill-child sh "$0" "$1" "$2" "$group" || status=$?
+    # It complains when what it waits for is killed, which is how the machine ends.
+    unshare --mount --pid --fork --kill-child sh "$0" "$1" "$2" "$group" 2>/dev/null || status=$?
     groups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
     [ -z "$groups" ] || find "$groups/$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
     exit "${status-0}"
@@ -46,6 +47,8 @@ mount --rbind "$1" "./$1"
 mkdir -p run/systemd/system "run/user/$2"
 chown "$2:$2" "run/user/$2"
 chmod 700 "run/user/$2"
+# Nothing is done where this is not.
+: > thrown-away
 echo ready
 # Commands come in through the namespaces of this process.
-exec chroot . cat
+exec cat
