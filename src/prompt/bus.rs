@@ -158,18 +158,29 @@ impl Service {
             (number, Said::Closed { why })
         })?;
         let number = self.show(text, &BUTTONS, CRITICAL)?;
-        while open.load(Ordering::Acquire) {
-            self.connection.process(LOOK_AGAIN).map_err(unusable)?;
-            let heard = hears.try_iter().filter(|(of, _)| *of == number);
-            for (_, said) in heard {
-                return Ok(answer(&said));
-            }
-        }
+        let answer = self.wait(number, &hears, open);
+        // Some leave it on the screen when a button is pressed.
         let closed: Result<(), _> =
             self.proxy()
                 .method_call(INTERFACE, "CloseNotification", (number,));
         if let Err(error) = closed {
-            tracing::debug!(%error, "a question could not be taken back");
+            tracing::debug!(%error, "a question was gone already");
+        }
+        answer
+    }
+
+    /// Waits for what is said of a question, as long as it is `open`.
+    fn wait(
+        &self,
+        number: u32,
+        hears: &mpsc::Receiver<(u32, Said)>,
+        open: &AtomicBool,
+    ) -> Result<Answer, Unusable> {
+        while open.load(Ordering::Acquire) {
+            self.connection.process(LOOK_AGAIN).map_err(unusable)?;
+            if let Some((_, said)) = hears.try_iter().find(|(of, _)| *of == number) {
+                return Ok(answer(&said));
+            }
         }
         Ok(Answer::None)
     }
