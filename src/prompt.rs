@@ -21,7 +21,7 @@ pub use askpass::is_ours;
 pub use browser::Browser;
 pub use notifier::{Notifier, Program as NotifyProgram};
 use pinentry::Pinentry;
-pub use question::{Matter, Question, Subject};
+pub use question::{Matter, Question, Subject, purpose};
 pub use session::Environment;
 use session::Session;
 pub use terminal::tell;

@@ -9,6 +9,7 @@ use std::io::{IsTerminal, Write};
 
 use serde_json::{Value, json};
 
+use super::paint::Paint;
 use crate::control::proto;
 
 /// How results and hints are shown.
@@ -31,6 +32,11 @@ impl Output {
     /// Whether a program reads the results.
     pub(super) const fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// How results are colored.
+    pub(super) fn paint(&self) -> Paint {
+        Paint::of_stdout()
     }
 
     /// The result: `value` with `--json`, else `text`.

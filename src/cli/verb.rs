@@ -6,9 +6,9 @@ use clap::{CommandFactory, Subcommand};
 
 use super::output::Output;
 use super::{
-    Cli, Failure, agent, ansible, approvals, askpass, ca, connect, docker, doctor, export, git,
-    import, init, password, preflight, run, runtime, show, sign_in, ssh_agent, ssh_config, stale,
-    sudo, sync, window,
+    Cli, Failure, agent, ansible, approvals, askpass, ca, check, connect, docker, doctor, export,
+    git, import, init, password, preflight, run, runtime, show, sign_in, ssh_agent, ssh_config,
+    stale, status, sudo, sync, why, window,
 };
 use crate::config::{Overrides, Paths};
 use crate::refusal::ExitCode;
@@ -107,6 +107,8 @@ pub(super) enum Verb {
         #[arg(long)]
         vault_id: String,
     },
+    /// What a login would be given and why not, without making it: opens nothing, asks nobody
+    Check(check::Args),
     /// Why the last requests were refused, and what to do
     Why {
         /// How many
@@ -184,10 +186,11 @@ impl Verb {
         let agent = || connect(paths);
         match self {
             Self::Status { stale: true, .. } => stale::show(agent().await?, output).await,
-            Self::Status { watch, .. } => show::status(agent().await?, output, watch).await,
+            Self::Status { watch, .. } => status::status(agent().await?, output, watch).await,
             Self::Approvals(args) => approvals::run(args, agent().await?, output).await,
             Self::Keys => show::keys(agent().await?, output).await,
-            Self::Why { last } => show::why(agent().await?, output, last).await,
+            Self::Why { last } => why::why(agent().await?, output, last).await,
+            Self::Check(args) => check::check(args, paths, output).await,
             Self::Login(args) => sign_in::login(agent().await?, output, args).await,
             Self::Logout { tenant } => {
                 sign_in::logout(agent().await?, output, tenant.unwrap_or_default()).await

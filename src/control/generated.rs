@@ -815,6 +815,9 @@ pub struct CheckRequest {
     /// The program that would ask, by its name or file; empty: ssh.
     #[prost(string, tag = "3")]
     pub program: ::prost::alloc::string::String,
+    /// The port; 0: 22.
+    #[prost(uint32, tag = "4")]
+    pub port: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CheckReply {
