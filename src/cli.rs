@@ -21,6 +21,7 @@ mod alias;
 mod ansible;
 mod approvals;
 mod askpass;
+mod audit;
 mod ca;
 mod check;
 mod clip;

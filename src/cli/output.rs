@@ -48,6 +48,11 @@ impl Output {
         }
     }
 
+    /// Results that come bit by bit.
+    pub(super) fn stream(&self) -> impl Write + use<> {
+        std::io::BufWriter::new(std::io::stdout())
+    }
+
     /// A secret, alone on stdout.
     pub(super) fn secret(&self, secret: &[u8]) -> std::io::Result<()> {
         let mut stdout = std::io::stdout().lock();

@@ -6,9 +6,9 @@ use clap::{CommandFactory, Subcommand};
 
 use super::output::Output;
 use super::{
-    Cli, Failure, agent, ansible, approvals, askpass, ca, check, connect, docker, doctor, export,
-    git, import, init, password, preflight, run, runtime, show, sign_in, ssh_agent, ssh_config,
-    stale, status, sudo, sync, why, window,
+    Cli, Failure, agent, ansible, approvals, askpass, audit, ca, check, connect, docker, doctor,
+    export, git, import, init, password, preflight, run, runtime, show, sign_in, ssh_agent,
+    ssh_config, stale, status, sudo, sync, why, window,
 };
 use crate::config::{Overrides, Paths};
 use crate::refusal::ExitCode;
@@ -109,6 +109,9 @@ pub(super) enum Verb {
     },
     /// What a login would be given and why not, without making it: opens nothing, asks nobody
     Check(check::Args),
+    /// Read, check or hand on the record of what was asked, answered, opened and closed
+    #[command(subcommand)]
+    Audit(audit::Verb),
     /// Why the last requests were refused, and what to do
     Why {
         /// How many
@@ -190,6 +193,7 @@ impl Verb {
             Self::Approvals(args) => approvals::run(args, agent().await?, output).await,
             Self::Keys => show::keys(agent().await?, output).await,
             Self::Why { last } => why::why(agent().await?, output, last).await,
+            Self::Audit(verb) => audit::run(verb, paths, output).await,
             Self::Check(args) => check::check(args, paths, output).await,
             Self::Login(args) => sign_in::login(agent().await?, output, args).await,
             Self::Logout { tenant } => {
