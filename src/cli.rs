@@ -51,6 +51,7 @@ mod sync;
 #[cfg(unix)]
 mod terminal;
 mod verb;
+mod watch;
 mod why;
 mod window;
 

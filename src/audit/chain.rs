@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_refused_without_being_held() {
-        let endless = io::Read::take(io::repeat(b'a'), 64 * 1024 * 1024);
+        let endless = Read::take(io::repeat(b'a'), 64 * 1024 * 1024);
         let mut file = io::BufReader::new(endless);
         assert!(matches!(next_line(&mut file).unwrap(), Some(Line::Long)));
         let text = format!("{}\n{}", "a".repeat(100_000), record(1));

@@ -8,7 +8,7 @@ use super::output::Output;
 use super::{
     Cli, Failure, agent, ansible, approvals, askpass, audit, ca, check, connect, docker, doctor,
     export, git, import, init, password, preflight, run, runtime, show, sign_in, ssh_agent,
-    ssh_config, stale, status, sudo, sync, why, window,
+    ssh_config, stale, status, sudo, sync, watch, why, window,
 };
 use crate::config::{Overrides, Paths};
 use crate::refusal::ExitCode;
@@ -23,7 +23,8 @@ pub(super) enum Verb {
     SshAgent(ssh_agent::Args),
     /// Who is signed in, which windows are open, what is held (the default)
     Status {
-        /// Show it again whenever something changes
+        /// Show it live, with keys to open, close, lock and approve; elsewhere than on a terminal,
+        /// again whenever something changes
         #[arg(long)]
         watch: bool,
         /// The keys and passwords that expire soon, or are older than they should be
@@ -189,7 +190,8 @@ impl Verb {
         let agent = || connect(paths);
         match self {
             Self::Status { stale: true, .. } => stale::show(agent().await?, output).await,
-            Self::Status { watch, .. } => status::status(agent().await?, output, watch).await,
+            Self::Status { watch: true, .. } => watch::watch(paths, output).await,
+            Self::Status { .. } => status::status(agent().await?, output, false).await,
             Self::Approvals(args) => approvals::run(args, agent().await?, output).await,
             Self::Keys => show::keys(agent().await?, output).await,
             Self::Why { last } => why::why(agent().await?, output, last).await,

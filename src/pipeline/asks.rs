@@ -179,7 +179,7 @@ mod tests {
 
     fn begin(asks: &Asks) -> Pending<'_> {
         let ask = Ask {
-            credential: password("db"),
+            credential: Arc::new(password("db")),
             end: End::Reveal,
             program: "sudo".to_owned(),
             said: Said::default(),

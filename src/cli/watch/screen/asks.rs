@@ -1,0 +1,151 @@
+//! What was asked for, what was refused, and what is to be known.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::super::look::{Look, wrapped};
+use super::super::model::Model;
+use crate::cli::show::{plain, time_of_day};
+use crate::cli::status::outcome;
+use crate::control::proto::asked::Outcome;
+use crate::control::proto::{Asked, Refused};
+
+/// The last asks, in at most `most` lines.
+pub(super) fn asks(model: &Model, look: Look, width: usize, most: usize) -> Vec<Line<'static>> {
+    let asked = &model.status.asked;
+    let mut lines = vec![look.heading("Asks, newest first", width)];
+    if asked.is_empty() {
+        let text = "  nothing was asked for since the agent started";
+        lines.push(Line::styled(look.fit(text, width), look.faint()));
+    }
+    let room = most.saturating_sub(2);
+    let names = asked
+        .iter()
+        .take(room)
+        .map(|it| Span::raw(it.credential.as_str()).width());
+    let name = names.max().unwrap_or(0).clamp(4, (width / 5).max(4));
+    lines.extend(asked.iter().take(room).map(|it| ask(it, look, name, width)));
+    lines.truncate(most.saturating_sub(1).max(1));
+    lines.push(Line::default());
+    lines
+}
+
+fn ask(asked: &Asked, look: Look, name: usize, width: usize) -> Line<'static> {
+    let (word, style) = (outcome(asked.outcome()), tone(asked.outcome(), look));
+    let at = time_of_day(&asked.at);
+    let word = match asked.code.as_str() {
+        "" => word.to_owned(),
+        code => format!("{word}: {code}"),
+    };
+    // Who asks is what the narrow screen leaves out first.
+    let fixed = 2 + 8 + 2 + name + 2 + 20;
+    let who = match width.saturating_sub(fixed) {
+        room @ 60.. => room / 2,
+        _ => 0,
+    };
+    let end = width.saturating_sub(fixed + who + usize::from(who > 0) * 2);
+    let clock = at.rsplit(' ').next().unwrap_or(&at).to_owned();
+    let mut spans = vec![
+        Span::raw(format!("  {}  ", look.cell(&clock, 8))),
+        Span::styled(look.cell(&plain(&asked.credential), name), look.strong()),
+        Span::raw(format!("  {}", look.cell(&plain(&asked.end), end))),
+    ];
+    if who > 0 {
+        spans.push(Span::raw(format!(
+            "  {}",
+            look.cell(&plain(&asked.requester), who)
+        )));
+    }
+    spans.push(Span::styled(look.fit(&format!("  {word}"), 20), style));
+    Line::from(spans)
+}
+
+fn tone(outcome: Outcome, look: Look) -> Style {
+    match outcome {
+        Outcome::Released | Outcome::Prepared => look.good(),
+        Outcome::Waiting => look.warning(),
+        Outcome::Refused => look.bad(),
+        Outcome::Left | Outcome::Unspecified => look.faint(),
+    }
+}
+
+/// The last refusals with what to do, at most `most` of them; nothing where nothing was refused.
+pub(super) fn refusals(model: &Model, look: Look, width: usize, most: usize) -> Vec<Line<'static>> {
+    let refused = &model.status.refused;
+    if refused.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![look.heading("Last refusals (pimento why tells more)", width)];
+    lines.extend(
+        refused
+            .iter()
+            .take(most)
+            .flat_map(|it| refusal(it, look, width)),
+    );
+    lines.push(Line::default());
+    lines
+}
+
+fn refusal(one: &Refused, look: Look, width: usize) -> Vec<Line<'static>> {
+    let refusal = one.refusal.clone().unwrap_or_default();
+    let at = time_of_day(&one.at);
+    let head = Line::from(vec![
+        Span::raw(format!("  {at}  ")),
+        Span::styled(refusal.code.clone(), look.bad()),
+        Span::raw("  "),
+        Span::styled(look.fit(&plain(&one.credential), width / 3), look.strong()),
+    ]);
+    let room = width.saturating_sub(4);
+    let block = |text: &str, most: usize| {
+        let mut lines = wrapped(&plain(text), room);
+        if lines.len() > most {
+            lines.truncate(most);
+            if let Some(last) = lines.last_mut() {
+                *last = look.fit(&format!("{last} {}", look.signs.more), room);
+            }
+        }
+        lines
+    };
+    let said = block(&refusal.message, 2)
+        .into_iter()
+        .map(|it| Line::from(format!("    {it}")));
+    let advice = block(&refusal.advice, 2)
+        .into_iter()
+        .filter(|it| !it.is_empty());
+    let advice = advice.map(|it| Line::styled(format!("    {it}"), look.warning()));
+    [head].into_iter().chain(said).chain(advice).collect()
+}
+
+/// What is to be known, in at most `most` lines and a heading; nothing where there is nothing.
+pub(super) fn warnings(model: &Model, look: Look, width: usize, most: usize) -> Vec<Line<'static>> {
+    let warnings = &model.status.warnings;
+    if warnings.is_empty() {
+        return Vec::new();
+    }
+    let heading = match warnings.len() {
+        1 => "1 warning".to_owned(),
+        count => format!("{count} warnings"),
+    };
+    let mut lines = vec![look.heading(&heading, width)];
+    let each = warnings.iter().flat_map(|it| {
+        let lines = wrapped(&plain(it), width.saturating_sub(4)).into_iter();
+        lines.enumerate().map(|(at, text)| match at {
+            0 => format!("  ! {text}"),
+            _ => format!("    {text}"),
+        })
+    });
+    let all: Vec<String> = each.collect();
+    let cut = all.len() > most;
+    let shown = all.into_iter().take(most);
+    lines.extend(shown.map(|it| Line::styled(it, look.warning())));
+    if cut && let Some(last) = lines.pop() {
+        let text: String = last.spans.iter().map(|it| it.content.as_ref()).collect();
+        let text = look.fit(&text, width.saturating_sub(24));
+        lines.push(Line::styled(
+            format!("{text} (more: pimento status)"),
+            look.warning(),
+        ));
+    }
+    lines.push(Line::default());
+    lines
+}
