@@ -46,6 +46,12 @@ pub(super) fn time_of_day(text: &str) -> String {
     }
 }
 
+/// The same on one line.
+pub(super) fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    plain(&lines.join(": "))
+}
+
 /// What a program or somebody else wrote does nothing to this terminal.
 pub(super) fn plain(text: &str) -> String {
     let plain = |c: char| if c.is_control() { '?' } else { c };

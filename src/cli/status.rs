@@ -113,10 +113,7 @@ fn text(reply: &StatusReply, paint: Paint) -> String {
         ),
         Group::of(
             "Warnings",
-            reply
-                .warnings
-                .iter()
-                .map(|it| Row(paint.warning("!"), plain(it))),
+            reply.warnings.iter().flat_map(|it| warning(it, paint)),
         ),
         Group::of("Agent", agent(reply).into_iter()),
     ];
@@ -241,6 +238,15 @@ fn refused(one: &Refused, paint: Paint) -> Vec<Row> {
         rows.push(Row(String::new(), plain(&refusal.advice)));
     }
     rows
+}
+
+fn warning(text: &str, paint: Paint) -> Vec<Row> {
+    let lines = text.lines().enumerate();
+    let rows = lines.map(|(at, line)| match at {
+        0 => Row(paint.warning("!"), plain(line.trim())),
+        _ => Row(paint.warning(" "), plain(line.trim())),
+    });
+    rows.collect()
 }
 
 fn agent(reply: &StatusReply) -> Vec<Row> {

@@ -62,11 +62,9 @@ async fn tells(
     }
 }
 
-/// Returns once an opening has come further than `openings` tells: it does so without a word.
+/// Returns once an opening has begun, come further or failed since `openings`: it does so without a
+/// word to anybody who does not wait for it.
 async fn goes_on(house: &House, openings: &[(Name, Stage)]) {
-    if openings.is_empty() {
-        return std::future::pending().await;
-    }
     while house.pipeline.broker.openings() == openings {
         house.clock.sleep(LOOK).await;
     }
@@ -75,5 +73,5 @@ async fn goes_on(house: &House, openings: &[(Name, Stage)]) {
 /// How long changes are gathered.
 const PACE: Duration = Duration::from_millis(100);
 
-/// How often the stages of openings are looked at, while there are any.
+/// How often openings are looked at.
 const LOOK: Duration = Duration::from_millis(500);

@@ -114,7 +114,8 @@ async fn sudo_and_ssh_are_told_of_the_password_of_their_account_only() {
     let docker = ["check", "root@db01.contoso.com", "--as", "docker", "--json"];
     let docker = pimento(&world, &docker).await;
     ends(&docker, 6);
-    let refused = &of(&json(&docker), "db01-root")["refused"];
+    let told = json(&docker);
+    let refused = &of(&told, "db01-root")["refused"];
     assert_eq!(refused["code"], "policy");
 }
 
@@ -172,7 +173,8 @@ async fn a_host_whose_key_is_revoked_or_not_known_is_told_as_such() {
     std::fs::write(&file, format!("{known}\n@revoked * {}\n", key(&world))).unwrap();
     let checked = pimento(&world, &["check", "root@host.test", "--json"]).await;
     ends(&checked, 6);
-    let refused = &of(&json(&checked), "web")["refused"];
+    let told = json(&checked);
+    let refused = &of(&told, "web")["refused"];
     assert!(
         refused["message"].as_str().unwrap().contains("revokes"),
         "{refused}"

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pimento::emulator::Scenario;
 
+use crate::support::home::Home;
 use crate::support::{self, GROUP, USER, World, until};
 use crate::tmux::Tmux;
 
@@ -28,7 +29,8 @@ async fn busy() -> World {
     let plan = World::plan().configured(|_, text| {
         let at = text.find("[key.db]").unwrap();
         let (before, behind) = text.split_at(at);
-        let behind = behind.replacen("hosts = [\"host.test\"]", "hosts = [\"db*.contoso.com\"]", 1);
+        let behind = behind.replacen("hosts =", "uses = [\"git\"]
+hosts =", 1);
         let text = format!("{before}{behind}");
         let second = "[window.production]\ntenant = \"contoso\"\n\
                       group = \"11111111-2222-4333-8444-555555555555\"\nreason = \"ask\"\n\
@@ -52,8 +54,8 @@ async fn a_window_is_opened_closed_and_locked_by_keys() {
         tmux.watches();
         tmux.shows("linux-root  closed");
         tmux.presses(&["o"]);
-        let screen = tmux.shows("linux-root is open");
-        assert!(screen.contains("linux-root  open"), "{screen}");
+        tmux.shows("linux-root is open");
+        tmux.shows("linux-root  open");
         tmux.presses(&["c"]);
         tmux.shows("Close linux-root?");
         tmux.picture("closing-80x24");
@@ -73,7 +75,7 @@ async fn a_window_is_opened_closed_and_locked_by_keys() {
         tmux.hides("ask PIM what waits");
     })
     .await;
-    assert_eq!(world.activations(), 1);
+    assert_eq!((world.recorded("opened"), world.recorded("closed")), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,7 +202,7 @@ async fn both_sizes_show_the_same_and_a_resize_goes_from_one_to_the_other() {
             "linux-root  open",
             "production  closed",
             "db",
-            "binding",
+            "policy",
             "released",
         ] {
             assert!(small.contains(part), "{part:?} is missing:\n{small}");
@@ -234,7 +236,7 @@ async fn where_no_color_is_wanted_there_is_none_and_elsewhere_only_the_terminals
         let screen = plain.picture("no-color-80x24");
         for code in codes(&screen) {
             assert!(
-                matches!(code, 0 | 1 | 2 | 7 | 22 | 27),
+                matches!(code, 0 | 1 | 2 | 7 | 22 | 27 | 39 | 49),
                 "{code} in {screen:?}"
             );
         }
@@ -243,50 +245,75 @@ async fn where_no_color_is_wanted_there_is_none_and_elsewhere_only_the_terminals
         assert!(screen.is_ascii(), "{screen}");
         let screen = ascii.picture("ascii-200x50");
         let codes = codes(&screen);
-        assert!(codes.contains(&32) && codes.contains(&31), "{codes:?}");
-        // No background, and none of the colors that a palette does not choose.
+        let (colors, others): (Vec<u32>, Vec<u32>) = codes.iter().partition(|code| **code > 999);
         assert!(
-            !codes
-                .iter()
-                .any(|code| matches!(code, 38 | 40..=48 | 100..=107)),
+            colors.contains(&1002) && colors.contains(&1001),
             "{codes:?}"
         );
+        // None of the colors that a palette does not choose, and no background.
+        assert!(colors.iter().all(|color| *color < 1016), "{codes:?}");
+        let plain = |code: &u32| matches!(code, 0..=39 | 49);
+        assert!(others.iter().all(plain), "{codes:?}");
     })
     .await;
 }
 
-/// The numbers of all `SGR` sequences.
+/// The numbers of all `SGR` sequences; color N of the palette is 1000 + N.
 fn codes(screen: &str) -> Vec<u32> {
     let sequences = screen
         .split('\u{1b}')
         .filter_map(|part| part.strip_prefix('['));
-    let of_style = sequences
-        .filter_map(|part| part.split_once('m'))
-        .map(|(codes, _)| codes);
-    let numbers = of_style.flat_map(|codes| codes.split([';', ':']));
-    numbers.filter_map(|number| number.parse().ok()).collect()
+    let of_style = sequences.filter_map(|part| part.split_once('m'));
+    let mut codes = Vec::new();
+    for (sequence, _) in of_style {
+        let text = sequence.replace(':', ";").replace("38;5;", "+");
+        for number in text.split(';') {
+            let palette = number
+                .strip_prefix('+')
+                .map(|it| 1000 + it.parse::<u32>().unwrap());
+            codes.extend(palette.or_else(|| number.parse().ok()));
+        }
+    }
+    codes
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_goes_and_comes_back_is_told_and_found() {
-    let world = World::start().await;
-    world.ssh("web").await.assert_ok();
-    let tmux = Tmux::start(&world, SMALL, &[]);
+    let home = Home::new().await;
+    let agent = home.agent();
+    home.sign_in();
+    assert!(home.ssh("web").status.success());
+    let variables = [
+        ("PIMENTO_CONFIG", home.path("config.toml")),
+        ("PIMENTO_RUNTIME_DIR", home.path("run")),
+        ("PIMENTO_STATE_DIR", home.path("state")),
+    ];
+    let tmux = Tmux::start_with(&variables, home.folder.path(), SMALL, &[]);
     let tmux = at(move || {
         tmux.watches();
         tmux.shows("linux-root  open");
         tmux
     })
     .await;
-    let world = world.restart().await;
+    agent.kill();
     let tmux = at(move || {
-        tmux.shows("the agent is back");
-        tmux.shows("linux-root  closed");
+        let screen = tmux.shows("The agent is gone");
+        assert!(screen.contains("no agent"), "{screen}");
+        assert!(
+            screen.contains("linux-root  open"),
+            "what was is kept: {screen}"
+        );
+        tmux.picture("gone-80x24");
         tmux
     })
     .await;
-    world.ssh("web").await.assert_ok();
-    at(move || tmux.shows("linux-root  open")).await;
+    let _again = home.agent();
+    at(move || {
+        tmux.shows("the agent is back");
+        tmux.shows("linux-root  closed");
+        tmux.shows("contoso: not signed in");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -352,7 +379,8 @@ async fn however_it_ends_the_terminal_is_as_it_was() {
         tmux.types("fg");
         tmux.shows("? help");
         tmux.presses(&["q"]);
-        tmux.shows("ended 0");
+        tmux.hides("? help");
+        assert_eq!(tmux.says("#{alternate_on}"), "0");
     })
     .await;
 }

@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use crate::support::World;
 
 /// A server of tmux of its own, with one window in which a shell runs.
-pub struct Tmux {
+pub(crate) struct Tmux {
     socket: PathBuf,
 }
 
 impl Tmux {
     /// Starts a shell of that size in the environment of `world`'s user.
-    pub fn start(world: &World, size: (u16, u16), environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(world: &World, size: (u16, u16), environment: &[(&str, &str)]) -> Self {
         Self::start_with(&world.variables(), world.folder(), size, environment)
     }
 
-    pub fn start_with(
+    pub(crate) fn start_with(
         variables: &[(&str, PathBuf)],
         folder: &Path,
         (width, height): (u16, u16),
@@ -55,33 +55,33 @@ impl Tmux {
     }
 
     /// Types text, and Enter.
-    pub fn types(&self, text: &str) {
+    pub(crate) fn types(&self, text: &str) {
         run(&mut self.command(&["send-keys", "-l", text]));
         self.presses(&["Enter"]);
     }
 
     /// Starts the live view.
-    pub fn watches(&self) {
+    pub(crate) fn watches(&self) {
         let program = env!("CARGO_BIN_EXE_pimento");
         self.types(&format!("{program} status --watch; echo \"ended $?\""));
         self.shows("? help");
     }
 
     /// Presses keys, as tmux names them.
-    pub fn presses(&self, keys: &[&str]) {
+    pub(crate) fn presses(&self, keys: &[&str]) {
         for key in keys {
             run(&mut self.command(&["send-keys", key]));
         }
     }
 
-    pub fn resize(&self, (width, height): (u16, u16)) {
+    pub(crate) fn resize(&self, (width, height): (u16, u16)) {
         let (width, height) = (width.to_string(), height.to_string());
         run(&mut self.command(&["resize-window", "-x", &width, "-y", &height]));
     }
 
     /// Waits until `text` is on the screen, and gives the whole of it.
     #[track_caller]
-    pub fn shows(&self, text: &str) -> String {
+    pub(crate) fn shows(&self, text: &str) -> String {
         self.until(&format!("{text:?} is shown"), |screen| {
             screen.contains(text)
         })
@@ -89,7 +89,7 @@ impl Tmux {
 
     /// Waits until it is no more.
     #[track_caller]
-    pub fn hides(&self, text: &str) -> String {
+    pub(crate) fn hides(&self, text: &str) -> String {
         self.until(&format!("{text:?} is gone"), |screen| {
             !screen.contains(text)
         })
@@ -109,12 +109,12 @@ impl Tmux {
     }
 
     /// What is on the screen.
-    pub fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         output(&mut self.command(&["capture-pane", "-p"]))
     }
 
     /// The same with the colors, which is also kept as `NAME` for whoever wants to look at it.
-    pub fn picture(&self, name: &str) -> String {
+    pub(crate) fn picture(&self, name: &str) -> String {
         let screen = output(&mut self.command(&["capture-pane", "-p", "-e"]));
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screens");
         fs::create_dir_all(&folder).unwrap();
@@ -123,7 +123,7 @@ impl Tmux {
     }
 
     /// What tmux says of the terminal, such as whether its other screen is shown.
-    pub fn says(&self, format: &str) -> String {
+    pub(crate) fn says(&self, format: &str) -> String {
         output(&mut self.command(&["display-message", "-p", format]))
             .trim()
             .to_owned()

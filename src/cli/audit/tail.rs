@@ -140,6 +140,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_being_written_is_left_for_the_next_look() {
-        assert_eq!(tail_of("a\nb\n{\"ev", 2), ["b"]);
+        assert_eq!(tail_of("a\nb\n{\"ev", 1), ["b"]);
+        assert_eq!(tail_of("{\"ev", 1), [""; 0]);
     }
 }

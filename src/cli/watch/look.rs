@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(LOOK.bar(31, 60, 4), "███░");
         assert_eq!(LOOK.bar(1, 60, 4), "█░░░");
         assert_eq!(LOOK.bar(0, 60, 4), "░░░░");
-        assert_eq!(LOOK.bar(9, 0, 2), "██");
+        assert_eq!(LOOK.bar(9, 0, 2), "░░");
         assert_eq!(Look::new(false, false).bar(1, 2, 4), "##..");
     }
 

@@ -81,7 +81,9 @@ impl Screen {
         // Returns when the shell lets us go on.
         kill_process(getpid(), Signal::TSTP)?;
         enter()?;
-        self.terminal.clear()
+        // Not `clear`, which asks the terminal where its cursor is: the answer would be read as keys.
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     /// There is no such thing here.

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::look::{Look, wrapped};
 use super::super::model::Model;
-use crate::cli::show::{plain, time_of_day};
+use crate::cli::show::{one_line, plain, time_of_day};
 use crate::cli::status::outcome;
 use crate::control::proto::asked::Outcome;
 use crate::control::proto::{Asked, Refused};
@@ -128,7 +128,7 @@ pub(super) fn warnings(model: &Model, look: Look, width: usize, most: usize) -> 
     };
     let mut lines = vec![look.heading(&heading, width)];
     let each = warnings.iter().flat_map(|it| {
-        let lines = wrapped(&plain(it), width.saturating_sub(4)).into_iter();
+        let lines = wrapped(&one_line(it), width.saturating_sub(4)).into_iter();
         lines.enumerate().map(|(at, text)| match at {
             0 => format!("  ! {text}"),
             _ => format!("    {text}"),
