@@ -179,10 +179,7 @@ async fn while_somebody_has_to_approve_the_request_is_shown_and_can_be_taken_bac
     world.awaits_approval().await;
     at(move || {
         let screen = tmux.shows("c takes it back");
-        assert!(
-            screen.contains("PIM: waiting for approval by alex"),
-            "{screen}"
-        );
+        assert!(screen.contains("    by alex@contoso."), "{screen}");
         tmux.picture("waiting-80x24");
         tmux.presses(&["c", "y"]);
         tmux.shows("linux-root is no longer asked for");

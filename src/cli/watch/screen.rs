@@ -25,8 +25,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, look: Look) {
     let height = u16::try_from(footer.len())
         .unwrap_or(1)
         .min(area.height / 2);
+    // Air, where there is room for it.
+    let head = if area.height >= TALL { 2 } else { 1 };
     let [head, body, foot] = Layout::vertical([
-        Constraint::Length(1),
+        Constraint::Length(head),
         Constraint::Min(0),
         Constraint::Length(height),
     ])
@@ -42,20 +44,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, look: Look) {
 
 /// Everything below each other.
 fn narrow(frame: &mut Frame<'_>, model: &Model, look: Look, body: Rect) {
-    let width = usize::from(body.width);
+    let (width, height) = (usize::from(body.width), usize::from(body.height));
     let refusals = asks::refusals(model, look, width, 1);
     let warnings = asks::warnings(model, look, width, 2);
     // What is open comes first, and leaves room for what else there is.
     let rest = refusals.len() + warnings.len() + SOME_ASKS;
-    let most = usize::from(body.height).saturating_sub(rest).max(4);
+    let most = height.saturating_sub(rest).max(4);
     let windows = windows::lines(model, look, width, most);
     let used = windows.len() + refusals.len() + warnings.len();
-    let asks = asks::asks(
-        model,
-        look,
-        width,
-        usize::from(body.height).saturating_sub(used),
-    );
+    let asks = asks::asks(model, look, width, height.saturating_sub(used));
+    // What is left over goes to what was cut.
+    let spare = height.saturating_sub(used + asks.len());
+    let warnings = asks::warnings(model, look, width, 2 + spare);
     let all = windows
         .into_iter()
         .chain(asks)
@@ -187,6 +187,9 @@ fn keys(model: &Model, look: Look) -> Line<'static> {
 
 /// From here on there are two columns.
 const WIDE: u16 = 120;
+
+/// From here on there is room for air.
+const TALL: u16 = 30;
 
 /// Less shows nothing of use.
 const SMALLEST: (u16, u16) = (40, 10);

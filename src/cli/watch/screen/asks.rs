@@ -19,44 +19,63 @@ pub(super) fn asks(model: &Model, look: Look, width: usize, most: usize) -> Vec<
         lines.push(Line::styled(look.fit(text, width), look.faint()));
     }
     let room = most.saturating_sub(2);
-    let names = asked
-        .iter()
-        .take(room)
-        .map(|it| Span::raw(it.credential.as_str()).width());
-    let name = names.max().unwrap_or(0).clamp(4, (width / 5).max(4));
-    lines.extend(asked.iter().take(room).map(|it| ask(it, look, name, width)));
+    let shown = || asked.iter().take(room);
+    let name = widest(shown().map(|it| &it.credential)).clamp(4, (width / 5).max(4));
+    let columns = Columns::of(width, name, widest(shown().map(|it| &it.end)));
+    lines.extend(shown().map(|it| ask(it, look, &columns)));
     lines.truncate(most.saturating_sub(1).max(1));
     lines.push(Line::default());
     lines
 }
 
-fn ask(asked: &Asked, look: Look, name: usize, width: usize) -> Line<'static> {
+fn widest<'a>(texts: impl Iterator<Item = &'a String>) -> usize {
+    let widths = texts.map(|it| Span::raw(it.as_str()).width());
+    widths.max().unwrap_or(0)
+}
+
+/// How wide each part of a line is.
+struct Columns {
+    name: usize,
+    end: usize,
+    /// Who asks, which the narrow screen leaves out; 0 then.
+    who: usize,
+}
+
+impl Columns {
+    fn of(width: usize, name: usize, end: usize) -> Self {
+        let room = width.saturating_sub(2 + TIME + 2 + name + 2 + OUTCOME);
+        match room {
+            60.. => {
+                let end = end.min(room - LEAST_WHO);
+                let who = room - end - 2;
+                Self { name, end, who }
+            }
+            end => Self { name, end, who: 0 },
+        }
+    }
+}
+
+fn ask(asked: &Asked, look: Look, columns: &Columns) -> Line<'static> {
     let (word, style) = (outcome(asked.outcome()), tone(asked.outcome(), look));
-    let at = time_of_day(&asked.at);
     let word = match asked.code.as_str() {
         "" => word.to_owned(),
         code => format!("{word}: {code}"),
     };
-    // Who asks is what the narrow screen leaves out first.
-    let fixed = 2 + 8 + 2 + name + 2 + 20;
-    let who = match width.saturating_sub(fixed) {
-        room @ 60.. => room / 2,
-        _ => 0,
-    };
-    let end = width.saturating_sub(fixed + who + usize::from(who > 0) * 2);
+    let at = time_of_day(&asked.at);
     let clock = at.rsplit(' ').next().unwrap_or(&at).to_owned();
     let mut spans = vec![
-        Span::raw(format!("  {}  ", look.cell(&clock, 8))),
-        Span::styled(look.cell(&plain(&asked.credential), name), look.strong()),
-        Span::raw(format!("  {}", look.cell(&plain(&asked.end), end))),
+        Span::raw(format!("  {}  ", look.cell(&clock, TIME))),
+        Span::styled(
+            look.cell(&plain(&asked.credential), columns.name),
+            look.strong(),
+        ),
+        Span::raw(format!("  {}", look.cell(&plain(&asked.end), columns.end))),
     ];
-    if who > 0 {
-        spans.push(Span::raw(format!(
-            "  {}",
-            look.cell(&plain(&asked.requester), who)
-        )));
+    if columns.who > 0 {
+        let who = look.cell(&plain(&asked.requester), columns.who);
+        spans.push(Span::raw(format!("  {who}")));
     }
-    spans.push(Span::styled(look.fit(&format!("  {word}"), 20), style));
+    spans.push(Span::styled(look.fit(&format!("  {word}"), OUTCOME), style));
     Line::from(spans)
 }
 
@@ -149,3 +168,12 @@ pub(super) fn warnings(model: &Model, look: Look, width: usize, most: usize) -> 
     lines.push(Line::default());
     lines
 }
+
+/// `15:04:05`.
+const TIME: usize = 8;
+
+/// Two blanks, and the longest of the usual refusals.
+const OUTCOME: usize = 22;
+
+/// Enough to recognise a program by.
+const LEAST_WHO: usize = 24;

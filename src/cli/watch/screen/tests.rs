@@ -38,6 +38,7 @@ fn status() -> StatusReply {
             },
             Window {
                 stage: "PIM: waiting for approval by alex@contoso.onmicrosoft.com".to_owned(),
+                approvers: vec!["alex@contoso.onmicrosoft.com".to_owned()],
                 request: "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b".to_owned(),
                 ..window("production", State::Opening)
             },
@@ -107,7 +108,8 @@ fn on_a_small_screen_all_that_matters_is_there() {
         "▸ linux-root  open",
         "0:30:00  until ",
         "holds web, db",
-        "production  opening   PIM: waiting for approval by alex",
+        "production  opening   PIM: waiting for approval",
+        "    by alex@contoso.onmicrosoft.com",
         "request 8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b; c takes it back",
         "lab         closed",
         "waiting",

@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::look::Look;
 use super::super::model::Model;
+use crate::cli::output::counted;
 use crate::cli::show::{plain, span, time_of_day};
 use crate::cli::status::{ends_soon, summed_up};
 use crate::control::proto::Window;
@@ -78,12 +79,26 @@ fn block(
         }
         State::Opening => {
             spans.push(Span::styled("opening   ", look.warning()));
-            spans.push(Span::raw(
-                look.fit(&plain(&window.stage), room.saturating_sub(10)),
-            ));
-            let waits = (!window.request.is_empty())
+            // Who it waits for can be long, and has a line of its own.
+            let stage = match window.request.as_str() {
+                "" => plain(&window.stage),
+                _ => "PIM: waiting for approval".to_owned(),
+            };
+            spans.push(Span::raw(look.fit(&stage, room.saturating_sub(10))));
+            let by = window
+                .approvers
+                .iter()
+                .map(|it| plain(it))
+                .collect::<Vec<_>>()
+                .join(" or ");
+            let by = (!by.is_empty()).then(|| below(format!("by {by}")));
+            let request = (!window.request.is_empty())
                 .then(|| below(format!("request {}; c takes it back", window.request)));
-            [Line::from(spans)].into_iter().chain(waits).collect()
+            [Line::from(spans)]
+                .into_iter()
+                .chain(by)
+                .chain(request)
+                .collect()
         }
         State::Closed | State::Unspecified => {
             spans.push(Span::styled("closed", look.faint()));
@@ -135,9 +150,10 @@ pub(super) fn credentials(model: &Model, look: Look, width: usize) -> Vec<Line<'
         ));
     }
     let shown = status.revealed.iter().take(4).map(|it| {
-        let (name, times, at) = (&it.credential, it.times, time_of_day(&it.at));
+        let times = counted(usize::try_from(it.times).unwrap_or(usize::MAX), "time");
+        let (name, at) = (&it.credential, time_of_day(&it.at));
         format!(
-            "{name} was shown, times: {times}, last {at} to {}",
+            "{name} was shown {times}, last {at} to {}",
             plain(&it.requester)
         )
     });
