@@ -48,7 +48,8 @@ fn narrow(frame: &mut Frame<'_>, model: &Model, look: Look, body: Rect) {
     let refusals = asks::refusals(model, look, width, 1);
     let warnings = asks::warnings(model, look, width, 2);
     // What is open comes first, and leaves room for what else there is.
-    let rest = refusals.len() + warnings.len() + SOME_ASKS;
+    let some_asks = (model.status.asked.len().max(1) + 2).min(SOME_ASKS);
+    let rest = refusals.len() + warnings.len() + some_asks;
     let most = height.saturating_sub(rest).max(4);
     let windows = windows::lines(model, look, width, most);
     let used = windows.len() + refusals.len() + warnings.len();
