@@ -14,7 +14,7 @@ use crate::refusal::ExitCode;
 
 #[cfg(unix)]
 mod bridge;
-mod host;
+pub(super) mod host;
 #[cfg(unix)]
 mod local;
 #[cfg(unix)]
