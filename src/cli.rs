@@ -37,6 +37,7 @@ mod password;
 mod person;
 mod preflight;
 mod run;
+mod service;
 mod show;
 mod sign_in;
 mod ssh_agent;

@@ -1,6 +1,7 @@
 //! Composition: from a configuration to open doors, and back.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -35,6 +36,8 @@ pub struct Agent {
     service: Arc<Service>,
     aftermath: Aftermath,
     agent: Door,
+    /// The pipe of Windows' own agent, if it is to be ours.
+    openssh: Option<Door>,
     control: Door,
     /// Where services of systemd get their credentials, if any is configured.
     credentials: Option<Door>,
@@ -65,6 +68,13 @@ pub enum StartError {
     /// A socket cannot be listened on.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// Somebody else has the pipe that `openssh_pipe` asks for.
+    #[error(
+        "another agent has {OPENSSH_PIPE}, most likely Windows' own; stop that one for good, as an \
+         administrator: `Stop-Service ssh-agent; Set-Service ssh-agent -StartupType Disabled`; or \
+         take openssh_pipe out of [agent]"
+    )]
+    OpenSshPipe,
     /// A public key of the configuration cannot be encoded.
     #[error("a public key of the configuration cannot be used: {0}")]
     Key(#[from] ssh_key::Error),
@@ -78,6 +88,7 @@ impl Agent {
     pub fn start(config: Config, paths: &Paths, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         // Before anything else is touched, so that a second start harms nothing.
         let agent = Door::bind(&paths.agent_socket())?;
+        let openssh = config.agent.openssh_pipe.then(openssh).transpose()?;
         let control = Door::bind(&paths.control_socket())?;
         let credentials = credentials::are_configured(&config.catalog)
             .then(|| Door::bind(&paths.credentials_socket()))
@@ -132,6 +143,7 @@ impl Agent {
             service: Arc::new(service),
             aftermath,
             agent,
+            openssh,
             control,
             credentials,
         })
@@ -147,11 +159,13 @@ impl Agent {
             service,
             aftermath,
             agent,
+            openssh,
             control,
             credentials,
         } = self;
         recall(&house);
         let (mut sessions, mut services) = (JoinSet::new(), JoinSet::new());
+        let mut others = JoinSet::new();
         let (stop, stopped) = watch::channel(false);
         let sweeper = Arc::clone(&house.pipeline.broker);
         let syncer = Arc::clone(&house.pipeline.audit);
@@ -159,6 +173,7 @@ impl Agent {
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
             () = agent::serve_all(&service, &agent, &mut sessions) => Ok(()),
+            () = serve_if_any(&service, openssh.as_ref(), &mut others) => Ok(()),
             () = credentials::serve_all(&house, credentials.as_ref(), &mut services) => Ok(()),
             () = sweeper.sweep() => Ok(()),
             () = service.keyring.sweep() => Ok(()),
@@ -169,6 +184,7 @@ impl Agent {
         };
         let _nobody_listens = stop.send(true).is_err();
         sessions.shutdown().await;
+        others.shutdown().await;
         services.shutdown().await;
         service.keyring.remove_all();
         house.pipeline.broker.stop().await;
@@ -178,6 +194,21 @@ impl Agent {
             .sync()
             .map_err(|error| RunError(error.to_string()))?;
         outcome
+    }
+}
+
+/// The pipe where programs of Windows look for an agent unless they are told of another.
+fn openssh() -> Result<Door, StartError> {
+    Door::bind(Path::new(OPENSSH_PIPE)).map_err(|error| match error {
+        DoorError::Busy(_) => StartError::OpenSshPipe,
+        other => other.into(),
+    })
+}
+
+async fn serve_if_any(service: &Arc<Service>, door: Option<&Door>, sessions: &mut JoinSet<()>) {
+    match door {
+        Some(door) => agent::serve_all(service, door, sessions).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -261,3 +292,5 @@ pub fn network(danger: &Danger) -> Result<Network, StartError> {
         resolve: danger.resolve.clone(),
     })
 }
+
+const OPENSSH_PIPE: &str = r"\\.\pipe\openssh-ssh-agent";

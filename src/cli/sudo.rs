@@ -7,13 +7,16 @@
 use std::process::ExitCode as Exit;
 
 use super::output::Output;
+#[cfg(unix)]
 use super::person::Person;
 use super::{Agent, Failure};
+#[cfg(unix)]
 use crate::control::proto::{ExpectReply, ExpectRequest};
 use crate::refusal::ExitCode;
 
 #[cfg(unix)]
 mod bridge;
+#[cfg(unix)]
 mod host;
 #[cfg(unix)]
 mod local;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use interprocess::local_socket::tokio::Listener;
 use interprocess::local_socket::{
@@ -65,6 +65,11 @@ pub(super) fn remove(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
         tracing::debug!(%error, "the socket was gone already");
     }
+}
+
+/// The folder of a socket and its lock.
+pub(super) fn folder(path: &Path) -> PathBuf {
+    path.parent().unwrap_or_else(|| Path::new(".")).to_owned()
 }
 
 pub(super) fn is_private(folder: &Path) -> io::Result<bool> {
