@@ -7,8 +7,8 @@ use clap::{CommandFactory, Subcommand};
 use super::output::Output;
 use super::{
     Cli, Failure, agent, ansible, approvals, askpass, ca, connect, docker, doctor, export, git,
-    import, init, password, preflight, run, runtime, show, sign_in, ssh_agent, ssh_config, stale,
-    sudo, sync, window,
+    import, init, password, preflight, run, runtime, service, show, sign_in, ssh_agent, ssh_config,
+    stale, sudo, sync, window,
 };
 use crate::config::{Overrides, Paths};
 use crate::refusal::ExitCode;
@@ -113,6 +113,9 @@ pub(super) enum Verb {
         #[arg(long, default_value_t = 1)]
         last: u32,
     },
+    /// Have the system start the agent for you
+    #[command(subcommand)]
+    Service(service::Service),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -206,6 +209,7 @@ impl Verb {
             Self::Import(args) => import::run(args, paths, output).await,
             Self::Sync(args) => sync::run(args, paths, output).await,
             Self::Ca(ca) => ca::run(ca, paths, output).await,
+            Self::Service(verb) => service::run(verb, paths, output).await,
             Self::Doctor(args) => doctor::examine(args, paths, output).await,
             Self::Preflight(args) => preflight::preflight(paths, output, args).await,
             Self::Askpass { prompt } => askpass::answer(agent().await?, output, prompt).await,

@@ -8,6 +8,66 @@ use std::path::{Path, PathBuf};
 use super::super::Failure;
 use super::step::{Step, escaped, said, words};
 
+/// Sets the job up.
+///
+/// # Errors
+/// If launchd refuses, or is to tell other programs of the agent.
+#[cfg(target_os = "macos")]
+pub(super) async fn install(paths: &Paths, ssh_auth_sock: bool) -> Result<Told, Failure> {
+    if ssh_auth_sock {
+        return Err(Failure::new(
+            "unsupported",
+            ExitCode::Failed,
+            "macOS gives SSH_AUTH_SOCK of its own agent to every program, and no user changes that \
+             for good",
+            "name pimento's socket as IdentityAgent: `pimento ssh-config`",
+        ));
+    }
+    step::all(&Job::of(paths)?.install()?).map(Told)
+}
+
+/// Takes the job away.
+///
+/// # Errors
+/// If its file cannot be removed.
+#[cfg(target_os = "macos")]
+pub(super) async fn uninstall(paths: &Paths) -> Result<Told, Failure> {
+    let job = Job::of(paths)?;
+    if !job.file().exists() {
+        return Ok(Told(vec!["there was no service of pimento's".to_owned()]));
+    }
+    step::all(&job.uninstall())?;
+    Ok(Told(vec![
+        format!("stopped {LABEL}"),
+        format!("removed {}", job.file().display()),
+    ]))
+}
+
+/// Tells how the job is doing.
+///
+/// # Errors
+/// If this program or its user cannot be told.
+#[cfg(target_os = "macos")]
+pub(super) async fn status(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
+    let job = Job::of(paths)?;
+    let state = job.status();
+    let file = job.file().display().to_string();
+    let (said, pid) = match state {
+        State::Absent => ("not known to launchd; `pimento service install`", None),
+        State::Waiting => (
+            "launchd listens, and starts the agent when something asks it",
+            None,
+        ),
+        State::Running(pid) => ("running", Some(pid)),
+    };
+    let value = json!({ "unit": file, "agent": said, "pid": pid });
+    output.result(&format!("unit      {file}\nagent     {said}"), &value);
+    Ok(match state {
+        State::Absent => ExitCode::NoAgent,
+        State::Waiting | State::Running(_) => ExitCode::Done,
+    })
+}
+
 /// What a job depends on.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
@@ -33,6 +93,20 @@ pub(super) enum State {
 }
 
 impl Job {
+    #[cfg(target_os = "macos")]
+    fn of(paths: &Paths) -> Result<Self, Failure> {
+        let failed = |what: &str| Failure::failed(format!("{what} cannot be told"));
+        Ok(Self {
+            program: std::env::current_exe().map_err(|_| failed("where this program is"))?,
+            runtime: paths.runtime.clone(),
+            home: paths
+                .home
+                .clone()
+                .ok_or_else(|| failed("your home folder"))?,
+            uid: rustix::process::geteuid().as_raw(),
+        })
+    }
+
     /// Writes the job and hands it to launchd; an older one is replaced.
     pub(super) fn install(&self) -> Result<Vec<Step>, Failure> {
         let agents = self.home.join("Library/LaunchAgents");

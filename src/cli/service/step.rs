@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::super::Failure;
+use crate::cli::Failure;
 use crate::harden;
 
 /// One thing to do.
@@ -25,6 +25,15 @@ pub(super) enum Step {
 }
 
 impl Step {
+    /// What was done, for the person who asked for it.
+    pub(super) fn told(&self) -> Option<String> {
+        match self {
+            Self::Folder(_) | Self::Try(_) | Self::Remove(_) => None,
+            Self::Run(words) => Some(format!("ran {}", line(words))),
+            Self::Write(file, _) => Some(format!("wrote {}", file.display())),
+        }
+    }
+
     /// Does it.
     ///
     /// # Errors
@@ -53,6 +62,20 @@ impl Step {
     }
 }
 
+/// Does all of `steps`, and tells of what a person would want to know.
+///
+/// # Errors
+/// As [`Step::take`]; the rest is not done.
+#[cfg(any(target_os = "macos", windows))]
+pub(super) fn all(steps: &[Step]) -> Result<Vec<String>, Failure> {
+    let mut told = Vec::new();
+    for step in steps {
+        step.take()?;
+        told.extend(step.told());
+    }
+    Ok(told)
+}
+
 /// What a program prints.
 ///
 /// # Errors
@@ -61,8 +84,7 @@ pub(super) fn said(words: &[OsString]) -> Result<String, Failure> {
     let Some((program, arguments)) = words.split_first() else {
         return Ok(String::new());
     };
-    let line = words.join(std::ffi::OsStr::new(" "));
-    let line = line.to_string_lossy();
+    let line = line(words);
     let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
@@ -77,6 +99,11 @@ pub(super) fn said(words: &[OsString]) -> Result<String, Failure> {
         output.status,
         complaint.trim()
     )))
+}
+
+fn line(words: &[OsString]) -> String {
+    let line = words.join(std::ffi::OsStr::new(" "));
+    line.to_string_lossy().into_owned()
 }
 
 /// The words of a command.
@@ -118,7 +145,8 @@ mod tests {
         };
         assert!(failure.0.message.contains("no such service"), "{failure:?}");
         assert!(failure.0.message.contains("sh -c"), "{failure:?}");
-        assert!(Step::Try(failing).take().is_ok());
+        assert!(Step::Try(failing.clone()).take().is_ok());
+        assert!(Step::Run(failing).told().unwrap().starts_with("ran sh -c"));
         assert!(Step::Run(words(["/nowhere/launchctl"])).take().is_err());
         assert_eq!(said(&words(["echo", "yes"])).unwrap(), "yes\n");
     }

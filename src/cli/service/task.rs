@@ -8,6 +8,64 @@ use std::path::{Path, PathBuf};
 use super::super::Failure;
 use super::step::{Step, escaped, said, words};
 
+/// Sets the task up.
+///
+/// # Errors
+/// If the scheduler refuses.
+#[cfg(windows)]
+pub(super) async fn install(paths: &Paths, ssh_auth_sock: bool) -> Result<Told, Failure> {
+    let task = Task::of()?;
+    let mut steps = task.install()?;
+    if ssh_auth_sock {
+        steps.push(task.variable(&paths.agent_socket())?);
+    }
+    step::all(&steps).map(Told)
+}
+
+/// Takes the task away, and the variable if it names our pipe.
+///
+/// # Errors
+/// If the scheduler refuses.
+#[cfg(windows)]
+pub(super) async fn uninstall(paths: &Paths) -> Result<Told, Failure> {
+    let task = Task::of()?;
+    let mut steps = Vec::new();
+    if task.status()? {
+        steps.extend(task.uninstall()?);
+    }
+    if task.has_variable(&paths.agent_socket())? {
+        steps.push(task.no_variable()?);
+    }
+    let mut told = step::all(&steps)?;
+    if told.is_empty() {
+        told.push("there was no service of pimento's".to_owned());
+    }
+    Ok(Told(told))
+}
+
+/// Tells whether there is a task, and whether the agent answers.
+///
+/// # Errors
+/// If this program or its user cannot be told.
+#[cfg(windows)]
+pub(super) async fn status(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
+    let there = Task::of()?.status()?;
+    let control = paths.control_socket();
+    let answers = crate::control::client::connect(&control).await.is_ok();
+    let task = match there {
+        true => "starts the agent at logon",
+        false => "none: `pimento service install`",
+    };
+    let agent = if answers { "running" } else { "not running" };
+    let value = json!({ "unit": there.then_some(NAME), "agent": agent });
+    output.result(&format!("task      {task}\nagent     {agent}"), &value);
+    Ok(if answers {
+        ExitCode::Done
+    } else {
+        ExitCode::NoAgent
+    })
+}
+
 /// What a task depends on.
 #[derive(Clone, Debug)]
 pub(super) struct Task {
@@ -15,22 +73,60 @@ pub(super) struct Task {
     pub(super) program: PathBuf,
     /// The user's security identifier.
     pub(super) user: String,
-    /// `schtasks.exe`, with its whole path: whatever else is called so may be somebody else's.
-    pub(super) schtasks: PathBuf,
+    /// The folder of the system's programs: what is called so elsewhere may be somebody else's.
+    pub(super) system: PathBuf,
     /// A folder of the user's own, for the file that schtasks reads.
     pub(super) temporary: PathBuf,
 }
 
 impl Task {
+    #[cfg(windows)]
+    fn of() -> Result<Self, Failure> {
+        let failed = |what: &str| Failure::failed(format!("{what} cannot be told"));
+        let windows = std::env::var_os("SystemRoot").ok_or_else(|| failed("where Windows is"))?;
+        let user = crate::requester::this_user().ok_or_else(|| failed("who you are"))?;
+        Ok(Self {
+            program: std::env::current_exe().map_err(|_| failed("where this program is"))?,
+            user: user.to_owned(),
+            system: PathBuf::from(windows).join("System32"),
+            temporary: std::env::temp_dir().join("pimento"),
+        })
+    }
+
+    fn program(&self, name: &str) -> Result<String, Failure> {
+        text(&self.system.join(name)).map(str::to_owned)
+    }
+
+    /// Has every program that the user starts from now on ask the agent on `pipe`.
+    pub(super) fn variable(&self, pipe: &Path) -> Result<Step, Failure> {
+        let setx = self.program("setx.exe")?;
+        Ok(Step::Run(words([&setx, VARIABLE, text(pipe)?])))
+    }
+
+    /// Whether that was done.
+    pub(super) fn has_variable(&self, pipe: &Path) -> Result<bool, Failure> {
+        let reg = self.program("reg.exe")?;
+        let pipe = text(pipe)?;
+        let found = said(&words([&reg, "query", ENVIRONMENT, "/v", VARIABLE]));
+        Ok(found.is_ok_and(|found| found.lines().any(|line| line.trim_end().ends_with(pipe))))
+    }
+
+    /// Undoes it.
+    pub(super) fn no_variable(&self) -> Result<Step, Failure> {
+        let reg = self.program("reg.exe")?;
+        let delete = [&reg, "delete", ENVIRONMENT, "/v", VARIABLE, "/f"];
+        Ok(Step::Run(words(delete)))
+    }
+
     /// Registers the task and starts it; an older one is replaced.
     pub(super) fn install(&self) -> Result<Vec<Step>, Failure> {
         let file = self.temporary.join("pimento-task.xml");
-        let schtasks = text(&self.schtasks)?;
+        let schtasks = self.program("schtasks.exe")?;
         Ok(vec![
             Step::Folder(self.temporary.clone()),
             Step::Write(file.clone(), utf16(&self.text()?)),
             Step::Run(words([
-                schtasks,
+                &schtasks,
                 "/Create",
                 "/F",
                 "/TN",
@@ -39,24 +135,24 @@ impl Task {
                 text(&file)?,
             ])),
             Step::Remove(file),
-            Step::Run(words([schtasks, "/Run", "/TN", NAME])),
+            Step::Run(words([&schtasks, "/Run", "/TN", NAME])),
         ])
     }
 
     /// Stops the agent and takes the task away.
     pub(super) fn uninstall(&self) -> Result<Vec<Step>, Failure> {
-        let schtasks = text(&self.schtasks)?;
+        let schtasks = self.program("schtasks.exe")?;
         Ok(vec![
-            Step::Try(words([schtasks, "/End", "/TN", NAME])),
-            Step::Run(words([schtasks, "/Delete", "/F", "/TN", NAME])),
+            Step::Try(words([&schtasks, "/End", "/TN", NAME])),
+            Step::Run(words([&schtasks, "/Delete", "/F", "/TN", NAME])),
         ])
     }
 
     /// Whether there is such a task. What it does is told in the language of the user, so whether the
     /// agent runs is better asked of the agent.
     pub(super) fn status(&self) -> Result<bool, Failure> {
-        let schtasks = text(&self.schtasks)?;
-        Ok(said(&words([schtasks, "/Query", "/TN", NAME])).is_ok())
+        let schtasks = self.program("schtasks.exe")?;
+        Ok(said(&words([&schtasks, "/Query", "/TN", NAME])).is_ok())
     }
 
     fn text(&self) -> Result<String, Failure> {
@@ -85,6 +181,8 @@ fn text(path: &Path) -> Result<&str, Failure> {
 }
 
 const NAME: &str = "pimento";
+const VARIABLE: &str = "SSH_AUTH_SOCK";
+const ENVIRONMENT: &str = r"HKCU\Environment";
 const TASK: &str = include_str!("../../../packaging/windows/pimento.xml");
 
 #[cfg(test)]
@@ -95,7 +193,7 @@ mod tests {
         Task {
             program: r"C:\Users\Ann & Bob\pimento.exe".into(),
             user: "S-1-5-21-1-2-3-1001".to_owned(),
-            schtasks: r"C:\Windows\System32\schtasks.exe".into(),
+            system: "system32".into(),
             temporary: "temporary".into(),
         }
     }
@@ -117,7 +215,7 @@ mod tests {
         let [create, run] = lines.as_slice() else {
             panic!("{lines:?}");
         };
-        let schtasks = r"C:\Windows\System32\schtasks.exe";
+        let schtasks = task().program("schtasks.exe").unwrap();
         assert!(create.starts_with(&format!("{schtasks} /Create /F /TN pimento /XML ")));
         assert!(create.ends_with("pimento-task.xml"));
         assert_eq!(run, &format!("{schtasks} /Run /TN pimento"));
@@ -157,6 +255,22 @@ mod tests {
             "{steps:?}"
         );
         assert!(runs(&steps).concat().contains("/Delete /F"));
+    }
+
+    #[test]
+    fn the_variable_is_the_users_own_and_names_the_pipe() {
+        let pipe = Path::new(r"\\.\pipe\pimento-S-1-5-21-1-2-3-1001-agent");
+        let set = runs(&[task().variable(pipe).unwrap()]).concat();
+        assert!(
+            set.ends_with(&format!("setx.exe SSH_AUTH_SOCK {}", pipe.display())),
+            "{set}"
+        );
+        let unset = runs(&[task().no_variable().unwrap()]).concat();
+        assert!(
+            unset.ends_with(r"reg.exe delete HKCU\Environment /v SSH_AUTH_SOCK /f"),
+            "{unset}"
+        );
+        assert!(!task().has_variable(pipe).unwrap());
     }
 
     #[test]
