@@ -245,7 +245,6 @@ async fn a_pipe_has_an_access_list_with_its_user_and_nobody_else() {
         let user = user.split("pimento-").nth(1).unwrap();
         let user = user.rsplitn(3, '-').last().unwrap();
         assert!(user.starts_with("S-1-5-21-"), "{user}");
-        // What was asked for as GA is kept as what that means for a file (FA).
         let list = format!("O:{user}D:P(D;;FA;;;NU)(A;;FA;;;{user})");
         assert_eq!(found, list);
     }
@@ -295,6 +294,11 @@ async fn the_pipe_of_windows_own_agent_is_taken_by_choice_and_from_nobody() {
 async fn ssh_is_told_of_the_pipe_in_words_that_it_takes() {
     let home = Home::new("").await;
     let agent = home.agent();
+    let config = home.folder.path().join("config.toml");
+    let text_of_config = fs::read_to_string(&config).unwrap();
+    let for_logins =
+        text_of_config.replace("uses = [\"file-signature\"]", "hosts = [\"host.test\"]");
+    fs::write(&config, for_logins).unwrap();
     let printed = text(&home.run(&["ssh-config"]).stdout);
     // A backslash would be taken for an escape.
     let pipe = agent.1.to_string_lossy().replace('\\', "/");
@@ -309,7 +313,7 @@ async fn a_configuration_where_anybody_may_write_names_no_authority() {
     fs::copy(home.folder.path().join("config.toml"), &moved).unwrap();
     let mut agent = home.pimento(&["agent"]);
     let refused = agent.env("PIMENTO_CONFIG", &moved).output().unwrap();
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     let said = text(&refused.stderr);
     assert!(said.contains("[danger] counts only in a file"), "{said}");
 }

@@ -46,20 +46,21 @@ pub(super) fn listener(path: &Path) -> io::Result<Listener> {
 /// Connects to the pipe `path`, once it has a free instance.
 ///
 /// # Errors
-/// If there is none.
+/// If there is no such pipe, or none becomes free.
 pub async fn connect(path: &Path) -> io::Result<Stream> {
     name(path)?;
-    loop {
-        match open(path, FILE_FLAG_OVERLAPPED) {
-            Ok(pipe) => {
-                let stream = PipeStream::try_from(OwnedHandle::from(pipe));
-                let stream = stream.map_err(|error| io::Error::other(error.to_string()))?;
-                return Ok(stream.into());
+    let free = async {
+        loop {
+            match open(path, FILE_FLAG_OVERLAPPED) {
+                Err(error) if is_busy(&error) => tokio::time::sleep(UNTIL_FREE).await,
+                opened => return opened,
             }
-            Err(error) if is_busy(&error) => tokio::time::sleep(UNTIL_FREE).await,
-            Err(error) => return Err(error),
         }
-    }
+    };
+    let pipe = tokio::time::timeout(LONGEST_WAIT, free).await??;
+    let stream = PipeStream::try_from(OwnedHandle::from(pipe));
+    let stream = stream.map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(stream.into())
 }
 
 /// Lets go of `stream` unless the user's own process listens at its other end. Anybody can make a
@@ -167,10 +168,12 @@ fn descriptor() -> io::Result<SecurityDescriptor> {
 /// they can do without the pipe. The owner is said as well, since an agent that runs as administrator
 /// would leave it to all administrators, and an owner may change the list.
 fn access(user: &str) -> String {
-    format!("O:{user}D:P(D;;GA;;;NU)(A;;GA;;;{user})")
+    format!("O:{user}D:P(D;;FA;;;NU)(A;;FA;;;{user})")
 }
 
 const PIPES: &str = r"\\.\pipe\";
+/// An agent makes a new instance as soon as one is taken.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const UNTIL_FREE: Duration = Duration::from_millis(10);
 /// Numbers of the Windows API.
 const ERROR_PIPE_BUSY: i32 = 231;

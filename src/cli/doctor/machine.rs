@@ -193,4 +193,5 @@ fn same(one: &Path, other: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -5,8 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::Failure;
+#[cfg(target_os = "macos")]
+use serde_json::json;
+
 use super::step::{Step, escaped, said, words};
+#[cfg(target_os = "macos")]
+use super::{Told, step};
+use crate::cli::Failure;
+#[cfg(target_os = "macos")]
+use crate::{cli::output::Output, config::Paths, refusal::ExitCode};
 
 /// Sets the job up.
 ///
@@ -188,6 +195,7 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     fn runs(steps: &[Step]) -> Vec<String> {
         let line = |step: &Step| match step {
             Step::Run(words) | Step::Try(words) => {
@@ -198,6 +206,7 @@ mod tests {
         steps.iter().filter_map(line).collect()
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_job_is_written_with_the_users_paths_and_handed_to_their_session() {
         let steps = job().install().unwrap();
@@ -232,6 +241,12 @@ mod tests {
             job().uninstall().as_slice(),
             [Step::Try(_), Step::Remove(_)]
         ));
+    }
+
+    #[cfg(not(target_os = "macos"))]
+    #[test]
+    fn where_there_is_no_launchd_there_is_no_job() {
+        assert_eq!(job().status(), State::Absent);
     }
 
     #[test]

@@ -5,8 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::Failure;
+#[cfg(windows)]
+use serde_json::json;
+
 use super::step::{Step, escaped, said, words};
+#[cfg(windows)]
+use super::{Told, step};
+use crate::cli::Failure;
+#[cfg(windows)]
+use crate::{cli::output::Output, config::Paths, refusal::ExitCode};
 
 /// Sets the task up.
 ///

@@ -21,7 +21,14 @@ fn wrong(text: &str, paths: &Paths) -> Problem {
 
 fn cluster() -> Paths {
     let variables = [
-        ("HOME", "/home/ann"),
+        (
+            "HOME",
+            if cfg!(windows) {
+                r"C:\Users\ann"
+            } else {
+                "/home/ann"
+            },
+        ),
         ("XDG_RUNTIME_DIR", "/run/user/7"),
         ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us/"),
         ("AZURE_CLIENT_ID", "22222222-2222-3333-4444-555555555555"),

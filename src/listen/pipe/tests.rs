@@ -61,7 +61,7 @@ fn the_access_list_names_the_user_and_nobody_else() {
     let access = access("S-1-5-21-1-2-3-1001");
     assert_eq!(
         access,
-        "O:S-1-5-21-1-2-3-1001D:P(D;;GA;;;NU)(A;;GA;;;S-1-5-21-1-2-3-1001)"
+        "O:S-1-5-21-1-2-3-1001D:P(D;;FA;;;NU)(A;;FA;;;S-1-5-21-1-2-3-1001)"
     );
     descriptor().unwrap();
 }
