@@ -84,7 +84,8 @@ fn the_configuration_counts_before_the_cluster_and_only_for_a_workload() {
         tenant.authority.as_str(),
         "https://login.microsoftonline.com/"
     );
-    assert_eq!(tenant.proof.as_deref(), Some(Path::new("/home/ann/token")));
+    let home = cluster().home.unwrap();
+    assert_eq!(tenant.proof, Some(home.join("token")));
     // Whoever signs in otherwise hears nothing of it.
     let person = Config::parse(&valid(), &cluster()).unwrap();
     assert_eq!(person.tenants[0].authority, tenant.authority);
