@@ -1,5 +1,5 @@
-//! What a window's end means for the person: told two minutes before and when it has come; and what
-//! goes on without it is ended, or offered to be.
+//! What becomes of a window, as the person is told it: that it is open, if that took a while; two minutes
+//! before its end, and when the end has come. What goes on without it is ended, or offered to be.
 //!
 //! sudo remembers a password for a quarter of an hour, and a shared connection of ssh lasts as
 //! long as it likes: neither knows of the window. What never happens here: anything that a window
@@ -48,9 +48,11 @@ impl Aftermath {
     pub async fn follow(&self, pipeline: &Pipeline) {
         let mut changed = pipeline.broker.watch();
         let mut seen: HashMap<Name, Seen> = HashMap::new();
+        let mut opening: HashMap<Name, Moment> = HashMap::new();
         loop {
             changed.mark_unchanged();
             let open = pipeline.broker.views();
+            self.ready(&open, &mut opening, pipeline).await;
             let ended: Vec<Name> = seen
                 .extract_if(|name, _| {
                     let is_open = open.iter().any(|view| view.window == *name);
@@ -72,6 +74,24 @@ impl Aftermath {
                 () = due => {}
                 changed = changed.changed() => if changed.is_err() { return },
             }
+        }
+    }
+
+    /// Tells of the windows that are open at last: whoever waited for one has turned to something else.
+    async fn ready(&self, open: &[View], opening: &mut HashMap<Name, Moment>, pipeline: &Pipeline) {
+        let now = self.clock.now();
+        for view in open {
+            let begun = opening.get(&view.window);
+            if begun.is_some_and(|begun| begun.until(now) >= LONG) {
+                let text = format!("Window {} is open.", view.window);
+                let trace = pipeline.traces.of_window(&view.window);
+                self.notifier.tell(&text, trace.requester.as_deref()).await;
+            }
+        }
+        let still = pipeline.broker.openings();
+        opening.retain(|name, _| still.iter().any(|(window, _)| window == name));
+        for (window, _) in still {
+            opening.entry(window).or_insert(now);
         }
     }
 
@@ -168,6 +188,9 @@ async fn run(program: &str, args: &[&str]) {
         Err(_) => tracing::warn!(program, "took too long at the end of a window"),
     }
 }
+
+/// An opening that took longer is told of when it is done.
+const LONG: Duration = Duration::from_secs(15);
 
 /// How long before its end a window is warned of.
 const WARNING: Duration = Duration::from_secs(120);

@@ -32,6 +32,7 @@ mod ignored;
 mod import;
 mod init;
 mod input;
+mod manual;
 mod output;
 mod password;
 mod person;

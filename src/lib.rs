@@ -35,6 +35,7 @@ pub mod harden;
 pub mod refusal;
 pub mod secret;
 pub mod signature;
+pub mod supervisor;
 pub mod wire;
 
 pub mod cloud;

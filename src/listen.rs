@@ -24,6 +24,9 @@ use pipe as system;
 #[cfg(unix)]
 use socket as system;
 
+pub use handed::{Handed, HandedError};
+
+mod handed;
 #[cfg(windows)]
 mod pipe;
 #[cfg(unix)]
@@ -36,6 +39,8 @@ pub struct Door {
     path: PathBuf,
     room: Arc<Semaphore>,
     most: usize,
+    /// A socket that a service manager has made is left for its next start.
+    made_here: bool,
     /// Held as long as we listen; the kernel lets go of it however this process ends.
     _lock: Option<File>,
 }
@@ -81,6 +86,14 @@ impl Door {
     /// # Errors
     /// If another agent listens there, which is left unharmed, or the folder is not private.
     pub fn bind(path: &Path) -> Result<Self, DoorError> {
+        Self::open(path, &mut Handed::default())
+    }
+
+    /// The same; if a service manager listens there for us, what it has handed over is used.
+    ///
+    /// # Errors
+    /// As [`Self::bind`].
+    pub fn open(path: &Path, handed: &mut Handed) -> Result<Self, DoorError> {
         let failed = |error| DoorError::Io {
             path: path.to_owned(),
             error,
@@ -99,7 +112,14 @@ impl Door {
             Err(TryLockError::WouldBlock) => return Err(DoorError::Busy(path.to_owned())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        Self::take(path, Some(lock))
+        match handed.listener(path).map_err(failed)? {
+            Some(listener) => {
+                let mut door = Self::new(listener, path, Some(lock));
+                door.made_here = false;
+                Ok(door)
+            }
+            None => Self::take(path, Some(lock)),
+        }
     }
 
     /// Listens on `path`, in a folder that the user has chosen: others may be able to enter it, and
@@ -121,16 +141,20 @@ impl Door {
         }
         system::remove_stale(path).map_err(failed)?;
         let listener = system::listener(path).map_err(failed)?;
+        Ok(Self::new(listener, path, lock))
+    }
+
+    fn new(listener: Listener, path: &Path, lock: Option<File>) -> Self {
         let most = system::most_connections().clamp(FEWEST_CONNECTIONS, MOST_CONNECTIONS);
-        // Some more than are served: those that leave for others need a moment.
-        let room = Arc::new(Semaphore::new(most + LEAVING));
-        Ok(Self {
+        Self {
             listener,
             path: path.to_owned(),
-            room,
+            // Some more than are served: those that leave for others need a moment.
+            room: Arc::new(Semaphore::new(most + LEAVING)),
             most,
+            made_here: true,
             _lock: lock,
-        })
+        }
     }
 
     /// How many clients may be served at once. A door of an agent has half of what the limit of
@@ -177,7 +201,9 @@ impl Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        system::remove(&self.path);
+        if self.made_here {
+            system::remove(&self.path);
+        }
     }
 }
 

@@ -19,6 +19,10 @@ use crate::requester::Requester;
 use askpass::Askpass;
 pub use askpass::is_ours;
 pub use browser::Browser;
+#[cfg(target_os = "linux")]
+use bus::Bus;
+#[cfg(not(target_os = "linux"))]
+use busless::Bus;
 pub use notifier::{Notifier, Program as NotifyProgram};
 use pinentry::Pinentry;
 pub use question::{Matter, Question, Subject};
@@ -28,6 +32,10 @@ pub use terminal::tell;
 
 mod askpass;
 mod browser;
+#[cfg(target_os = "linux")]
+mod bus;
+#[cfg(not(target_os = "linux"))]
+mod busless;
 mod child;
 mod notifier;
 mod pinentry;
@@ -76,8 +84,10 @@ impl Default for Settings {
     }
 }
 
-/// Asks with the programs of the desktop or the terminal: askpass, else pinentry.
+/// Asks with what the desktop or the terminal has: notifications for a yes, askpass, pinentry.
 pub struct Desktop {
+    /// Whoever has chosen a program is asked by that.
+    bus: Option<Bus>,
     askpass: Askpass,
     pinentry: Pinentry,
     desk: Desk,
@@ -114,7 +124,10 @@ impl Desktop {
     /// Asks as `settings` and the agent's own environment say.
     #[must_use]
     pub fn new(settings: &Settings, own: Environment, clock: Arc<dyn Clock>) -> Self {
+        let chosen = settings.askpass.is_some() || settings.pinentry.is_some();
+        let bus = Bus::of(&own);
         Self {
+            bus: bus.filter(|_| !chosen && settings.notify == NotifyProgram::Standard),
             askpass: Askpass::new(settings.askpass.as_deref(), &own),
             pinentry: Pinentry::new(settings.pinentry.as_deref()),
             desk: Desk {
@@ -165,6 +178,17 @@ impl Desktop {
         let own = Session::own(&self.desk.own);
         let own = (!theirs.has_display() && own.has_display()).then_some(own);
         let mut missing = Vec::new();
+        // Whoever came in by SSH does not see this machine's desktop.
+        if let Some(bus) = self
+            .bus
+            .as_ref()
+            .filter(|_| wanted == Wanted::Yes && !theirs.remote)
+        {
+            match bus.confirm(&text).await {
+                Ok(answer) => return Ok(answer),
+                Err(Unusable(why)) => missing.push(why),
+            }
+        }
         for session in [Some(theirs), own].into_iter().flatten() {
             let (desk, text) = (&self.desk, text.as_str());
             let asked = self.askpass.ask(desk, &session, text, wanted).await;

@@ -18,11 +18,11 @@ use crate::config::{AgentSettings, Config, Danger, Paths};
 use crate::cores::Cores;
 use crate::house::{Facts, House, Rooms};
 use crate::known_hosts::KnownHosts;
-use crate::listen::{Door, DoorError};
+use crate::listen::{Door, DoorError, Handed, HandedError};
 use crate::pipeline::Pipeline;
 use crate::prompt::{Browser, Desktop, Environment, Notifier};
 use crate::refusal::Refusal;
-use crate::{agent, control, credentials};
+use crate::{agent, control, credentials, supervisor};
 
 pub use indoors::Indoors;
 
@@ -35,6 +35,11 @@ pub struct Agent {
     /// What clients of the agent door are served from.
     service: Arc<Service>,
     aftermath: Aftermath,
+    doors: Doors,
+}
+
+/// Where clients knock.
+struct Doors {
     agent: Door,
     /// The pipe of Windows' own agent, if it is to be ours.
     openssh: Option<Door>,
@@ -75,24 +80,27 @@ pub enum StartError {
          take openssh_pipe out of [agent]"
     )]
     OpenSshPipe,
+    /// What the service manager hands over is not what is listened on.
+    #[error(transparent)]
+    Handed(#[from] HandedError),
     /// A public key of the configuration cannot be encoded.
     #[error("a public key of the configuration cannot be used: {0}")]
     Key(#[from] ssh_key::Error),
 }
 
 impl Agent {
-    /// Opens the doors for `config`.
+    /// Opens the doors for `config`; those that a service manager has handed over are open already.
     ///
     /// # Errors
     /// If another agent is listening, or nothing could be recorded.
-    pub fn start(config: Config, paths: &Paths, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+    pub fn start(
+        config: Config,
+        paths: &Paths,
+        clock: Arc<dyn Clock>,
+        handed: Handed,
+    ) -> Result<Self, StartError> {
         // Before anything else is touched, so that a second start harms nothing.
-        let agent = Door::bind(&paths.agent_socket())?;
-        let openssh = config.agent.openssh_pipe.then(openssh).transpose()?;
-        let control = Door::bind(&paths.control_socket())?;
-        let credentials = credentials::are_configured(&config.catalog)
-            .then(|| Door::bind(&paths.credentials_socket()))
-            .transpose()?;
+        let doors = Doors::open(&config, paths, handed)?;
         let folder = config.audit.clone();
         let audit = Audit::open(&folder, Arc::clone(&clock))
             .map_err(|error| StartError::Audit { folder, error })?;
@@ -115,7 +123,7 @@ impl Agent {
         let aftermath = aftermath(settings, own.clone(), &clock);
         let desktop = Arc::new(Desktop::new(&settings.prompts, own, Arc::clone(&clock)));
         let facts = Facts {
-            agent_socket: agent.path().to_owned(),
+            agent_socket: doors.agent.path().to_owned(),
             warnings: config.warnings().iter().map(ToString::to_string).collect(),
         };
         let house = House::new(Rooms {
@@ -142,10 +150,7 @@ impl Agent {
             house,
             service: Arc::new(service),
             aftermath,
-            agent,
-            openssh,
-            control,
-            credentials,
+            doors,
         })
     }
 
@@ -158,11 +163,14 @@ impl Agent {
             house,
             service,
             aftermath,
+            doors,
+        } = self;
+        let Doors {
             agent,
             openssh,
             control,
             credentials,
-        } = self;
+        } = doors;
         recall(&house);
         let (mut sessions, mut services) = (JoinSet::new(), JoinSet::new());
         let mut others = JoinSet::new();
@@ -170,8 +178,10 @@ impl Agent {
         let sweeper = Arc::clone(&house.pipeline.broker);
         let syncer = Arc::clone(&house.pipeline.audit);
         let controlled = control::serve(Arc::clone(&house), control, stops(stopped));
+        supervisor::ready(agent.path());
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
+            () = supervisor::keep_alive(&house.pipeline.broker) => Ok(()),
             () = agent::serve_all(&service, &agent, &mut sessions) => Ok(()),
             () = serve_if_any(&service, openssh.as_ref(), &mut others) => Ok(()),
             () = credentials::serve_all(&house, credentials.as_ref(), &mut services) => Ok(()),
@@ -182,6 +192,7 @@ impl Agent {
             () = syncer.keep_synced() => Ok(()),
             served = controlled => served.map_err(|error| RunError(error.to_string())),
         };
+        supervisor::stopping();
         let _nobody_listens = stop.send(true).is_err();
         sessions.shutdown().await;
         others.shutdown().await;
@@ -194,6 +205,25 @@ impl Agent {
             .sync()
             .map_err(|error| RunError(error.to_string()))?;
         outcome
+    }
+}
+
+impl Doors {
+    /// Those that a service manager has handed over are open already.
+    fn open(config: &Config, paths: &Paths, mut handed: Handed) -> Result<Self, StartError> {
+        let agent = Door::open(&paths.agent_socket(), &mut handed)?;
+        let openssh = config.agent.openssh_pipe.then(openssh).transpose()?;
+        let control = Door::open(&paths.control_socket(), &mut handed)?;
+        let credentials = credentials::are_configured(&config.catalog)
+            .then(|| Door::open(&paths.credentials_socket(), &mut handed))
+            .transpose()?;
+        handed.finish(&[agent.path(), control.path()])?;
+        Ok(Self {
+            agent,
+            openssh,
+            control,
+            credentials,
+        })
     }
 }
 

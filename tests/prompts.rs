@@ -4,6 +4,9 @@
 
 mod support;
 
+#[path = "prompts/notifications.rs"]
+mod notifications;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -8,6 +8,7 @@ use super::{Failure, load, runtime, sync};
 use crate::clock::SystemClock;
 use crate::config::Paths;
 use crate::harden::harden;
+use crate::listen::Handed;
 use crate::refusal::ExitCode;
 use crate::run::Agent;
 use crate::secret::locked;
@@ -24,7 +25,8 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
         tracing::warn!("{warning}");
     }
     runtime.block_on(async {
-        let agent = Agent::start(config, paths, Arc::new(SystemClock))
+        let handed = Handed::take().map_err(|error| Failure::failed(error.to_string()))?;
+        let agent = Agent::start(config, paths, Arc::new(SystemClock), handed)
             .map_err(|error| Failure::failed(error.to_string()))?;
         // Listened for before anybody can know that there is something to stop.
         let stop = Stop::listen().map_err(|error| Failure::failed(error.to_string()))?;

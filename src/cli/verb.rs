@@ -7,8 +7,8 @@ use clap::{CommandFactory, Subcommand};
 use super::output::Output;
 use super::{
     Cli, Failure, agent, ansible, approvals, askpass, ca, connect, docker, doctor, export, git,
-    import, init, password, preflight, run, runtime, service, show, sign_in, ssh_agent, ssh_config,
-    stale, sudo, sync, window,
+    import, init, manual, password, preflight, run, runtime, service, show, sign_in, ssh_agent,
+    ssh_config, stale, sudo, sync, window,
 };
 use crate::config::{Overrides, Paths};
 use crate::refusal::ExitCode;
@@ -19,6 +19,9 @@ pub(super) enum Verb {
     Init(init::Args),
     /// Run the agent in the foreground
     Agent,
+    /// Have the system start the agent: install, status, uninstall
+    #[command(subcommand)]
+    Service(service::Service),
     /// Hold keys that are added, with the command line of OpenSSH's ssh-agent
     SshAgent(ssh_agent::Args),
     /// Who is signed in, which windows are open, what is held (the default)
@@ -113,14 +116,14 @@ pub(super) enum Verb {
         #[arg(long, default_value_t = 1)]
         last: u32,
     },
-    /// Have the system start the agent for you
-    #[command(subcommand)]
-    Service(service::Service),
     /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Write the man pages (what packages are built with)
+    #[command(hide = true)]
+    Manual(manual::Args),
     /// See pimento work, without Azure and without root
     #[cfg(feature = "emulator")]
     Demo(crate::demo::Args),
@@ -145,6 +148,9 @@ impl Verb {
             Self::Completions { shell } => {
                 output.completions(shell, &mut Cli::command());
                 return Ok(ExitCode::Done.into());
+            }
+            Self::Manual(args) => {
+                return manual::write(&args, Cli::command(), output).map(Exit::from);
             }
             Self::SshAgent(args) => return ssh_agent::run(args).map(Exit::from),
             #[cfg(feature = "emulator")]
@@ -186,6 +192,7 @@ impl Verb {
     async fn asks(self, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
         let agent = || connect(paths);
         match self {
+            Self::Service(service) => service::run(service, paths, output).await,
             Self::Status { stale: true, .. } => stale::show(agent().await?, output).await,
             Self::Status { watch, .. } => show::status(agent().await?, output, watch).await,
             Self::Approvals(args) => approvals::run(args, agent().await?, output).await,
@@ -209,7 +216,6 @@ impl Verb {
             Self::Import(args) => import::run(args, paths, output).await,
             Self::Sync(args) => sync::run(args, paths, output).await,
             Self::Ca(ca) => ca::run(ca, paths, output).await,
-            Self::Service(verb) => service::run(verb, paths, output).await,
             Self::Doctor(args) => doctor::examine(args, paths, output).await,
             Self::Preflight(args) => preflight::preflight(paths, output, args).await,
             Self::Askpass { prompt } => askpass::answer(agent().await?, output, prompt).await,

@@ -23,7 +23,12 @@ use interprocess::os::windows::named_pipe::local_socket::tokio::Stream as PipeSt
 use interprocess::os::windows::security_descriptor::SecurityDescriptor;
 use widestring::U16CString;
 
+use super::handed::HandedError;
 use crate::requester::{owner, this_user};
+
+/// No service manager of Windows listens for others.
+#[derive(Debug)]
+pub(super) enum Given {}
 
 /// Makes the first instance of a pipe, which fails if there is one; the pipe takes nobody from
 /// other machines.
@@ -127,6 +132,15 @@ pub(super) const fn is_private(_folder: &Path) -> io::Result<bool> {
 
 pub(super) const fn most_connections() -> usize {
     usize::MAX
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a socket of Unix may be none")]
+pub(super) const fn handed() -> Result<Vec<(PathBuf, Given)>, HandedError> {
+    Ok(Vec::new())
+}
+
+pub(super) fn resume(given: Given) -> io::Result<Listener> {
+    match given {}
 }
 
 fn name(path: &Path) -> io::Result<Name<'_>> {

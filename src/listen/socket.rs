@@ -1,7 +1,9 @@
 //! A door of Unix: a socket in the file system.
 
 use std::io;
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use interprocess::local_socket::tokio::Listener;
@@ -9,10 +11,18 @@ use interprocess::local_socket::{
     GenericFilePath, ListenerOptions, Name, PeerCreds, ToFsName as _,
 };
 use interprocess::os::unix::local_socket::ListenerOptionsExt as _;
+use interprocess::os::unix::uds_local_socket;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
+use rustix::net::sockopt::socket_type;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, socket};
 use rustix::process::{Resource, geteuid, getrlimit};
+use service_binding::{Binding, Listener as Bound};
+
+use super::handed::HandedError;
+
+/// A socket that a service manager listens on for us.
+pub(super) type Given = UnixListener;
 
 pub(super) fn name(path: &Path) -> io::Result<Name<'_>> {
     path.to_fs_name::<GenericFilePath>()
@@ -85,4 +95,63 @@ pub(super) fn most_connections() -> usize {
     limit.map_or(usize::MAX, |limit| {
         usize::try_from(limit / 3).unwrap_or(usize::MAX)
     })
+}
+
+/// What a service manager hands over, each with its path.
+pub(super) fn handed() -> Result<Vec<(PathBuf, Given)>, HandedError> {
+    let handed = descriptors()?.into_iter();
+    handed
+        .map(|(descriptor, name)| listening(descriptor).ok_or(HandedError::NoSocket(name)))
+        .collect()
+}
+
+/// Goes on listening where the service manager has begun.
+pub(super) fn resume(given: Given) -> io::Result<Listener> {
+    let listener = uds_local_socket::tokio::Listener::try_from(OwnedFd::from(given))?;
+    Ok(Listener::UdSocket(listener))
+}
+
+/// The descriptors, and what the manager calls each.
+#[cfg(target_os = "linux")]
+fn descriptors() -> io::Result<Vec<(RawFd, String)>> {
+    // Closed in whatever the agent starts, from here on.
+    Ok(sd_notify::listen_fds_with_names()?.collect())
+}
+
+#[cfg(target_os = "macos")]
+fn descriptors() -> io::Result<Vec<(RawFd, String)>> {
+    let mut descriptors = Vec::new();
+    for name in ["agent", "control"] {
+        // An error is that of a process which launchd did not start.
+        if let Ok(Binding::FileDescriptor(descriptor)) = format!("fd://{name}").parse() {
+            descriptors.push((descriptor, name.to_owned()));
+        }
+    }
+    Ok(descriptors)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn descriptors() -> io::Result<Vec<(RawFd, String)>> {
+    Ok(Vec::new())
+}
+
+/// A listening stream socket in the file system, and its path.
+fn listening(descriptor: RawFd) -> Option<(PathBuf, Given)> {
+    let Ok(Bound::Unix(socket)) = Bound::try_from(Binding::FileDescriptor(descriptor)) else {
+        return None;
+    };
+    let listens = socket_type(&socket).ok()? == SocketType::STREAM && accepts(&socket);
+    let path = socket.local_addr().ok()?.as_pathname()?.to_owned();
+    listens.then_some((path, socket))
+}
+
+#[cfg(target_os = "linux")]
+fn accepts(socket: &UnixListener) -> bool {
+    rustix::net::sockopt::socket_acceptconn(socket).unwrap_or(false)
+}
+
+/// launchd hands over nothing else, and the system does not say.
+#[cfg(not(target_os = "linux"))]
+const fn accepts(_socket: &UnixListener) -> bool {
+    true
 }

@@ -1,25 +1,27 @@
-//! Tells the user something that needs no answer, by `notify-send` or a program like it.
+//! Tells the user something that needs no answer: by the desktop's notifications, by `notify-send` or a
+//! program like it, else on the terminal of the one that it concerns.
 //!
-//! It shows up where the one that it concerns sits, as prompts do. What never happens here: a
-//! secret, or a wait for a reader.
+//! What never happens here: a secret, or a wait for a reader.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use super::session::{Environment, Session};
+use super::{Bus, terminal};
 use crate::requester::Requester;
 
 /// Tells the user something.
 pub struct Notifier {
     program: Program,
     own: Environment,
+    bus: Option<Bus>,
 }
 
 /// What shows a notice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Program {
-    /// `notify-send`, where there is one.
+    /// The desktop's notifications, else `notify-send` where there is one.
     #[default]
     Standard,
     /// This one; it gets a title and a text.
@@ -31,18 +33,32 @@ pub enum Program {
 impl Notifier {
     /// Tells by `program`, or in the log only.
     #[must_use]
-    pub const fn new(program: Program, own: Environment) -> Self {
-        Self { program, own }
+    pub fn new(program: Program, own: Environment) -> Self {
+        let bus = Bus::of(&own).filter(|_| program == Program::Standard);
+        Self { program, own, bus }
     }
 
-    /// Shows `text` where `requester` is; else where the agent is.
+    /// Shows `text` on the agent's desktop, else where `requester` is.
     pub async fn tell(&self, text: &str, requester: Option<&Requester>) {
         tracing::info!(text, "notice");
-        let program = match &self.program {
-            Program::Standard => Path::new("notify-send"),
-            Program::At(path) => path,
+        if let Some(bus) = &self.bus {
+            match bus.tell(text).await {
+                Ok(()) => return,
+                Err(error) => tracing::debug!(error = error.0, "a notice was not shown"),
+            }
+        }
+        let shown = match &self.program {
             Program::None => return,
+            Program::At(path) => self.run(path, text, requester).await,
+            Program::Standard => self.run(Path::new("notify-send"), text, requester).await,
         };
+        if let (false, Some(requester)) = (shown, requester) {
+            terminal::tell(requester, text);
+        }
+    }
+
+    /// Has a program show `text` where `requester` is; else where the agent is.
+    async fn run(&self, program: &Path, text: &str, requester: Option<&Requester>) -> bool {
         let theirs = match requester {
             Some(requester) => Some(Session::of(requester).await),
             None => None,
@@ -51,7 +67,7 @@ impl Notifier {
         let theirs = theirs.filter(Session::can_show);
         let session = theirs.unwrap_or_else(|| Session::own(&self.own));
         if self.program == Program::Standard && !session.can_show() {
-            return;
+            return false;
         }
         let mut command = session.command(program, &self.own);
         command
@@ -61,9 +77,11 @@ impl Notifier {
             .stderr(Stdio::null())
             .kill_on_drop(true);
         let shown = tokio::time::timeout(LONGEST, command.status()).await;
-        if !matches!(&shown, Ok(Ok(status)) if status.success()) {
+        let ended = matches!(&shown, Ok(Ok(status)) if status.success());
+        if !ended {
             tracing::debug!(?shown, program = %program.display(), "a notice was not shown");
         }
+        ended
     }
 }
 

@@ -31,6 +31,7 @@ use pimento::config::{Config, Overrides, Paths};
 use pimento::emulator::scenario::{Fault, Grant, Key, Role};
 use pimento::emulator::{Emulator, Options, Scenario, World as Cloud};
 use pimento::house::House;
+use pimento::listen::Handed;
 use pimento::refusal::Refusal;
 use pimento::run::Agent;
 use pimento::secret::private_key::PrivateKey;
@@ -525,7 +526,8 @@ pub fn paths(folder: &Path, config: &Path) -> Paths {
 /// Starts the agent that `paths` configure.
 pub fn serve(paths: &Paths, time: Arc<dyn Clock>) -> (Arc<House>, Serving) {
     let loaded = Config::load(paths).unwrap_or_else(|error| panic!("{error}"));
-    let agent = Agent::start(loaded, paths, time).unwrap_or_else(|error| panic!("{error}"));
+    let agent = Agent::start(loaded, paths, time, Handed::default())
+        .unwrap_or_else(|error| panic!("{error}"));
     let house = Arc::clone(&agent.house);
     let (stop, stopped) = oneshot::channel::<()>();
     let agent = tokio::spawn(async move {
