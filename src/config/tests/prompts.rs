@@ -101,15 +101,11 @@ fn the_pipe_of_windows_own_agent_is_taken_on_windows_only_and_by_choice() {
             .agent
             .openssh_pipe
     );
-    match agent("openssh_pipe = true", OWN) {
-        Ok(config) => assert!(cfg!(windows) && config.agent.openssh_pipe),
-        Err(error) => {
-            assert!(!cfg!(windows), "{error}");
-            assert!(
-                error.to_string().contains("openssh_pipe is for Windows"),
-                "{error}"
-            );
-        }
+    let taken = agent("openssh_pipe = true", OWN);
+    assert_eq!(taken.is_ok(), cfg!(windows));
+    if let Err(error) = taken {
+        let said = error.to_string();
+        assert!(said.contains("openssh_pipe is for Windows"), "{said}");
     }
     let error = agent("openssh_pipe = \"yes\"", OWN).unwrap_err();
     assert!(error.to_string().contains("openssh_pipe = true"), "{error}");
