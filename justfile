@@ -47,6 +47,24 @@ askpass:
     RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --no-default-features \
         --bin pimento-askpass --target "$host" --target-dir target/static
 
+# Needs cargo-deb (`./check tools` builds it into target/tools) and `cargo install cargo-generate-rpm`.
+# The Debian package and the RPM, without the emulator, in target/debian and target/generate-rpm.
+packages: askpass
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --locked --release --no-default-features --features clipboard --bin pimento
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    programs=target/package-programs
+    mkdir -p "$programs"
+    cp target/release/pimento "target/static/$host/release/pimento-askpass" "$programs"
+    packaging/stage "$programs"
+    PATH="$PWD/target/tools/bin:$PATH" cargo deb --no-build --no-strip
+    cargo generate-rpm --payload-compress zstd
+
+# The package's tests, on the package that `just packages` has made.
+test-packages:
+    PIMENTO_DEB="$(ls -t target/debian/pimento_*.deb | head -1)" cargo test --locked --test package
+
 # The guided demonstration.
 demo:
     cargo run --locked --release -- demo

@@ -6,6 +6,7 @@
 //! still open depends on is ended; a wait that holds up the wipe, which has happened before.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::process::Command;
 
 use crate::catalog::Name;
 use crate::clock::{Clock, Moment};
+use crate::outside;
 use crate::pipeline::{Pipeline, Trace};
 use crate::prompt::Notifier;
 use crate::window::View;
@@ -174,7 +176,8 @@ fn told(window: &Name, offered: &[String]) -> String {
 
 /// Runs a program that says little and asks nothing; how it ends is logged.
 async fn run(program: &str, args: &[&str]) {
-    let mut command = Command::new(program);
+    let beside = outside::command(Path::new(program), []);
+    let mut command = beside.unwrap_or_else(|| Command::new(program));
     command
         .args(args)
         .stdin(Stdio::null())

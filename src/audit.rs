@@ -20,8 +20,10 @@ use crate::clock::Clock;
 use crate::harden;
 use crate::refusal::Refusal;
 
+pub use chain::{Chain, Damage, Line, Problem, Whole, next_line, verify};
 pub use event::Event;
 
+mod chain;
 mod event;
 
 /// The open record.
@@ -254,28 +256,6 @@ fn links(file: &File) -> io::Result<u64> {
 #[cfg(not(unix))]
 fn links(_file: &File) -> io::Result<u64> {
     Ok(1)
-}
-
-/// Checks the chain of a record: every line whole, numbered, and hashed by its successor.
-///
-/// # Errors
-/// The number of the first line that does not fit, and why.
-pub fn verify(text: &str) -> Result<u64, (usize, String)> {
-    let mut prev = String::new();
-    let mut seq = 0;
-    for (index, line) in text.lines().enumerate() {
-        let wrong = |why: &str| (index + 1, why.to_owned());
-        let fields: Value = serde_json::from_str(line).map_err(|_| wrong("is not JSON"))?;
-        if fields.get("prev").and_then(Value::as_str) != Some(&prev) {
-            return Err(wrong("does not follow the line before it"));
-        }
-        if fields.get("seq").and_then(Value::as_u64) != Some(seq + 1) {
-            return Err(wrong("has the wrong number"));
-        }
-        seq += 1;
-        prev = hash(line.as_bytes());
-    }
-    Ok(seq)
 }
 
 /// How long a signature's record may be with the kernel only.

@@ -21,6 +21,7 @@ use session::Session;
 
 mod approvals;
 mod certify;
+mod check;
 pub mod client;
 pub mod convert;
 mod ending;
@@ -32,6 +33,7 @@ mod session;
 mod sign_in;
 mod sink;
 mod view;
+mod watching;
 
 /// The messages of the API, generated from the proto.
 #[allow(

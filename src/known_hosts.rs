@@ -94,6 +94,22 @@ impl KnownHosts {
         names_of(&files, key, wanted, now)
     }
 
+    /// The keys by which the hosts of these names are known, on that port (0: the usual one).
+    ///
+    /// They are what a host may show; which names that gives it, [`Self::names`] tells.
+    #[must_use]
+    pub fn keys_of(&self, hosts: &[String], port: u16) -> Vec<KeyData> {
+        let files = self.files.iter().filter_map(|file| self.lines(file));
+        files.flat_map(|lines| lines.keys_of(hosts, port)).collect()
+    }
+
+    /// Whether an authority is known that may certify a host of these names.
+    #[must_use]
+    pub fn certifies(&self, hosts: &[String]) -> bool {
+        let mut files = self.files.iter().filter_map(|file| self.lines(file));
+        files.any(|lines| lines.certifies(hosts))
+    }
+
     /// What the file says; read again only if it has changed.
     fn lines(&self, file: &Path) -> Option<Arc<Lines>> {
         let stamp = Stamp::of(file)?;

@@ -17,12 +17,14 @@ use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::Material;
 
+pub use asks::{Asked, Asks, Outcome};
 pub use memory::{Memory, Refused};
 pub use reasons::Reasons;
 pub use revealed::{Reveal, Revealed};
 pub use traces::{Trace, Traces};
 pub use wrong::Wrong;
 
+mod asks;
 mod import;
 mod memory;
 mod reasons;
@@ -36,6 +38,8 @@ pub struct Pipeline {
     pub broker: Arc<Broker>,
     /// Where everything is recorded.
     pub audit: Arc<Audit>,
+    /// What was asked for last.
+    pub asks: Asks,
     /// The last refusals, for `pimento why`.
     pub memory: Memory,
     /// Where material is used.
@@ -67,6 +71,7 @@ impl Pipeline {
         Self {
             broker,
             audit,
+            asks: Asks::new(Arc::clone(clock)),
             memory: Memory::new(Arc::clone(clock)),
             cores,
             prompter,
@@ -90,13 +95,15 @@ impl Pipeline {
     ) -> Result<T, Refusal> {
         let id = CorrelationId::new();
         let credential = Arc::clone(&ask.credential);
+        let asked = self.asks.begin(id, &ask, requester);
         let answer = async {
             let grant = self.ready(id, ask, requester, stages).await?;
             let turn = self.cores.turn(weight(&grant)).await;
             self.record_release(id, &grant, requester).await?;
             turn.run(|| self.broker.with(&grant, using))?
         };
-        self.told(id, &credential, requester, answer.await)
+        let answer = self.told(id, &credential, requester, answer.await);
+        asked.answered(answer, Outcome::Released)
     }
 
     /// Answers `ask` with a signature that the vault makes; the key stays there.
@@ -112,13 +119,15 @@ impl Pipeline {
     ) -> Result<Vec<u8>, Refusal> {
         let id = CorrelationId::new();
         let credential = Arc::clone(&ask.credential);
+        let asked = self.asks.begin(id, &ask, requester);
         let answer = async {
             let grant = self.ready(id, ask, requester, stages).await?;
             self.record_release(id, &grant, requester).await?;
             let broker = &self.broker;
             broker.sign(&grant, signing, id, requester, stages).await
         };
-        self.told(id, &credential, requester, answer.await)
+        let answer = self.told(id, &credential, requester, answer.await);
+        asked.answered(answer, Outcome::Released)
     }
 
     /// Has the material of `ask` there, and releases nothing.
@@ -133,14 +142,17 @@ impl Pipeline {
     ) -> Result<(), Refusal> {
         let id = CorrelationId::new();
         let credential = Arc::clone(&ask.credential);
+        let asked = self.asks.begin(id, &ask, requester);
         let ready = self.ready(id, ask, requester, stages).await;
-        self.told(id, &credential, requester, ready.map(drop))
+        let ready = self.told(id, &credential, requester, ready.map(drop));
+        asked.answered(ready, Outcome::Prepared)
     }
 
     /// Records and remembers a no to whoever asked for `what` before anything could be judged.
     pub fn turn_away(&self, what: &str, requester: &Requester, refusal: &Refusal) {
         let id = CorrelationId::new();
         self.memory.turned_away(id, what, requester, refusal);
+        self.asks.turned_away(id, what, requester, refusal);
         // Nothing has left, so a refusal stands even if it cannot be recorded.
         let _refused_all_the_same = self
             .audit

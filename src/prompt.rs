@@ -25,7 +25,7 @@ use bus::Bus;
 use busless::Bus;
 pub use notifier::{Notifier, Program as NotifyProgram};
 use pinentry::Pinentry;
-pub use question::{Matter, Question, Subject};
+pub use question::{Matter, Question, Subject, purpose};
 pub use session::Environment;
 use session::Session;
 pub use terminal::tell;

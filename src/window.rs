@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -39,6 +40,8 @@ pub struct Terms {
 
 struct Open {
     terms: Terms,
+    /// When these terms began to hold, to show how much of them is over.
+    since: Moment,
     /// Goes with the window: Key Vault accepts it for an hour longer than PIM's membership lasts.
     token: Option<Arc<AccessToken>>,
     held: HashMap<Name, Held>,
@@ -79,6 +82,8 @@ pub struct View {
     pub window: Name,
     /// Its terms.
     pub terms: Terms,
+    /// For how long it was open when these terms began to hold.
+    pub lasts: Duration,
     /// Name and version of each credential held.
     pub held: Vec<(Name, String)>,
 }
@@ -102,10 +107,11 @@ impl Windows {
             .extract_if(|name, open| name == window && ended(open))
             .for_each(drop);
         match self.open.get_mut(window) {
-            Some(open) => open.terms = terms,
+            Some(open) => (open.terms, open.since) = (terms, now),
             None => {
                 let open = Open {
                     terms,
+                    since: now,
                     token: None,
                     held: HashMap::new(),
                 };
@@ -364,6 +370,7 @@ impl Open {
         View {
             window: name.clone(),
             terms: self.terms.clone(),
+            lasts: self.since.until(self.terms.until),
             held,
         }
     }

@@ -1,5 +1,10 @@
 //! Real logins that a person is asked about, by a real askpass.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic
+)]
 #![cfg(target_os = "linux")]
 
 mod support;

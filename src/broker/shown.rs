@@ -8,6 +8,8 @@ use tokio::sync::watch;
 use super::Broker;
 use crate::catalog::{Credential, Name};
 use crate::cloud::{Outage, Stage};
+use crate::policy::Grant;
+use crate::refusal::Refusal;
 use crate::secret::Oddity;
 use crate::window::{Terms, View};
 
@@ -79,6 +81,22 @@ impl Broker {
             .openings
             .get(window)
             .map(|flight| flight.stage())
+    }
+
+    /// The refusal that an ask with `grant` would get again without a look at the cloud.
+    #[must_use]
+    pub fn refused_before(&self, grant: &Grant) -> Option<Refusal> {
+        let (credential, now) = (grant.credential(), self.clock.now());
+        if self.windows().holds(credential, now) {
+            return None;
+        }
+        let flights = self.flights();
+        let fetch = flights.refused_fetches.again(&credential.name, now);
+        let opening = || {
+            let window = &credential.vault.window.name;
+            flights.refused_openings.again(window, now)
+        };
+        fetch.and_then(|()| opening()).err()
     }
 
     /// Whether `window` is closed only to be opened for longer.

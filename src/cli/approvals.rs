@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::output::Output;
-use super::show::{span, time};
+use super::show::{plain, span, time};
 use super::{Agent, Failure};
 use crate::control::proto::{Approval, ApprovalsRequest, DecideRequest};
 use crate::refusal::ExitCode;
@@ -93,12 +93,6 @@ fn lines(one: &Approval) -> String {
         text.push_str(&format!("\n  ticket: {}", plain(&one.ticket)));
     }
     text
-}
-
-/// What somebody else wrote does nothing to this terminal.
-fn plain(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().map(plain).collect()
 }
 
 fn value(one: &Approval) -> Value {

@@ -9,6 +9,7 @@ use std::io::{IsTerminal, Write};
 
 use serde_json::{Value, json};
 
+use super::paint::Paint;
 use crate::control::proto;
 
 /// How results and hints are shown.
@@ -33,6 +34,11 @@ impl Output {
         self.json
     }
 
+    /// How results are colored.
+    pub(super) fn paint(&self) -> Paint {
+        Paint::of_stdout()
+    }
+
     /// The result: `value` with `--json`, else `text`.
     pub(super) fn result(&self, text: &str, value: &Value) {
         if self.json {
@@ -40,6 +46,11 @@ impl Output {
         } else if !text.is_empty() {
             println!("{text}");
         }
+    }
+
+    /// Results that come bit by bit.
+    pub(super) fn stream(&self) -> impl Write + use<> {
+        std::io::BufWriter::new(std::io::stdout())
     }
 
     /// A secret, alone on stdout.

@@ -90,7 +90,7 @@ async fn start(args: Args, paths: &Paths, output: &Output) -> Result<Exit, Failu
         let mut agent = connect(paths).await?;
         let mut person = Person::new(args.reason, args.ticket.as_deref(), output)?;
         secrets = Secrets::ask(&agent, output, wanted, &shown, &mut person).await?;
-        events = Some(agent.watch(WatchRequest {}).await?.into_inner());
+        events = Some(agent.watch(WatchRequest::default()).await?.into_inner());
     }
     let files = Files::make(&args.file, &secrets)?;
     let mut command = program.command(&files);

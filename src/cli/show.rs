@@ -1,111 +1,29 @@
-//! `pimento status`, `keys` and `why`: what there is, for people and as JSON.
-
-use std::time::Duration;
+//! `pimento keys`, and how windows and times are shown: for people and as JSON.
 
 use serde_json::{Value, json};
 
 use super::output::Output;
 use super::{Agent, Failure};
+use crate::clock::{Clock, SystemClock};
 use crate::control::proto::window::State;
-use crate::control::proto::{
-    Credential, KeysRequest, Revealed, StatusReply, StatusRequest, WhyRequest, Window,
-};
+use crate::control::proto::{Credential, KeysRequest, Window};
 use crate::refusal::ExitCode;
-
-pub(super) async fn status(
-    mut agent: Agent,
-    output: &Output,
-    watch: bool,
-) -> Result<ExitCode, Failure> {
-    let mut shown = None;
-    loop {
-        let reply = agent.status(StatusRequest {}).await?.into_inner();
-        warn_of_version(output, &reply);
-        let (text, value) = (status_text(&reply), status_json(&reply));
-        if shown.as_ref() != Some(&text) {
-            output.result(&text, &value);
-            shown = Some(text);
-        }
-        if !watch {
-            return Ok(ExitCode::Done);
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-}
-
-fn warn_of_version(output: &Output, reply: &StatusReply) {
-    let own = env!("CARGO_PKG_VERSION");
-    if reply.version != own {
-        output.hint(&format!(
-            "pimento: the agent is version {} and this command {own}; restart the agent",
-            reply.version
-        ));
-    }
-}
-
-fn status_text(reply: &StatusReply) -> String {
-    let mut lines = Vec::new();
-    for tenant in &reply.tenants {
-        lines.push(match tenant.user_name.as_str() {
-            "" => format!(
-                "tenant  {}  not signed in (pimento login {})",
-                tenant.name, tenant.name
-            ),
-            user => format!("tenant  {}  {user}", tenant.name),
-        });
-    }
-    lines.extend(
-        reply
-            .windows
-            .iter()
-            .map(|window| format!("window  {}", window_line(window))),
-    );
-    for window in &reply.windows {
-        lines.extend(window.held.iter().map(|held| {
-            format!(
-                "held    {}  version {} ({})",
-                held.credential, held.version, window.name
-            )
-        }));
-    }
-    lines.extend(reply.revealed.iter().map(|it| {
-        format!(
-            "shown   {}  version {}, {} times, last at {} to {}",
-            it.credential,
-            it.version,
-            it.times,
-            time(&it.at),
-            it.requester
-        )
-    }));
-    if reply.added_keys > 0 {
-        lines.push(format!("added   {} (ssh-add -l)", reply.added_keys));
-    }
-    if reply.locked {
-        lines.push("locked  nothing is opened or used (pimento lock --off)".to_owned());
-    }
-    lines.push(format!("socket  {}", reply.agent_socket));
-    lines.push(format!("audit   {}", reply.audit_file));
-    lines.extend(
-        reply
-            .warnings
-            .iter()
-            .map(|warning| format!("warning {warning}")),
-    );
-    lines.join("\n")
-}
 
 /// One line for a window: closed, on its way, or open until when.
 pub(super) fn window_line(window: &Window) -> String {
+    format!("{}  {}", window.name, window_state(window))
+}
+
+/// The same without its name.
+pub(super) fn window_state(window: &Window) -> String {
     match window.state() {
         State::Open => format!(
-            "{}  open, {} left (until {})",
-            window.name,
+            "open, {} left (until {})",
             span(window.seconds_left),
             time(&window.ends)
         ),
-        State::Opening => format!("{}  opening: {}", window.name, window.stage),
-        State::Closed | State::Unspecified => format!("{}  closed", window.name),
+        State::Opening => format!("opening: {}", window.stage),
+        State::Closed | State::Unspecified => "closed".to_owned(),
     }
 }
 
@@ -118,45 +36,34 @@ pub(super) fn time(text: &str) -> String {
     here.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// The same without its date, where that is today's.
+pub(super) fn time_of_day(text: &str) -> String {
+    let whole = time(text);
+    let today = time(&SystemClock.wall().to_string());
+    match (whole.split_once(' '), today.split_once(' ')) {
+        (Some((day, time)), Some((today, _))) if day == today => time.to_owned(),
+        _ => whole,
+    }
+}
+
+/// The same on one line.
+pub(super) fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    plain(&lines.join(": "))
+}
+
+/// What a program or somebody else wrote does nothing to this terminal.
+pub(super) fn plain(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    text.chars().map(plain).collect()
+}
+
 pub(super) fn span(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),
         (0, m, s) => format!("{m} min {s:02} s"),
         (h, m, _) => format!("{h} h {m:02} min"),
     }
-}
-
-fn status_json(reply: &StatusReply) -> Value {
-    let tenants: Vec<Value> = reply
-        .tenants
-        .iter()
-        .map(|tenant| {
-            let user = Some(&tenant.user_name).filter(|user| !user.is_empty());
-            json!({"name": tenant.name, "user_name": user})
-        })
-        .collect();
-    json!({
-        "version": reply.version,
-        "tenants": tenants,
-        "windows": reply.windows.iter().map(window_json).collect::<Vec<_>>(),
-        "locked": reply.locked,
-        "added_keys": reply.added_keys,
-        "agent_socket": reply.agent_socket,
-        "audit_file": reply.audit_file,
-        "warnings": reply.warnings,
-        "revealed": reply.revealed.iter().map(revealed_json).collect::<Vec<_>>(),
-    })
-}
-
-fn revealed_json(shown: &Revealed) -> Value {
-    json!({
-        "credential": shown.credential,
-        "version": shown.version,
-        "at": shown.at,
-        "requester": shown.requester,
-        "times": shown.times,
-        "id": shown.id,
-    })
 }
 
 pub(super) fn window_json(window: &Window) -> Value {
@@ -177,6 +84,9 @@ pub(super) fn window_json(window: &Window) -> Value {
         "seconds_left": (state == "open").then_some(window.seconds_left),
         "held": held.collect::<Vec<_>>(),
         "id": given(&window.id),
+        "request": given(&window.request),
+        "approvers": window.approvers,
+        "lasts": (state == "open").then_some(window.lasts),
     })
 }
 
@@ -225,30 +135,6 @@ fn key_json(credential: &Credential) -> Value {
         "ca": given(&credential.authority),
         "principals": credential.principals,
     })
-}
-
-pub(super) async fn why(mut agent: Agent, output: &Output, last: u32) -> Result<ExitCode, Failure> {
-    let refused = agent.why(WhyRequest { last }).await?.into_inner().refused;
-    let (mut lines, mut values) = (Vec::new(), Vec::new());
-    for one in &refused {
-        let refusal = one.refusal.clone().unwrap_or_default();
-        lines.push(format!(
-            "{}  {}\n  asked by {}\n  {}\n  {}",
-            one.at, one.credential, one.requester, refusal.message, refusal.advice
-        ));
-        if !one.id.is_empty() {
-            lines.push(format!("  id {}", one.id));
-        }
-        values.push(json!({
-            "at": one.at, "id": one.id, "credential": one.credential, "requester": one.requester,
-            "code": refusal.code, "message": refusal.message, "advice": refusal.advice,
-        }));
-    }
-    if refused.is_empty() {
-        lines.push("nothing was refused since the agent started".to_owned());
-    }
-    output.result(&lines.join("\n"), &json!(values));
-    Ok(ExitCode::Done)
 }
 
 #[cfg(test)]

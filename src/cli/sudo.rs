@@ -16,8 +16,7 @@ use crate::refusal::ExitCode;
 
 #[cfg(unix)]
 mod bridge;
-#[cfg(unix)]
-mod host;
+pub(super) mod host;
 #[cfg(unix)]
 mod local;
 #[cfg(unix)]
@@ -99,7 +98,6 @@ async fn announce(
 }
 
 /// What a program that cannot be started means.
-#[cfg(unix)]
 fn not_started(program: &str, error: &std::io::Error) -> Failure {
     Failure::new(
         "not_started",

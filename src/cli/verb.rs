@@ -6,9 +6,9 @@ use clap::{CommandFactory, Subcommand};
 
 use super::output::Output;
 use super::{
-    Cli, Failure, agent, ansible, approvals, askpass, ca, connect, docker, doctor, export, git,
-    import, init, manual, password, preflight, run, runtime, service, show, sign_in, ssh_agent,
-    ssh_config, stale, sudo, sync, window,
+    Cli, Failure, agent, ansible, approvals, askpass, audit, ca, check, connect, docker, doctor,
+    export, git, import, init, manual, password, preflight, run, runtime, service, show, sign_in,
+    ssh_agent, ssh_config, stale, status, sudo, sync, watch, why, window,
 };
 use crate::config::{Overrides, Paths};
 use crate::refusal::ExitCode;
@@ -26,7 +26,8 @@ pub(super) enum Verb {
     SshAgent(ssh_agent::Args),
     /// Who is signed in, which windows are open, what is held (the default)
     Status {
-        /// Show it again whenever something changes
+        /// Show it live, with keys to open, close, lock and approve; elsewhere than on a terminal,
+        /// again whenever something changes
         #[arg(long)]
         watch: bool,
         /// The keys and passwords that expire soon, or are older than they should be
@@ -110,6 +111,11 @@ pub(super) enum Verb {
         #[arg(long)]
         vault_id: String,
     },
+    /// What a login would be given and why not, without making it: opens nothing, asks nobody
+    Check(check::Args),
+    /// Read, check or hand on the record of what was asked, answered, opened and closed
+    #[command(subcommand)]
+    Audit(audit::Verb),
     /// Why the last requests were refused, and what to do
     Why {
         /// How many
@@ -194,10 +200,13 @@ impl Verb {
         match self {
             Self::Service(service) => service::run(service, paths, output).await,
             Self::Status { stale: true, .. } => stale::show(agent().await?, output).await,
-            Self::Status { watch, .. } => show::status(agent().await?, output, watch).await,
+            Self::Status { watch: true, .. } => watch::watch(paths, output).await,
+            Self::Status { .. } => status::status(agent().await?, output, false).await,
             Self::Approvals(args) => approvals::run(args, agent().await?, output).await,
             Self::Keys => show::keys(agent().await?, output).await,
-            Self::Why { last } => show::why(agent().await?, output, last).await,
+            Self::Why { last } => why::why(agent().await?, output, last).await,
+            Self::Audit(verb) => audit::run(verb, paths, output).await,
+            Self::Check(args) => check::check(args, paths, output).await,
             Self::Login(args) => sign_in::login(agent().await?, output, args).await,
             Self::Logout { tenant } => {
                 sign_in::logout(agent().await?, output, tenant.unwrap_or_default()).await

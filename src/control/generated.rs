@@ -25,6 +25,106 @@ pub struct StatusReply {
     /// The passwords that were shown since their last change, newest first.
     #[prost(message, repeated, tag = "9")]
     pub revealed: ::prost::alloc::vec::Vec<Revealed>,
+    /// When the agent started, RFC 3339.
+    #[prost(string, tag = "10")]
+    pub started: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "11")]
+    pub configured: ::core::option::Option<Configured>,
+    /// The last refusals, newest first; of more `Why` tells.
+    #[prost(message, repeated, tag = "12")]
+    pub refused: ::prost::alloc::vec::Vec<Refused>,
+    /// What was asked for last, newest first, from when the agent started.
+    #[prost(message, repeated, tag = "13")]
+    pub asked: ::prost::alloc::vec::Vec<Asked>,
+}
+/// How many credentials of each kind are configured.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Configured {
+    #[prost(uint32, tag = "1")]
+    pub keys: u32,
+    #[prost(uint32, tag = "2")]
+    pub passwords: u32,
+    #[prost(uint32, tag = "3")]
+    pub certificates: u32,
+    #[prost(uint32, tag = "4")]
+    pub authorities: u32,
+}
+/// Something that was asked for.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Asked {
+    /// When, RFC 3339.
+    #[prost(string, tag = "1")]
+    pub at: ::prost::alloc::string::String,
+    /// The id in the audit record.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub credential: ::prost::alloc::string::String,
+    /// To what end, in words.
+    #[prost(string, tag = "4")]
+    pub end: ::prost::alloc::string::String,
+    /// Who asks.
+    #[prost(string, tag = "5")]
+    pub requester: ::prost::alloc::string::String,
+    #[prost(enumeration = "asked::Outcome", tag = "6")]
+    pub outcome: i32,
+    /// The stable name of why it was refused; empty otherwise.
+    #[prost(string, tag = "7")]
+    pub code: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `Asked`.
+pub mod asked {
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Outcome {
+        Unspecified = 0,
+        /// It is not answered yet.
+        Waiting = 1,
+        Released = 2,
+        /// It is there for when it is needed; nothing left.
+        Prepared = 3,
+        Refused = 4,
+        /// Whoever asked hung up before the answer.
+        Left = 5,
+    }
+    impl Outcome {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "OUTCOME_UNSPECIFIED",
+                Self::Waiting => "OUTCOME_WAITING",
+                Self::Released => "OUTCOME_RELEASED",
+                Self::Prepared => "OUTCOME_PREPARED",
+                Self::Refused => "OUTCOME_REFUSED",
+                Self::Left => "OUTCOME_LEFT",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+                "OUTCOME_WAITING" => Some(Self::Waiting),
+                "OUTCOME_RELEASED" => Some(Self::Released),
+                "OUTCOME_PREPARED" => Some(Self::Prepared),
+                "OUTCOME_REFUSED" => Some(Self::Refused),
+                "OUTCOME_LEFT" => Some(Self::Left),
+                _ => None,
+            }
+        }
+    }
 }
 /// A password that left pimento other than into a prompt that asked for it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -77,6 +177,16 @@ pub struct Window {
     /// The id in the audit record, Graph and Key Vault.
     #[prost(string, tag = "8")]
     pub id: ::prost::alloc::string::String,
+    /// PIM's request: of an open window where it was activated from here, of one that is being opened
+    /// while somebody has yet to approve it.
+    #[prost(string, tag = "9")]
+    pub request: ::prost::alloc::string::String,
+    /// Who can approve it, as far as the policy tells, while somebody has to.
+    #[prost(string, repeated, tag = "10")]
+    pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// For how many seconds it was open when it was opened; 0 unless open.
+    #[prost(uint64, tag = "11")]
+    pub lasts: u64,
 }
 /// Nested message and enum types in `Window`.
 pub mod window {
@@ -178,6 +288,9 @@ pub struct WhyRequest {
 pub struct WhyReply {
     #[prost(message, repeated, tag = "1")]
     pub refused: ::prost::alloc::vec::Vec<Refused>,
+    /// Since when refusals are remembered, RFC 3339: the start of the agent.
+    #[prost(string, tag = "2")]
+    pub since: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Refused {
@@ -676,13 +789,82 @@ pub struct Released {
     pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct WatchRequest {}
+pub struct WatchRequest {
+    /// Also all else that `Status` tells, and an event whenever something is asked for or answered.
+    #[prost(bool, tag = "1")]
+    pub status: bool,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchEvent {
     #[prost(message, repeated, tag = "1")]
     pub windows: ::prost::alloc::vec::Vec<Window>,
     #[prost(bool, tag = "2")]
     pub locked: bool,
+    /// If that was wanted.
+    #[prost(message, optional, tag = "3")]
+    pub status: ::core::option::Option<StatusReply>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckRequest {
+    /// The names of the host, as it was typed and as it was resolved.
+    #[prost(string, repeated, tag = "1")]
+    pub hosts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The account; empty: any.
+    #[prost(string, tag = "2")]
+    pub user: ::prost::alloc::string::String,
+    /// The program that would ask, by its name or file; empty: ssh.
+    #[prost(string, tag = "3")]
+    pub program: ::prost::alloc::string::String,
+    /// The port; 0: 22.
+    #[prost(uint32, tag = "4")]
+    pub port: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckReply {
+    /// All that is configured for that host and account.
+    #[prost(message, repeated, tag = "1")]
+    pub credentials: ::prost::alloc::vec::Vec<Checked>,
+    /// For which program, by its name.
+    #[prost(string, tag = "2")]
+    pub program: ::prost::alloc::string::String,
+    /// The names of hosts that could have been meant, if nothing is configured for this one.
+    #[prost(string, repeated, tag = "3")]
+    pub nearest: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// What the rules say of one credential.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Checked {
+    #[prost(string, tag = "1")]
+    pub credential: ::prost::alloc::string::String,
+    /// As in `Credential`.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// What it would be asked for, in words.
+    #[prost(string, tag = "3")]
+    pub end: ::prost::alloc::string::String,
+    /// The rule that allows it, in words; empty if it would be refused.
+    #[prost(string, tag = "4")]
+    pub allowed: ::prost::alloc::string::String,
+    /// Absent: it would be given.
+    #[prost(message, optional, tag = "5")]
+    pub refused: ::core::option::Option<Refusal>,
+    #[prost(message, optional, tag = "6")]
+    pub window: ::core::option::Option<Window>,
+    /// What PIM would be told as justification; empty: a person is asked for one.
+    #[prost(string, tag = "7")]
+    pub reason: ::prost::alloc::string::String,
+    /// The ticket, as SYSTEM:NUMBER; empty: none is configured.
+    #[prost(string, tag = "8")]
+    pub ticket: ::prost::alloc::string::String,
+    /// For how long the window would be asked for, in seconds.
+    #[prost(uint64, tag = "9")]
+    pub seconds: u64,
+    /// Whether a person has to confirm each use.
+    #[prost(bool, tag = "10")]
+    pub confirm: bool,
+    /// What would have to be done first, or is to be known, in words.
+    #[prost(string, repeated, tag = "11")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExamineRequest {
@@ -1443,6 +1625,29 @@ pub mod control_client {
                 .insert(GrpcMethod::new("pimento.control.v1.Control", "Watch"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// What the rules say of a login that nobody makes: by which keys and passwords, and what opening
+        /// their windows would ask. Opens and records nothing, and never reaches the cloud.
+        pub async fn check(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckRequest>,
+        ) -> std::result::Result<tonic::Response<super::CheckReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/pimento.control.v1.Control/Check",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("pimento.control.v1.Control", "Check"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Looks at all that openings and reads depend on, and tells each finding as it is made. Opens and
         /// changes nothing, unless the keys themselves are to be looked at.
         pub async fn examine(
@@ -1696,6 +1901,12 @@ pub mod control_server {
             &self,
             request: tonic::Request<super::WatchRequest>,
         ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+        /// What the rules say of a login that nobody makes: by which keys and passwords, and what opening
+        /// their windows would ask. Opens and records nothing, and never reaches the cloud.
+        async fn check(
+            &self,
+            request: tonic::Request<super::CheckRequest>,
+        ) -> std::result::Result<tonic::Response<super::CheckReply>, tonic::Status>;
         /// Server streaming response type for the Examine method.
         type ExamineStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::Finding, tonic::Status>,
@@ -2602,6 +2813,49 @@ pub mod control_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/pimento.control.v1.Control/Check" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckSvc<T: Control>(pub Arc<T>);
+                    impl<T: Control> tonic::server::UnaryService<super::CheckRequest>
+                    for CheckSvc<T> {
+                        type Response = super::CheckReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Control>::check(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

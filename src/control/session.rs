@@ -6,6 +6,7 @@ use tonic::{Request, Response, Status};
 
 use super::approvals;
 use super::certify;
+use super::check;
 use super::convert::{given, said, status};
 use super::ending;
 use super::import;
@@ -16,6 +17,7 @@ use super::proto::{self, login_request};
 use super::release::{self, Events, Release, streamed, wish};
 use super::sign_in;
 use super::view;
+use super::watching;
 use crate::catalog::{SignInMethod, Version};
 use crate::doctor;
 use crate::house::House;
@@ -67,33 +69,14 @@ impl Control for Session {
     type AskpassStream = Events<proto::PasswordEvent>;
     type LookupStream = Events<proto::PasswordEvent>;
     type PreflightStream = Events<proto::OpenEvent>;
-    type WatchStream = Events<proto::WatchEvent>;
+    type WatchStream = watching::Events;
     type ExamineStream = Events<proto::Finding>;
 
     async fn status(
         &self,
         _: Request<proto::StatusRequest>,
     ) -> Result<Response<proto::StatusReply>, Status> {
-        let house = &self.house;
-        let tenants = house.tenants.iter().map(|tenant| proto::Tenant {
-            name: tenant.name.to_string(),
-            user_name: house
-                .identity
-                .account(tenant)
-                .map(|it| it.user_name)
-                .unwrap_or_default(),
-        });
-        Ok(Response::new(proto::StatusReply {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            tenants: tenants.collect(),
-            windows: view::windows(house),
-            locked: house.pipeline.broker.locked(),
-            agent_socket: house.facts.agent_socket.display().to_string(),
-            audit_file: house.pipeline.audit.path().display().to_string(),
-            warnings: house.warnings(),
-            added_keys: u32::try_from(house.keyring.len()).unwrap_or(u32::MAX),
-            revealed: view::revealed(house),
-        }))
+        Ok(Response::new(view::status(&self.house)))
     }
 
     async fn keys(
@@ -114,7 +97,8 @@ impl Control for Session {
         request: Request<proto::WhyRequest>,
     ) -> Result<Response<proto::WhyReply>, Status> {
         let refused = view::refused(&self.house, request.get_ref().last);
-        Ok(Response::new(proto::WhyReply { refused }))
+        let since = self.house.pipeline.memory.since().to_string();
+        Ok(Response::new(proto::WhyReply { refused, since }))
     }
 
     async fn login(
@@ -333,22 +317,18 @@ impl Control for Session {
 
     async fn watch(
         &self,
-        _: Request<proto::WatchRequest>,
+        request: Request<proto::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let house = Arc::clone(&self.house);
-        Ok(streamed(move |sink| async move {
-            let mut seen = house.pipeline.broker.watch();
-            loop {
-                seen.mark_unchanged();
-                sink.send(Ok(proto::WatchEvent {
-                    windows: view::windows(&house),
-                    locked: house.pipeline.broker.locked(),
-                }));
-                if seen.changed().await.is_err() {
-                    return;
-                }
-            }
-        }))
+        let whole = request.get_ref().status;
+        Ok(Response::new(watching::stream(&self.house, whole)))
+    }
+
+    async fn check(
+        &self,
+        request: Request<proto::CheckRequest>,
+    ) -> Result<Response<proto::CheckReply>, Status> {
+        let reply = check::check(&self.house, request.into_inner());
+        Ok(Response::new(reply))
     }
 
     async fn examine(

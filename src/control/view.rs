@@ -1,5 +1,7 @@
 //! What there is, as the API shows it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::convert::message;
@@ -7,12 +9,95 @@ use super::proto;
 use super::proto::window::State as WindowState;
 use crate::ages::{Aged, State};
 use crate::catalog::{Credential, Kind, WindowSpec};
+use crate::cloud::Stage;
 use crate::house::House;
+use crate::pipeline::Outcome;
 
 /// All windows.
 pub(super) fn windows(house: &House) -> Vec<proto::Window> {
     let windows = house.windows.iter();
     windows.map(|spec| window(house, spec)).collect()
+}
+
+/// Everything at a glance.
+pub(super) fn status(house: &House) -> proto::StatusReply {
+    let tenants = house.tenants.iter().map(|tenant| proto::Tenant {
+        name: tenant.name.to_string(),
+        user_name: house
+            .identity
+            .account(tenant)
+            .map(|it| it.user_name)
+            .unwrap_or_default(),
+    });
+    proto::StatusReply {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        tenants: tenants.collect(),
+        windows: windows(house),
+        locked: house.pipeline.broker.locked(),
+        agent_socket: house.facts.agent_socket.display().to_string(),
+        audit_file: house.pipeline.audit.path().display().to_string(),
+        warnings: house.warnings().into_iter().chain(due(house)).collect(),
+        added_keys: u32::try_from(house.keyring.len()).unwrap_or(u32::MAX),
+        revealed: revealed(house),
+        started: house.pipeline.memory.since().to_string(),
+        configured: Some(configured(house)),
+        refused: refused(house, LAST_REFUSED),
+        asked: asked(house),
+    }
+}
+
+/// What ends or is to be replaced soon.
+fn due(house: &House) -> impl Iterator<Item = String> {
+    let broker = &house.pipeline.broker;
+    let open = broker.views().into_iter();
+    let ending = open.filter(|view| broker.left(&view.terms) <= SOON && view.lasts > SOON);
+    let ending = ending.map(|view| {
+        let window = view.window;
+        format!("window {window} ends in less than 2 minutes: `pimento open {window} --extend`")
+    });
+    let ages = house.catalog.iter().map(|it| house.ages.of(it));
+    let due = ages.filter(|it| matches!(it.state, State::Due | State::Expired));
+    ending.chain(due.map(|it| {
+        let (name, reason) = (it.credential, it.reason);
+        format!("{name} is to be replaced: {reason} (`pimento status --stale`)")
+    }))
+}
+
+fn configured(house: &House) -> proto::Configured {
+    let mut sum = proto::Configured::default();
+    for credential in house.catalog.iter() {
+        let of_kind = match &credential.kind {
+            Kind::Authority(_) => &mut sum.authorities,
+            Kind::Certificate(_) | Kind::Key(_) => &mut sum.keys,
+            Kind::ClientCertificate(_) => &mut sum.certificates,
+            Kind::Password(_) => &mut sum.passwords,
+        };
+        *of_kind = of_kind.saturating_add(1);
+    }
+    sum
+}
+
+fn asked(house: &House) -> Vec<proto::Asked> {
+    let asked = house.pipeline.asks.last().into_iter();
+    let asked = asked.map(|it| {
+        let (outcome, code) = match it.outcome {
+            Outcome::Left => (proto::asked::Outcome::Left, ""),
+            Outcome::Prepared => (proto::asked::Outcome::Prepared, ""),
+            Outcome::Refused(code) => (proto::asked::Outcome::Refused, code),
+            Outcome::Released => (proto::asked::Outcome::Released, ""),
+            Outcome::Waiting => (proto::asked::Outcome::Waiting, ""),
+        };
+        proto::Asked {
+            at: it.at.to_string(),
+            id: it.id.to_string(),
+            credential: it.credential,
+            end: it.end,
+            requester: it.requester,
+            outcome: outcome.into(),
+            code: code.to_owned(),
+        }
+    });
+    asked.collect()
 }
 
 /// The last refusals, at least one if there is any.
@@ -56,6 +141,8 @@ pub(super) fn window(house: &House, spec: &WindowSpec) -> proto::Window {
         shown.state = WindowState::Open.into();
         shown.ends = open.terms.ends.to_string();
         shown.seconds_left = broker.left(&open.terms).as_secs();
+        shown.lasts = open.lasts.as_secs();
+        shown.request = open.terms.request.clone().unwrap_or_default();
         shown.id = open.terms.id.to_string();
         shown.held = open
             .held
@@ -68,6 +155,9 @@ pub(super) fn window(house: &House, spec: &WindowSpec) -> proto::Window {
     } else if let Some(stage) = broker.opening(&spec.name) {
         shown.state = WindowState::Opening.into();
         shown.stage = stage.to_string();
+        if let Stage::AwaitingApproval { request, approvers } = stage {
+            (shown.request, shown.approvers) = (request, approvers);
+        }
     }
     shown
 }
@@ -130,3 +220,9 @@ fn aged(aged: &Aged) -> proto::Aged {
         seen: text(age.map(|it| it.seen)),
     }
 }
+
+/// Refusals that `status` tells; `why` tells more.
+const LAST_REFUSED: u32 = 3;
+
+/// When a window's end is near.
+const SOON: Duration = Duration::from_secs(120);

@@ -195,8 +195,9 @@ impl Stage {
     /// The audit record, a line an event, runs of the same event together.
     pub(super) fn audit_trail(&self) -> Result<Vec<String>, String> {
         let text = self.audit_text()?;
-        let count = crate::audit::verify(&text)
-            .map_err(|(line, why)| format!("line {line} of the audit record {why}"))?;
+        let count = crate::audit::verify(text.as_bytes())
+            .map_err(|damage| format!("the audit record is damaged: {damage}"))?
+            .lines;
         let mut trail: Vec<(String, u32)> = Vec::new();
         for event in self.audit()? {
             let field = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();

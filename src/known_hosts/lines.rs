@@ -64,6 +64,33 @@ impl Lines {
         }
     }
 
+    /// The keys of the hosts of these names.
+    pub(super) fn keys_of(&self, hosts: &[String], port: u16) -> Vec<KeyData> {
+        let there = |patterns: &HostPatterns| {
+            let with_port = |host: &String| format!("[{host}]:{port}");
+            let mut hosts = hosts.iter();
+            hosts.any(|host| covers(patterns, host) || covers(patterns, &with_port(host)))
+        };
+        let of_them = self.by_key.iter();
+        let of_them = of_them.filter(|(_, of_key)| of_key.hosts.iter().any(there));
+        let mut keys: Vec<KeyData> = of_them
+            .filter_map(|(bytes, _)| ssh_key::PublicKey::from_bytes(bytes).ok())
+            .map(|key| key.key_data().clone())
+            .collect();
+        // A map has no order, and what is told should not change from one time to the next.
+        keys.sort();
+        keys
+    }
+
+    /// Whether an authority is known for a host of these names.
+    pub(super) fn certifies(&self, hosts: &[String]) -> bool {
+        let mut certifying = self.by_key.values().filter(|it| !it.revoked);
+        certifying.any(|of_key| {
+            let mut patterns = of_key.certifies.iter();
+            patterns.any(|patterns| hosts.iter().any(|host| covers(patterns, host)))
+        })
+    }
+
     pub(super) fn has_authority(&self, key: &KeyData) -> bool {
         self.of(key)
             .is_some_and(|of_key| !of_key.certifies.is_empty())
@@ -75,13 +102,7 @@ impl Lines {
             .of(key)
             .into_iter()
             .flat_map(|of_key| &of_key.certifies);
-        lines.any(|patterns| match patterns {
-            HostPatterns::Patterns(patterns) => {
-                let patterns: Vec<String> = patterns.iter().map(|p| without_port(p)).collect();
-                host_matches(&patterns, name)
-            }
-            HostPatterns::HashedName { salt, hash } => is_hash(salt, hash, name),
-        })
+        lines.any(|patterns| covers(patterns, name))
     }
 
     fn of(&self, key: &KeyData) -> Option<&OfKey> {
@@ -106,6 +127,17 @@ fn host_names(patterns: &HostPatterns, wanted: &[String]) -> Vec<String> {
             .map(|name| without_port(name))
             .into_iter()
             .collect(),
+    }
+}
+
+/// Whether a line is about the host `name`.
+fn covers(patterns: &HostPatterns, name: &str) -> bool {
+    match patterns {
+        HostPatterns::Patterns(patterns) => {
+            let patterns: Vec<String> = patterns.iter().map(|p| without_port(p)).collect();
+            host_matches(&patterns, name)
+        }
+        HostPatterns::HashedName { salt, hash } => is_hash(salt, hash, name),
     }
 }
 

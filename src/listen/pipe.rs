@@ -26,9 +26,8 @@ use widestring::U16CString;
 use super::handed::HandedError;
 use crate::requester::{owner, this_user};
 
-/// No service manager of Windows listens for others.
-#[derive(Debug)]
-pub(super) enum Given {}
+/// What a service manager would hand over; none of Windows listens for others.
+pub(super) type Given = OwnedHandle;
 
 /// Makes the first instance of a pipe, which fails if there is one; the pipe takes nobody from
 /// other machines.
@@ -139,8 +138,8 @@ pub(super) const fn handed() -> Result<Vec<(PathBuf, Given)>, HandedError> {
     Ok(Vec::new())
 }
 
-pub(super) fn resume(given: Given) -> io::Result<Listener> {
-    match given {}
+pub(super) fn resume(_given: Given) -> io::Result<Listener> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn name(path: &Path) -> io::Result<Name<'_>> {

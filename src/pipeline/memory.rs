@@ -14,6 +14,7 @@ use crate::requester::Requester;
 /// The last refusals, newest last.
 pub struct Memory {
     clock: Arc<dyn Clock>,
+    since: Timestamp,
     refused: Mutex<VecDeque<Refused>>,
 }
 
@@ -35,11 +36,18 @@ pub struct Refused {
 impl Memory {
     /// Remembers nothing yet.
     #[must_use]
-    pub const fn new(clock: Arc<dyn Clock>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
+            since: clock.wall(),
             clock,
             refused: Mutex::new(VecDeque::new()),
         }
+    }
+
+    /// Since when refusals are remembered; those of before are in the audit record alone.
+    #[must_use]
+    pub const fn since(&self) -> Timestamp {
+        self.since
     }
 
     /// The last `count` refusals, newest first.

@@ -91,7 +91,9 @@ mod launch {
         if !browser.contains("%s") {
             arguments.push(page.to_string());
         }
-        let mut command = session.command(Path::new(program), own);
+        let program = Path::new(program);
+        let confined = session.command_outside(program);
+        let mut command = confined.unwrap_or_else(|| session.command(program, own));
         command
             .args(arguments)
             .stdin(Stdio::null())

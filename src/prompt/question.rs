@@ -175,7 +175,10 @@ impl fmt::Display for Subject {
     }
 }
 
-fn purpose(end: &End) -> String {
+/// To what end something is wanted, as a question and `status` say it: one line, whatever a program
+/// has put into it.
+#[must_use]
+pub fn purpose(end: &End) -> String {
     let (what, route) = match end {
         End::Certify { names, key } => {
             let names = harmless(&names.join(", "));

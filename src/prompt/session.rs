@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
+use crate::outside;
 use crate::requester::Requester;
 
 /// Environment variables by name. Has no `Debug`: an environment may hold secrets.
@@ -109,6 +110,16 @@ impl Session {
         // Wherever the agent was started: that folder may be gone.
         command.current_dir("/");
         command
+    }
+
+    /// The same, beside the agent, where something confines it.
+    #[cfg(unix)]
+    pub(super) fn command_outside(&self, program: &Path) -> Option<Command> {
+        let variables = self.variables.0.iter();
+        outside::command(
+            program,
+            variables.map(|(name, value)| (name.as_ref(), value.as_ref())),
+        )
     }
 }
 

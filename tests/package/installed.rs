@@ -253,6 +253,32 @@ async fn an_upgrade_starts_the_agent_anew_and_the_sockets_stay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_agent_is_confined_and_the_browser_that_it_starts_is_not() {
+    let Some(installed) = Installed::new().await else {
+        return;
+    };
+    let machine = &installed.machine;
+    let browser = "#!/bin/sh\ngrep NoNewPrivs /proc/self/status > ~/browser.new; mv ~/browser.new ~/browser.said\n";
+    settle(&installed.home.path("browser"), browser);
+    machine.ok(&format!(
+        "chmod 755 {}",
+        installed.home.path("browser").display()
+    ));
+    machine.start_manager();
+    machine.user_ok("systemctl --user set-environment BROWSER=$HOME/browser DISPLAY=:9");
+    machine.user_ok("sed -i 's/\"device-code\"/\"browser\"/' ~/.config/pimento/config.toml");
+    installed.install();
+    let opens = "pimento login >/dev/null 2>&1 & \
+                 timeout 30 sh -c 'until [ -e ~/browser.said ]; do sleep 0.05; done'; kill $!; cat ~/browser.said";
+    assert_eq!(machine.user_ok(opens).trim(), "NoNewPrivs:\t0");
+    let agent = installed.systemctl("show --property MainPID --value pimento.service");
+    let status = machine.ok(&format!("cat /proc/{agent}/status"));
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    // 2: by a filter.
+    assert!(status.contains("Seccomp:\t2"), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_removal_takes_the_agent_its_sockets_and_the_variable_with_it() {
     let Some(installed) = Installed::new().await else {
         return;

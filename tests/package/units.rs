@@ -6,37 +6,25 @@ use std::process::Command;
 
 use crate::support::home::text;
 
-fn units() -> PathBuf {
+fn packaged() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd")
 }
 
 /// `systemd-analyze` over copies of the units, with `change` made to the service.
-fn analyze(args: &[&str], change: impl Fn(String) -> String) -> (bool, String) {
+fn analyze(words: &[&str], units: &[&str], change: impl Fn(String) -> String) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
-    for unit in ["pimento.socket", "pimento.service"] {
-        let text = fs::read_to_string(units().join(unit)).unwrap();
+    for unit in [SOCKET, SERVICE] {
+        let text = fs::read_to_string(packaged().join(unit)).unwrap();
         // The program has to be there to be verified, and the man page is not installed.
         let text = text.replace("/usr/bin/pimento", env!("CARGO_BIN_EXE_pimento"));
         let text = text.replace("Documentation=", "#");
-        let text = if unit == "pimento.service" {
-            change(text)
-        } else {
-            text
-        };
+        let text = if unit == SERVICE { change(text) } else { text };
         fs::write(folder.path().join(unit), text).unwrap();
     }
     let analyzed = Command::new("systemd-analyze")
         .arg("--user")
-        .args(args)
-        .args(
-            ["pimento.service", "pimento.socket"]
-                .iter()
-                .take(match args[0] {
-                    "verify" => 2,
-                    _ => 1,
-                })
-                .map(|unit| folder.path().join(unit)),
-        )
+        .args(words)
+        .args(units.iter().map(|unit| folder.path().join(unit)))
         .env("XDG_RUNTIME_DIR", folder.path())
         .output()
         .unwrap();
@@ -44,11 +32,36 @@ fn analyze(args: &[&str], change: impl Fn(String) -> String) -> (bool, String) {
     (analyzed.status.success(), told)
 }
 
+const SOCKET: &str = "pimento.socket";
+const SERVICE: &str = "pimento.service";
+
+/// docs/decisions/0009 says why it is not lower.
+#[test]
+fn the_services_exposure_is_what_the_decision_says() {
+    let exposure = |change: fn(String) -> String| {
+        let (_, told) = analyze(&["security", "--offline=yes"], &[SERVICE], change);
+        let last = told
+            .lines()
+            .rfind(|line| line.contains("Overall exposure"))
+            .unwrap();
+        let (_, level) = last.rsplit_once(": ").unwrap();
+        level.split_whitespace().next().unwrap().to_owned()
+    };
+    let decided =
+        fs::read_to_string(packaged().join("../../docs/decisions/0009-what-confines-the-agent.md"));
+    let told = exposure(|service| service);
+    assert!(decided.unwrap().contains(&format!("is {told};")), "{told}");
+    let unfiltered = exposure(|service| service.replace("SystemCallFilter=", "#"));
+    assert!(unfiltered > told, "{unfiltered}");
+}
+
 #[test]
 fn systemd_finds_no_fault_with_the_units() {
-    let (ok, told) = analyze(&["verify"], |service| service);
+    let (ok, told) = analyze(&["verify"], &[SOCKET, SERVICE], |service| service);
     assert!(ok && told.is_empty(), "{told}");
-    let (ok, told) = analyze(&["verify"], |it| it.replace("Type=notify", "Type=twice"));
+    let (ok, told) = analyze(&["verify"], &[SERVICE], |it| {
+        it.replace("Type=notify", "Type=twice")
+    });
     assert!(!ok || told.contains("twice"), "{told}");
 }
 

@@ -220,6 +220,7 @@ mod tests {
         WatchEvent {
             windows: windows.collect(),
             locked: false,
+            status: None,
         }
     }
 
