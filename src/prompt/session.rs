@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
+#[cfg(unix)]
 use crate::outside;
 use crate::requester::Requester;
 
