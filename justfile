@@ -86,3 +86,58 @@ fuzz target="all" seconds="60":
 # The module with unsafe code under Miri.
 miri:
     MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" cargo +nightly miri test --locked --lib secret::locked
+
+# For other systems: a folder with an `env.sh` that puts their compilers and standard libraries in
+# reach, and Wine to run what is for Windows. Without it, rustup's targets are used.
+cross := env("PIMENTO_CROSS", "")
+
+# The whole program for Windows; its unit tests and the test of its pipes under Wine.
+windows: (_reaches "x86_64-pc-windows-gnu" "gcc-mingw-w64-x86-64, and wine as CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER")
+    #!/usr/bin/env bash
+    set -euo pipefail
+    [[ -z "{{cross}}" ]] || . "{{cross}}/env.sh"
+    export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/cross}"
+    cargo check --locked --target x86_64-pc-windows-gnu --no-default-features --features clipboard --lib --bins
+    cargo test --locked --target x86_64-pc-windows-gnu --lib --test pipes
+
+# It can neither be linked nor run without Apple's SDK.
+# Everything for macOS, type-checked.
+macos: (_reaches "aarch64-apple-darwin" "C compilers as CC_aarch64_apple_darwin and CXX_…, or stand-ins: nothing is linked")
+    #!/usr/bin/env bash
+    set -euo pipefail
+    [[ -z "{{cross}}" ]] || . "{{cross}}/env.sh"
+    export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/cross}"
+    cargo check --locked --target aarch64-apple-darwin --no-default-features --features clipboard --lib --bins
+    cargo check --locked --target aarch64-apple-darwin --lib --bins
+
+# The binary of the tarball: static, so that it runs on any Linux, in target/static-musl.
+musl arch="x86_64": (_reaches arch + "-unknown-linux-musl" "cargo-zigbuild and zig (PyPI has both), or musl-tools")
+    #!/usr/bin/env bash
+    set -euo pipefail
+    [[ -z "{{cross}}" ]] || . "{{cross}}/env.sh"
+    target={{arch}}-unknown-linux-musl
+    export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/cross}"
+    build=build
+    if command -v cargo-zigbuild >/dev/null; then
+        build=zigbuild
+        # zig brings what every program begins and ends with.
+        variable=$(tr a-z- A-Z_ <<<"CARGO_TARGET_${target}_RUSTFLAGS")
+        export "$variable=-C link-self-contained=no"
+    fi
+    cargo "$build" --locked --release --target "$target" --no-default-features --features clipboard --bins
+    mkdir -p target/static-musl
+    for name in pimento pimento-askpass; do
+        cp "$CARGO_TARGET_DIR/$target/release/$name" target/static-musl/
+        file "target/static-musl/$name" | grep -E 'static(-pie|ally) linked'
+        stat --printf='%n: %s bytes\n' "target/static-musl/$name"
+    done
+
+# Whether there is a standard library for a target; says what is needed if not.
+_reaches target more:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    [[ -z "{{cross}}" ]] || . "{{cross}}/env.sh"
+    if [[ ! -d $(rustc --print target-libdir --target {{target}}) ]]; then
+        echo 'needed: `rustup target add {{target}}`; {{more}}; or PIMENTO_CROSS' >&2
+        exit 1
+    fi

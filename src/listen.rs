@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use interprocess::local_socket::tokio::{Listener, Stream};
-use interprocess::local_socket::traits::tokio::{Listener as _, Stream as _};
+use interprocess::local_socket::traits::tokio::Listener as _;
+#[cfg(unix)]
+use interprocess::local_socket::traits::tokio::Stream as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::harden;
@@ -96,14 +98,15 @@ impl Door {
             path: path.to_owned(),
             error,
         };
-        let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        harden::private_folder(folder).map_err(failed)?;
-        if !system::is_private(folder).map_err(failed)? {
-            return Err(DoorError::Folder(folder.to_owned()));
+        let folder = system::folder(path);
+        harden::private_folder(&folder).map_err(failed)?;
+        if !system::is_private(&folder).map_err(failed)? {
+            return Err(DoorError::Folder(folder));
         }
         // Between "nobody answers" and "remove it" another starter could have bound the path, so
         // both happen under a lock. A live agent of ours holds it; others are asked by connecting.
-        let lock = lock_file(path).map_err(failed)?;
+        let lock = folder.join(path.file_name().unwrap_or_default());
+        let lock = lock_file(&lock).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(DoorError::Busy(path.to_owned())),
@@ -204,12 +207,25 @@ impl Drop for Door {
     }
 }
 
+#[cfg(windows)]
+pub use pipe::{connect, own};
+
 /// Connects to the door at `path`.
 ///
 /// # Errors
 /// If nobody listens there.
+#[cfg(unix)]
 pub async fn connect(path: &Path) -> io::Result<Stream> {
     Stream::connect(system::name(path)?).await
+}
+
+/// A socket stands in a folder of its own, where only the user can have put it.
+///
+/// # Errors
+/// None.
+#[cfg(unix)]
+pub const fn own(stream: Stream) -> io::Result<Stream> {
+    Ok(stream)
 }
 
 /// Takes who asks, and turns away whoever is neither the owner nor root.

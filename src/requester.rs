@@ -12,7 +12,14 @@ use serde_json::{Value, json};
 
 pub use asker::{Asker, Program};
 
+#[cfg(windows)]
+use snapshot as process;
+#[cfg(windows)]
+pub(crate) use snapshot::{owner, this_user};
+
 mod asker;
+#[cfg(windows)]
+mod snapshot;
 pub mod ssh_client;
 mod unit;
 
@@ -336,7 +343,7 @@ mod process {
 }
 
 /// Elsewhere the process id is all that is known so far.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 mod process {
     use super::Requester;
 

@@ -1,6 +1,7 @@
 //! Composition: from a configuration to open doors, and back.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -34,7 +35,14 @@ pub struct Agent {
     /// What clients of the agent door are served from.
     service: Arc<Service>,
     aftermath: Aftermath,
+    doors: Doors,
+}
+
+/// Where clients knock.
+struct Doors {
     agent: Door,
+    /// The pipe of Windows' own agent, if it is to be ours.
+    openssh: Option<Door>,
     control: Door,
     /// Where services of systemd get their credentials, if any is configured.
     credentials: Option<Door>,
@@ -65,6 +73,13 @@ pub enum StartError {
     /// A socket cannot be listened on.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// Somebody else has the pipe that `openssh_pipe` asks for.
+    #[error(
+        "another agent has {OPENSSH_PIPE}, most likely Windows' own; stop that one for good, as an \
+         administrator: `Stop-Service ssh-agent; Set-Service ssh-agent -StartupType Disabled`; or \
+         take openssh_pipe out of [agent]"
+    )]
+    OpenSshPipe,
     /// What the service manager hands over is not what is listened on.
     #[error(transparent)]
     Handed(#[from] HandedError),
@@ -82,15 +97,10 @@ impl Agent {
         config: Config,
         paths: &Paths,
         clock: Arc<dyn Clock>,
-        mut handed: Handed,
+        handed: Handed,
     ) -> Result<Self, StartError> {
         // Before anything else is touched, so that a second start harms nothing.
-        let agent = Door::open(&paths.agent_socket(), &mut handed)?;
-        let control = Door::open(&paths.control_socket(), &mut handed)?;
-        let credentials = credentials::are_configured(&config.catalog)
-            .then(|| Door::open(&paths.credentials_socket(), &mut handed))
-            .transpose()?;
-        handed.finish(&[agent.path(), control.path()])?;
+        let doors = Doors::open(&config, paths, handed)?;
         let folder = config.audit.clone();
         let audit = Audit::open(&folder, Arc::clone(&clock))
             .map_err(|error| StartError::Audit { folder, error })?;
@@ -113,7 +123,7 @@ impl Agent {
         let aftermath = aftermath(settings, own.clone(), &clock);
         let desktop = Arc::new(Desktop::new(&settings.prompts, own, Arc::clone(&clock)));
         let facts = Facts {
-            agent_socket: agent.path().to_owned(),
+            agent_socket: doors.agent.path().to_owned(),
             warnings: config.warnings().iter().map(ToString::to_string).collect(),
         };
         let house = House::new(Rooms {
@@ -140,9 +150,7 @@ impl Agent {
             house,
             service: Arc::new(service),
             aftermath,
-            agent,
-            control,
-            credentials,
+            doors,
         })
     }
 
@@ -155,12 +163,17 @@ impl Agent {
             house,
             service,
             aftermath,
+            doors,
+        } = self;
+        let Doors {
             agent,
+            openssh,
             control,
             credentials,
-        } = self;
+        } = doors;
         recall(&house);
         let (mut sessions, mut services) = (JoinSet::new(), JoinSet::new());
+        let mut others = JoinSet::new();
         let (stop, stopped) = watch::channel(false);
         let sweeper = Arc::clone(&house.pipeline.broker);
         let syncer = Arc::clone(&house.pipeline.audit);
@@ -170,6 +183,7 @@ impl Agent {
             () = shutdown => Ok(()),
             () = supervisor::keep_alive(&house.pipeline.broker) => Ok(()),
             () = agent::serve_all(&service, &agent, &mut sessions) => Ok(()),
+            () = serve_if_any(&service, openssh.as_ref(), &mut others) => Ok(()),
             () = credentials::serve_all(&house, credentials.as_ref(), &mut services) => Ok(()),
             () = sweeper.sweep() => Ok(()),
             () = service.keyring.sweep() => Ok(()),
@@ -181,6 +195,7 @@ impl Agent {
         supervisor::stopping();
         let _nobody_listens = stop.send(true).is_err();
         sessions.shutdown().await;
+        others.shutdown().await;
         services.shutdown().await;
         service.keyring.remove_all();
         house.pipeline.broker.stop().await;
@@ -190,6 +205,40 @@ impl Agent {
             .sync()
             .map_err(|error| RunError(error.to_string()))?;
         outcome
+    }
+}
+
+impl Doors {
+    /// Those that a service manager has handed over are open already.
+    fn open(config: &Config, paths: &Paths, mut handed: Handed) -> Result<Self, StartError> {
+        let agent = Door::open(&paths.agent_socket(), &mut handed)?;
+        let openssh = config.agent.openssh_pipe.then(openssh).transpose()?;
+        let control = Door::open(&paths.control_socket(), &mut handed)?;
+        let credentials = credentials::are_configured(&config.catalog)
+            .then(|| Door::open(&paths.credentials_socket(), &mut handed))
+            .transpose()?;
+        handed.finish(&[agent.path(), control.path()])?;
+        Ok(Self {
+            agent,
+            openssh,
+            control,
+            credentials,
+        })
+    }
+}
+
+/// The pipe where programs of Windows look for an agent unless they are told of another.
+fn openssh() -> Result<Door, StartError> {
+    Door::bind(Path::new(OPENSSH_PIPE)).map_err(|error| match error {
+        DoorError::Busy(_) => StartError::OpenSshPipe,
+        other => other.into(),
+    })
+}
+
+async fn serve_if_any(service: &Arc<Service>, door: Option<&Door>, sessions: &mut JoinSet<()>) {
+    match door {
+        Some(door) => agent::serve_all(service, door, sessions).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -273,3 +322,5 @@ pub fn network(danger: &Danger) -> Result<Network, StartError> {
         resolve: danger.resolve.clone(),
     })
 }
+
+const OPENSSH_PIPE: &str = r"\\.\pipe\openssh-ssh-agent";

@@ -140,6 +140,7 @@ fn a_secret_is_due_when_it_is_older_than_said_of_it_or_its_tag_or_its_vault_in_t
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn what_is_known_outlives_the_agent_and_nobody_else_can_read_it() {
     use std::os::unix::fs::PermissionsExt;

@@ -1,5 +1,6 @@
 //! `pimento agent`: the agent, in the foreground.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::output::{self, Output};
@@ -30,8 +31,8 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
         // Listened for before anybody can know that there is something to stop.
         let stop = Stop::listen().map_err(|error| Failure::failed(error.to_string()))?;
         output.hint(&format!(
-            "pimento agent is listening; to use it in this shell:\n  export SSH_AUTH_SOCK={}",
-            paths.agent_socket().display()
+            "pimento agent is listening; to use it in this shell:\n  {}",
+            in_this_shell(&paths.agent_socket())
         ));
         locked::give_back_start_up();
         // A task of its own: a session that is begun from one goes on where it is, without a switch.
@@ -40,6 +41,15 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
         served.map_err(|error| Failure::failed(error.to_string()))
     })?;
     Ok(ExitCode::Done)
+}
+
+/// The line that has the programs of a shell ask the agent; on Windows, one of PowerShell's.
+pub(super) fn in_this_shell(socket: &Path) -> String {
+    let socket = socket.display();
+    match cfg!(windows) {
+        true => format!("$env:SSH_AUTH_SOCK = '{socket}'"),
+        false => format!("export SSH_AUTH_SOCK={socket}"),
+    }
 }
 
 /// Ctrl-C, or a service manager's SIGTERM.

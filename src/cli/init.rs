@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::agent::in_this_shell;
 use super::output::{self, Output, counted};
 use super::{Failure, runtime, sign_in, ssh_config};
 use crate::clock::SystemClock;
@@ -117,8 +118,7 @@ impl<'a> Init<'a> {
 
     fn tell(&self, made: &ssh_config::Text<'_>) {
         let draft = &self.draft;
-        let socket = self.paths.agent_socket();
-        let shell = format!("export SSH_AUTH_SOCK={}", socket.display());
+        let shell = in_this_shell(&self.paths.agent_socket());
         let text = format!(
             "wrote {}: {}, {}, {}\n\n\
              # Start the agent, and have this shell use it:\n\

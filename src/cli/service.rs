@@ -6,19 +6,30 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::Failure;
+use super::agent::in_this_shell;
 use super::output::Output;
 use crate::config::Paths;
 use crate::refusal::ExitCode;
 
+#[cfg(target_os = "macos")]
+use launchd as manager;
 #[cfg(target_os = "linux")]
 use systemd as manager;
+#[cfg(windows)]
+use task as manager;
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+use unmanaged as manager;
 
+#[cfg(any(target_os = "macos", test))]
+mod launchd;
+#[cfg(any(target_os = "macos", windows, test))]
+mod step;
 #[cfg(target_os = "linux")]
 mod systemd;
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(windows, test))]
+mod task;
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 mod unmanaged;
-#[cfg(not(target_os = "linux"))]
-use unmanaged as manager;
 
 /// What is done about the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -60,10 +71,10 @@ pub(super) async fn run(
 }
 
 fn next_steps(socket: &Path, everywhere: bool, output: &Output) {
-    let socket = socket.display();
     output.hint(&match everywhere {
         true => format!(
-            "New sessions ask pimento for SSH keys. In this shell:\n  export SSH_AUTH_SOCK={socket}"
+            "New sessions ask pimento for SSH keys. In this shell:\n  {}",
+            in_this_shell(socket)
         ),
         false => "To have ssh ask pimento for the configured hosts only:\n  \
                   pimento ssh-config --write-keys > ~/.ssh/pimento.conf   (then Include it, docs/operating.md)\n\

@@ -248,7 +248,7 @@ fn preflight(program: Option<&Path>) -> String {
 fn quoted(path: &Path) -> Result<String, Failure> {
     // ssh would look for a relative one elsewhere.
     let absolute = std::path::absolute(path).unwrap_or_default();
-    let text = absolute.to_str().filter(|text| {
+    let text = written(&absolute).filter(|text| {
         !text.is_empty()
             && !text.contains(['"', '\\'])
             && !text.contains("${")
@@ -263,6 +263,17 @@ fn quoted(path: &Path) -> Result<String, Failure> {
         )
     })?;
     Ok(format!("\"{}\"", text.replace('%', "%%")))
+}
+
+#[cfg(unix)]
+fn written(path: &Path) -> Option<String> {
+    path.to_str().map(str::to_owned)
+}
+
+/// ssh takes backslashes for escapes (since 8.9 of Windows'), and Windows takes both slashes.
+#[cfg(windows)]
+fn written(path: &Path) -> Option<String> {
+    Some(path.to_str()?.replace('\\', "/"))
 }
 
 fn unwritten((file, error): (PathBuf, std::io::Error)) -> Failure {

@@ -7,8 +7,10 @@
 use std::process::ExitCode as Exit;
 
 use super::output::Output;
+#[cfg(unix)]
 use super::person::Person;
 use super::{Agent, Failure};
+#[cfg(unix)]
 use crate::control::proto::{ExpectReply, ExpectRequest};
 use crate::refusal::ExitCode;
 
@@ -96,7 +98,6 @@ async fn announce(
 }
 
 /// What a program that cannot be started means.
-#[cfg(unix)]
 fn not_started(program: &str, error: &std::io::Error) -> Failure {
     Failure::new(
         "not_started",

@@ -18,7 +18,9 @@ use rustix::termios::{
 ///
 /// What the program writes there comes out as it is: line breaks are the person's terminal's to make.
 pub(super) fn pair(like: impl AsFd) -> io::Result<(OwnedFd, OwnedFd)> {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    let ours = openpt(OURS)?;
+    #[cfg(target_os = "macos")]
+    rustix::io::fcntl_setfd(&ours, rustix::io::FdFlags::CLOEXEC)?;
     grantpt(&ours)?;
     unlockpt(&ours)?;
     let name = ptsname(&ours, Vec::new())?;
@@ -82,3 +84,11 @@ impl Drop for Hidden<'_> {
         let _terminal_is_gone = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
     }
 }
+
+#[cfg(not(target_os = "macos"))]
+const OURS: OpenptFlags = OpenptFlags::RDWR
+    .union(OpenptFlags::NOCTTY)
+    .union(OpenptFlags::CLOEXEC);
+/// macOS opens no terminal that is closed in what is started meanwhile; it is told right after.
+#[cfg(target_os = "macos")]
+const OURS: OpenptFlags = OpenptFlags::RDWR.union(OpenptFlags::NOCTTY);

@@ -57,7 +57,7 @@ impl Document {
             line_ends: line_ends(&text),
             text,
             layer,
-            custody: custody(&metadata),
+            custody: custody(path, &metadata),
             fetched: false,
         })
     }
@@ -114,7 +114,7 @@ fn line_ends(text: &str) -> Vec<usize> {
 }
 
 #[cfg(unix)]
-fn custody(metadata: &Metadata) -> Custody {
+fn custody(_path: &Path, metadata: &Metadata) -> Custody {
     use std::os::unix::fs::MetadataExt;
     Custody {
         by_root: metadata.uid() == 0,
@@ -123,13 +123,21 @@ fn custody(metadata: &Metadata) -> Custody {
     }
 }
 
-/// Windows keeps `%ProgramData%` and the profile to their owners by inherited access lists.
-#[cfg(not(unix))]
-fn custody(_metadata: &Metadata) -> Custody {
+/// Windows keeps `Program Files` to administrators and a profile to its user by access lists that are
+/// inherited. Who may write anywhere else is not known, so it may be everybody.
+#[cfg(windows)]
+fn custody(path: &Path, _metadata: &Metadata) -> Custody {
+    let path = std::path::absolute(path).unwrap_or_default();
+    let by_root = path.starts_with(super::paths::PROGRAM_FILES);
+    let by_user = std::env::home_dir().is_some_and(|home| path.starts_with(home));
+    // What goes up again may lead out.
+    let plain = !path
+        .components()
+        .any(|it| it == std::path::Component::ParentDir);
     Custody {
-        by_root: true,
-        by_user: true,
-        shared: false,
+        by_root: by_root && plain,
+        by_user: by_user && plain,
+        shared: !(plain && (by_root || by_user)),
     }
 }
 

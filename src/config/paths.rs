@@ -24,7 +24,7 @@ pub struct Paths {
     pub config: PathBuf,
     /// The administrator's configuration file; no option changes it, or a user could escape it.
     pub managed: PathBuf,
-    /// The folder of the sockets.
+    /// The folder of the sockets; on Windows, which has pipes, what their names begin with.
     pub runtime: PathBuf,
     /// The folder of what outlives a run.
     pub state: PathBuf,
@@ -82,6 +82,9 @@ pub enum PathsError {
         .0.display()
     )]
     NotPrivate(PathBuf),
+    /// On Windows all users share one list of pipes, so their names say whose they are.
+    #[error("Windows does not say who runs this process, so its pipes cannot be named")]
+    NoUser,
 }
 
 impl Paths {
@@ -122,9 +125,9 @@ impl Paths {
             None => below("XDG_STATE_HOME", ".local/state", "the audit record")?,
         };
         let runtime = match (overrides.runtime, absolute("XDG_RUNTIME_DIR")) {
-            (Some(folder), _) => folder,
-            (None, Some(folder)) => folder.join("pimento"),
-            (None, None) => fallback(&std::env::temp_dir())?,
+            (Some(folder), _) => chosen(folder)?,
+            (None, Some(folder)) => chosen(folder.join("pimento"))?,
+            (None, None) => usual(&state)?,
         };
         Ok(Self {
             config,
@@ -142,19 +145,19 @@ impl Paths {
     /// The SSH agent's socket.
     #[must_use]
     pub fn agent_socket(&self) -> PathBuf {
-        self.runtime.join("agent.sock")
+        door(&self.runtime, "agent")
     }
 
     /// The control API's socket.
     #[must_use]
     pub fn control_socket(&self) -> PathBuf {
-        self.runtime.join("control.sock")
+        door(&self.runtime, "control")
     }
 
     /// The socket for services of systemd.
     #[must_use]
     pub fn credentials_socket(&self) -> PathBuf {
-        self.runtime.join("credentials.sock")
+        door(&self.runtime, "credentials")
     }
 
     /// The folder of the audit record, unless the configuration names another.
@@ -164,17 +167,44 @@ impl Paths {
     }
 }
 
+#[cfg(unix)]
 fn managed() -> PathBuf {
-    if cfg!(windows) {
-        PathBuf::from(r"C:\ProgramData\pimento\managed.toml")
-    } else {
-        PathBuf::from("/etc/pimento/managed.toml")
-    }
+    PathBuf::from("/etc/pimento/managed.toml")
+}
+
+/// Not in `ProgramData`, where every user may make the folder first.
+#[cfg(windows)]
+fn managed() -> PathBuf {
+    PathBuf::from(PROGRAM_FILES).join(r"pimento\managed.toml")
+}
+
+/// Where the sockets are if nothing says it.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn usual(_state: &Path) -> Result<PathBuf, PathsError> {
+    fallback(&std::env::temp_dir())
+}
+
+/// macOS has no folder for sockets, and clears its folder for temporary files while a user is logged
+/// in. launchd listens there as well, and has to be told the path once and for all.
+#[cfg(target_os = "macos")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "elsewhere it may be somebody else's"
+)]
+fn usual(state: &Path) -> Result<PathBuf, PathsError> {
+    Ok(state.join("run"))
+}
+
+/// What the pipes of the user's agent begin with. One agent serves all sessions of a user.
+#[cfg(windows)]
+fn usual(_state: &Path) -> Result<PathBuf, PathsError> {
+    let user = crate::requester::this_user().ok_or(PathsError::NoUser)?;
+    Ok(PathBuf::from(format!("{PIPES}pimento-{user}")))
 }
 
 /// A folder of ours in the folder for temporary files, which everybody can write to: somebody
 /// else may have made it first, to be handed our socket. Whoever binds checks it once more.
-#[cfg(unix)]
+#[cfg(all(unix, not(target_os = "macos")))]
 fn fallback(temporary: &Path) -> Result<PathBuf, PathsError> {
     use std::os::unix::fs::MetadataExt;
     let uid = rustix::process::geteuid().as_raw();
@@ -188,103 +218,49 @@ fn fallback(temporary: &Path) -> Result<PathBuf, PathsError> {
     }
 }
 
-/// On Windows the sockets are named pipes, and this folder only names them.
-#[cfg(not(unix))]
-fn fallback(temporary: &Path) -> Result<PathBuf, PathsError> {
-    Ok(temporary.join("pimento"))
+/// A folder that the user has chosen for the sockets.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "Windows has to know the user")]
+const fn chosen(folder: PathBuf) -> Result<PathBuf, PathsError> {
+    Ok(folder)
 }
+
+#[cfg(unix)]
+fn door(runtime: &Path, name: &str) -> PathBuf {
+    runtime.join(format!("{name}.sock"))
+}
+
+/// Pipes have no folders, so one that the user has chosen becomes a part of their names.
+#[cfg(windows)]
+fn chosen(folder: PathBuf) -> Result<PathBuf, PathsError> {
+    use sha2::{Digest as _, Sha256};
+    if folder.to_string_lossy().starts_with(PIPES) {
+        return Ok(folder);
+    }
+    // Two spellings of one folder have two hashes, which costs an agent of its own and no more.
+    let whole = std::path::absolute(&folder).unwrap_or(folder);
+    let hash = Sha256::digest(whole.as_os_str().as_encoded_bytes());
+    let mut pipes = usual(&whole)?.into_os_string();
+    pipes.push("-");
+    for byte in hash.iter().take(8) {
+        pipes.push(format!("{byte:02x}"));
+    }
+    Ok(pipes.into())
+}
+
+#[cfg(windows)]
+fn door(runtime: &Path, name: &str) -> PathBuf {
+    let mut pipe = runtime.as_os_str().to_owned();
+    pipe.push("-");
+    pipe.push(name);
+    pipe.into()
+}
+
+/// Which only administrators can write to. Fixed, since an environment is its user's to change.
+#[cfg(windows)]
+pub(super) const PROGRAM_FILES: &str = r"C:\Program Files";
+#[cfg(windows)]
+const PIPES: &str = r"\\.\pipe\";
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn paths(variables: &[(&str, &str)], overrides: Overrides) -> Result<Paths, PathsError> {
-        let variable = |name: &str| {
-            let found = variables.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| OsString::from(value))
-        };
-        Paths::from_variables(variable, overrides)
-    }
-
-    #[test]
-    fn the_xdg_variables_are_followed() {
-        let variables = [
-            ("HOME", "/home/ann"),
-            ("XDG_CONFIG_HOME", "/c"),
-            ("XDG_RUNTIME_DIR", "/run/user/7"),
-            ("XDG_STATE_HOME", "/s"),
-        ];
-        let paths = paths(&variables, Overrides::default()).unwrap();
-        assert_eq!(paths.config, Path::new("/c/pimento/config.toml"));
-        assert_eq!(
-            paths.agent_socket(),
-            Path::new("/run/user/7/pimento/agent.sock")
-        );
-        assert_eq!(
-            paths.control_socket(),
-            Path::new("/run/user/7/pimento/control.sock")
-        );
-        assert_eq!(paths.audit(), Path::new("/s/pimento/audit"));
-    }
-
-    #[test]
-    fn a_relative_variable_is_ignored() {
-        let variables = [
-            ("HOME", "/home/ann"),
-            ("XDG_CONFIG_HOME", "here"),
-            ("XDG_RUNTIME_DIR", "/r"),
-        ];
-        let paths = paths(&variables, Overrides::default()).unwrap();
-        assert_eq!(
-            paths.config,
-            Path::new("/home/ann/.config/pimento/config.toml")
-        );
-        assert_eq!(paths.state, Path::new("/home/ann/.local/state/pimento"));
-    }
-
-    #[test]
-    fn without_a_home_the_message_says_so() {
-        let error = paths(&[("XDG_RUNTIME_DIR", "/r")], Overrides::default()).unwrap_err();
-        assert!(error.to_string().contains("HOME is not set"), "{error}");
-    }
-
-    #[test]
-    fn an_option_wins_over_the_environment() {
-        let overrides = Overrides {
-            config: Some("/x/pimento.toml".into()),
-            runtime: Some("/x/run".into()),
-            state: Some("/x/state".into()),
-        };
-        let paths = paths(&[("XDG_RUNTIME_DIR", "/r")], overrides).unwrap();
-        assert_eq!(paths.config, Path::new("/x/pimento.toml"));
-        assert_eq!(paths.agent_socket(), Path::new("/x/run/agent.sock"));
-        assert_eq!(paths.audit(), Path::new("/x/state/audit"));
-        assert_eq!(paths.managed, managed());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_folder_that_others_can_enter_is_not_used_for_sockets() {
-        use std::os::unix::fs::PermissionsExt;
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = fallback(temporary.path()).unwrap();
-        std::fs::create_dir(&folder).unwrap();
-        let mode = |mode| {
-            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
-        };
-        mode(0o755);
-        let refused = PathsError::NotPrivate(folder.clone());
-        assert_eq!(fallback(temporary.path()), Err(refused));
-        mode(0o700);
-        assert_eq!(fallback(temporary.path()), Ok(folder));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_to_a_private_folder_is_not_used_for_sockets() {
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = fallback(temporary.path()).unwrap();
-        std::os::unix::fs::symlink(temporary.path(), &folder).unwrap();
-        assert!(fallback(temporary.path()).is_err());
-    }
-}
+mod tests;

@@ -28,6 +28,9 @@ pub struct AgentSettings {
     pub known_hosts: Vec<PathBuf>,
     /// The socket of an agent that has the keys which this one has not.
     pub upstream: Option<PathBuf>,
+    /// Whether the agent listens on the pipe of Windows' own agent as well, where programs look that
+    /// cannot be told of another.
+    pub openssh_pipe: bool,
     /// How the user is asked.
     pub prompts: prompt::Settings,
     /// What is done when a window has ended.
@@ -68,6 +71,7 @@ pub(super) fn agent(
         approval_wait: Duration::from_secs(3600),
         known_hosts: known_hosts(home),
         upstream: None,
+        openssh_pipe: false,
         prompts: prompt::Settings::default(),
         at_end: AtEnd::default(),
     };
@@ -81,6 +85,7 @@ pub(super) fn agent(
         "at_end",
         "known_hosts",
         "notify",
+        "openssh_pipe",
         "pinentry",
         "prompt_timeout",
         "propagation",
@@ -100,6 +105,7 @@ pub(super) fn agent(
     settings.upstream = section
         .text("upstream", findings)
         .map(|socket| socket.place.document.resolve(socket.text, home));
+    settings.openssh_pipe = openssh_pipe(section, findings);
     settings.prompts.askpass = program(section, "askpass", home, findings);
     settings.prompts.pinentry = program(section, "pinentry", home, findings);
     settings.prompts.notify = notify(section, home, findings);
@@ -110,6 +116,22 @@ pub(super) fn agent(
         settings.known_hosts = files.into_iter().map(file).collect();
     }
     settings
+}
+
+/// Only Windows has that pipe: elsewhere it would be a promise that is not kept.
+fn openssh_pipe(section: &Section<'_>, findings: &mut Findings) -> bool {
+    let Some(field) = section.field("openssh_pipe") else {
+        return false;
+    };
+    let wanted = field.truth(findings).unwrap_or_default();
+    if wanted && !cfg!(windows) {
+        findings.wrong(
+            field.place,
+            "openssh_pipe is for Windows, and this is not",
+            "take it out, and name pimento's socket as IdentityAgent or SSH_AUTH_SOCK",
+        );
+    }
+    wanted
 }
 
 /// What shows notices; an empty text switches them off.

@@ -23,7 +23,10 @@ pub async fn connect(path: &Path) -> Result<ControlClient<Channel>, NoAgent> {
     let socket = path.clone();
     let connector = tower::service_fn(move |_: Uri| {
         let socket = socket.clone();
-        async move { listen::connect(&socket).await.map(TokioIo::new) }
+        async move {
+            let stream = listen::connect(&socket).await?;
+            listen::own(stream).map(TokioIo::new)
+        }
     });
     let channel = endpoint.connect_with_connector(connector).await;
     channel

@@ -38,6 +38,7 @@ pub(super) fn installed(program: &str) -> Result<(), String> {
 pub(super) fn folder() -> Result<Folder, String> {
     let path = std::env::temp_dir().join(format!("pimento-demo-{}", Uuid::new_v4().simple()));
     let mut builder = fs::DirBuilder::new();
+    builder.recursive(false);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder

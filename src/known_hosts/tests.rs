@@ -151,6 +151,7 @@ impl Certified {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_certificate_gives_the_names_that_its_authority_may_give() {
     let host = certified_by_ssh_keygen(&["-h", "-n", "web01.contoso.com,web01,db*"]);
     for (text, expected) in [
@@ -175,6 +176,7 @@ fn a_certificate_gives_the_names_that_its_authority_may_give() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_certificate_that_gives_no_name_says_why() {
     let host = certified_by_ssh_keygen(&["-h", "-n", "web01,web02"]);
     for (text, expected) in [
@@ -199,6 +201,7 @@ fn a_certificate_that_gives_no_name_says_why() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_refusal_does_not_repeat_all_that_a_certificate_says() {
     let long = ["x".repeat(500), "y".repeat(500)].join(",");
     let many = format!("{long},a,b,c,d,e\u{1b}");
@@ -209,6 +212,7 @@ fn a_refusal_does_not_repeat_all_that_a_certificate_says() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_file_that_ssh_keygen_has_hashed_means_what_it_meant() {
     let host = certified_by_ssh_keygen(&["-h", "-n", "web01"]);
     let file = host.folder.path().join("known_hosts");
@@ -243,6 +247,7 @@ fn plain_key(host: &Certified) -> KeyData {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_certificate_that_is_not_a_hosts_or_not_valid_now_gives_no_name() {
     let text = "@cert-authority * CA\n";
     let not_now = Nameless::Certificate(CertificateProblem::Time);
@@ -270,6 +275,7 @@ fn a_certificate_that_is_not_a_hosts_or_not_valid_now_gives_no_name() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_certificate_with_a_forged_signature_gives_no_name() {
     let mut host = certified_by_ssh_keygen(&["-h", "-n", "web01"]);
     let KeyData::Certificate(certificate) = &host.shown else {

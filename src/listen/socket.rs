@@ -77,6 +77,11 @@ pub(super) fn remove(path: &Path) {
     }
 }
 
+/// The folder of a socket and its lock.
+pub(super) fn folder(path: &Path) -> PathBuf {
+    path.parent().unwrap_or_else(|| Path::new(".")).to_owned()
+}
+
 pub(super) fn is_private(folder: &Path) -> io::Result<bool> {
     let found = std::fs::metadata(folder)?;
     let ours = found.uid() == geteuid().as_raw();

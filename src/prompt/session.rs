@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
+#[cfg(not(any(target_os = "macos", windows)))]
 use crate::outside;
 use crate::requester::Requester;
 
@@ -113,6 +114,7 @@ impl Session {
     }
 
     /// The same, beside the agent, where something confines it.
+    #[cfg(not(any(target_os = "macos", windows)))]
     pub(super) fn command_outside(&self, program: &Path) -> Option<Command> {
         let variables = self.variables.0.iter();
         outside::command(

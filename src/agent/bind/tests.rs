@@ -81,6 +81,7 @@ pub(in crate::agent) fn bound(bindings: &[Vec<u8>]) -> Bound {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn every_type_of_host_key_binds() {
     for (kind, bits, flags) in [
         ("ed25519", "256", 0),
@@ -103,6 +104,7 @@ fn every_type_of_host_key_binds() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_certificate_binds_with_its_plain_key() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -175,6 +177,7 @@ fn security_keys_bind_with_the_token_s_message() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_binding_that_failed_is_remembered() {
     let host = an_ed25519_host();
     let mut bound = Bound::default();
@@ -192,6 +195,7 @@ fn a_binding_that_failed_is_remembered() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_signature_of_another_session_or_host_does_not_bind() {
     let (host, other) = (an_ed25519_host(), an_ed25519_host());
     let signature = host.key.sign(b"session", 0).unwrap();
@@ -204,6 +208,7 @@ fn a_signature_of_another_session_or_host_does_not_bind() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn sha1_and_unknown_host_keys_do_not_bind() {
     let rsa = host("rsa", "2048", 2);
     let signature = rsa.key.sign(b"session", rsa.flags).unwrap();
@@ -228,6 +233,7 @@ fn sha1_and_unknown_host_keys_do_not_bind() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn malformed_bindings_fail_for_good() {
     let host = an_ed25519_host();
     let good = host.binding(b"session", 0);
@@ -244,12 +250,14 @@ fn malformed_bindings_fail_for_good() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_forwarding_of_two_is_a_forwarding() {
     let bound = bound(&[an_ed25519_host().binding(b"session", 2)]);
     assert!(bound.forwarded() && bound.is_lent());
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_connection_bound_for_a_login_cannot_be_lent_on() {
     let host = an_ed25519_host();
     let mut bound = bound(&[host.binding(b"session", 0)]);
@@ -260,6 +268,7 @@ fn a_connection_bound_for_a_login_cannot_be_lent_on() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn forwarding_is_latched_and_repeats_are_harmless() {
     let (hop, last) = (an_ed25519_host(), an_ed25519_host());
     let lent = hop.binding(b"one", 1);
@@ -274,6 +283,7 @@ fn forwarding_is_latched_and_repeats_are_harmless() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn one_session_has_one_host_key() {
     let (hop, other) = (an_ed25519_host(), an_ed25519_host());
     let mut bound = bound(&[hop.binding(b"one", 1)]);
@@ -284,6 +294,7 @@ fn one_session_has_one_host_key() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn the_seventeenth_hop_is_one_too_many() {
     let host = an_ed25519_host();
     let bindings: Vec<_> = (0..16u8).map(|hop| host.binding(&[hop + 1], 1)).collect();
@@ -295,6 +306,7 @@ fn the_seventeenth_hop_is_one_too_many() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_login_is_tied_when_all_of_it_agrees() {
     let host = an_ed25519_host();
     let bound = bound(&[host.binding(&[7; 32], 0)]);
@@ -314,6 +326,7 @@ fn a_login_is_tied_when_all_of_it_agrees() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_login_that_differs_anywhere_is_not_tied() {
     let (host, hop) = (an_ed25519_host(), an_ed25519_host());
     let local = bound(&[host.binding(&[7; 32], 0)]);
@@ -355,6 +368,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "needs ssh-keygen")]
     fn a_changed_byte_never_binds_to_another_host(at in 0usize..4096, bit in 0u8..8) {
         use std::sync::LazyLock;
         static BINDING: LazyLock<Vec<u8>> = LazyLock::new(|| an_ed25519_host().binding(b"session", 0));

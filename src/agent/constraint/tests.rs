@@ -75,6 +75,7 @@ fn a_lifetime_and_a_confirmation_are_understood_in_any_order() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_constraint_that_is_unknown_broken_or_there_twice_refuses_the_whole() {
     let host = an_ed25519_host();
     let good = leg(&from_here(), &to("", &host));
@@ -117,6 +118,7 @@ fn a_constraint_that_is_unknown_broken_or_there_twice_refuses_the_whole() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_restricted_key_signs_only_logins_to_its_host_as_its_user() {
     let (host, other) = (an_ed25519_host(), an_ed25519_host());
     let key = restricted(&[leg(&from_here(), &to("ro*t", &host))]);
@@ -133,6 +135,7 @@ fn a_restricted_key_signs_only_logins_to_its_host_as_its_user() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_restricted_key_is_listed_here_and_to_hosts_on_its_way() {
     let (hop, host, other) = (an_ed25519_host(), an_ed25519_host(), an_ed25519_host());
     let key = restricted(&[
@@ -156,6 +159,7 @@ fn a_restricted_key_is_listed_here_and_to_hosts_on_its_way() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn an_authority_stands_for_hosts_with_its_certificate_and_for_no_plain_key() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

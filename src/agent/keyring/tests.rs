@@ -42,6 +42,7 @@ impl Desk {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn keys_are_listed_in_the_order_in_which_they_came() {
     let desk = desk(None);
     let (first, second) = (added("ed25519", "a"), added("ecdsa", "b"));
@@ -52,6 +53,7 @@ fn keys_are_listed_in_the_order_in_which_they_came() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_key_that_comes_again_gets_the_new_comment_and_constraints() {
     let desk = desk(None);
     let (content, blob) = added("ed25519", "old");
@@ -64,6 +66,7 @@ fn a_key_that_comes_again_gets_the_new_comment_and_constraints() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_constraint_that_is_not_understood_adds_nothing_and_changes_nothing() {
     let desk = desk(None);
     let (content, blob) = added("ed25519", "a");
@@ -76,6 +79,7 @@ fn a_constraint_that_is_not_understood_adds_nothing_and_changes_nothing() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn what_is_no_whole_key_is_not_added() {
     let desk = desk(None);
     let (content, _) = added("ed25519", "a");
@@ -93,6 +97,7 @@ fn what_is_no_whole_key_is_not_added() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_key_of_the_configuration_cannot_be_added() {
     let desk = desk(None);
     let (content, blob) = added("ed25519", "a");
@@ -104,6 +109,7 @@ fn a_key_of_the_configuration_cannot_be_added() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_key_is_gone_from_the_very_moment_its_lifetime_ends_without_any_sweep() {
     let desk = desk(Some(Duration::from_secs(60)));
     let (with_own, own) = added("ed25519", "own");
@@ -122,6 +128,7 @@ fn a_key_is_gone_from_the_very_moment_its_lifetime_ends_without_any_sweep() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn the_sweeper_wipes_a_key_that_nobody_asks_for() {
     let desk = desk(None);
     let keyring = Arc::new(desk.keyring);
@@ -144,6 +151,7 @@ async fn the_sweeper_wipes_a_key_that_nobody_asks_for() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_removed_key_is_gone_and_cannot_be_removed_again() {
     let desk = desk(None);
     let ((first, blob), (second, other)) = (added("ed25519", "a"), added("ed25519", "b"));
@@ -157,6 +165,7 @@ fn a_removed_key_is_gone_and_cannot_be_removed_again() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_restricted_key_is_hidden_where_it_may_not_go() {
     let desk = desk(None);
     let (host, other) = (an_ed25519_host(), an_ed25519_host());
@@ -190,6 +199,7 @@ fn a_restricted_key_is_hidden_where_it_may_not_go() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_comment_is_kept_as_it_is_unless_it_would_break_the_list() {
     let desk = desk(None);
     let (content, blob) = added("ed25519", "with\nline\tend");

@@ -139,6 +139,7 @@ const fn sign(key_blob: &[u8]) -> Request<'_> {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn each_holder_signs_for_its_own_keys_and_nobody_for_others() {
     let desk = desk(Fake::default());
     let added = desk.add(&[]).await;
@@ -154,6 +155,7 @@ async fn each_holder_signs_for_its_own_keys_and_nobody_for_others() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn nothing_is_signed_that_cannot_be_recorded() {
     let desk = desk(Fake {
         broken_record: true,
@@ -164,6 +166,7 @@ async fn nothing_is_signed_that_cannot_be_recorded() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn a_key_that_is_to_be_confirmed_signs_after_a_yes_only() {
     let willing = desk(Fake {
         consents: true,
@@ -182,6 +185,7 @@ async fn a_key_that_is_to_be_confirmed_signs_after_a_yes_only() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn a_lock_hides_and_stops_everything_until_its_passphrase_comes() {
     let desk = desk(Fake::default());
     let added = desk.add(&[]).await;
@@ -212,6 +216,7 @@ async fn the_passphrase_ends_the_lock_of_the_house_too() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn a_locked_house_stops_added_keys_too() {
     let desk = desk(Fake::default());
     let added = desk.add(&[]).await;
@@ -221,6 +226,7 @@ async fn a_locked_house_stops_added_keys_too() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn only_an_added_key_can_be_removed() {
     let desk = desk(Fake::default());
     let added = desk.add(&[]).await;
@@ -231,6 +237,7 @@ async fn only_an_added_key_can_be_removed() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn remove_all_reaches_the_added_keys_and_the_house() {
     let desk = desk(Fake::default());
     desk.add(&[]).await;
@@ -246,6 +253,7 @@ async fn remove_all_reaches_the_added_keys_and_the_house() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn a_key_that_is_removed_while_a_person_thinks_does_not_sign() {
     let desk = Arc::new(desk(Fake {
         consents: true,

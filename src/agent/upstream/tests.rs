@@ -103,6 +103,7 @@ async fn signs(service: &Service, key_blob: &[u8], client: &mut Client<'_>) -> b
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn its_keys_come_after_ours_and_sign() {
     let two = two();
     let (theirs, ours) = (new_key("theirs"), new_key("ours"));
@@ -125,6 +126,7 @@ async fn its_keys_come_after_ours_and_sign() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn a_key_that_both_have_is_listed_once() {
     let two = two();
     let (content, _) = new_key("both");
@@ -140,6 +142,7 @@ async fn a_key_that_both_have_is_listed_once() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn its_own_rules_see_the_hosts_that_ours_see() {
     let two = two();
     let (host, other) = (an_ed25519_host(), an_ed25519_host());
@@ -175,6 +178,7 @@ async fn its_own_rules_see_the_hosts_that_ours_see() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn what_we_do_not_take_is_passed_on_and_its_no_is_ours() {
     let two = two();
     let caller = Caller::from(Requester::default());
@@ -201,6 +205,7 @@ async fn what_we_do_not_take_is_passed_on_and_its_no_is_ours() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn its_failure_never_takes_ours_down() {
     let two = two();
     let (content, blob) = new_key("ours");
@@ -223,6 +228,7 @@ async fn its_failure_never_takes_ours_down() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn one_that_hangs_does_not_hold_up_the_list() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("agent");
@@ -250,6 +256,7 @@ async fn one_that_hangs_does_not_hold_up_the_list() {
 }
 
 #[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 async fn nothing_is_passed_on_once_more_bindings_came_than_are_kept() {
     let two = two();
     let caller = Caller::from(Requester::default());

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::cli::agent::in_this_shell;
 use crate::config::{Config, ConfigError, Paths};
 use crate::doctor::{Case, Finding};
 
@@ -28,7 +29,10 @@ impl<'p> Machine<'p> {
     /// Every check.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let mut findings = self.configuration();
-        findings.push(self.folder());
+        // Pipes of Windows are in no folder.
+        if cfg!(unix) {
+            findings.push(self.folder());
+        }
         findings.extend(
             [self.paths.agent_socket(), self.paths.control_socket()]
                 .iter()
@@ -96,7 +100,7 @@ impl<'p> Machine<'p> {
     fn ssh_agent(&self) -> Finding {
         let case = Case::of("ssh-agent", "");
         let ours = self.paths.agent_socket();
-        let export = format!("export SSH_AUTH_SOCK={}", ours.display());
+        let export = in_this_shell(&ours);
         match &self.ssh_agent {
             None => case.warning(
                 "SSH_AUTH_SOCK is not set, so ssh asks no agent here",
@@ -173,10 +177,10 @@ fn private(path: &Path, others: u32) -> std::io::Result<bool> {
     Ok(own && metadata.mode() & others == 0)
 }
 
-/// Named pipes have their access lists from the agent itself.
+/// Who may open a pipe is not looked up, so nothing is said of it.
 #[cfg(not(unix))]
-fn private(path: &Path, _others: u32) -> std::io::Result<bool> {
-    std::fs::symlink_metadata(path).map(|_| true)
+fn private(_path: &Path, _others: u32) -> std::io::Result<bool> {
+    Err(ErrorKind::Unsupported.into())
 }
 
 fn same(one: &Path, other: &Path) -> bool {
@@ -189,4 +193,5 @@ fn same(one: &Path, other: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;

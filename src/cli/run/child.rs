@@ -85,7 +85,7 @@ impl Child {
     }
 
     /// Passes on what the command still would get without us.
-    fn pass_on(&self, signal: Signal) {
+    fn pass_on(&mut self, signal: Signal) {
         #[cfg(unix)]
         if signal == Signal::WINCH {
             // It has come to the command too, which may have looked before the size was right.

@@ -48,15 +48,12 @@ impl Streams {
     }
 
     /// Makes the terminals as large as the person's now is; tells whether there are any.
+    #[cfg(unix)]
     pub(super) fn resize(&self) -> bool {
-        #[cfg(unix)]
         for (ours, like) in &self.terminals {
             let _as_it_was_else = terminal::resize(ours, like);
         }
-        #[cfg(unix)]
-        return !self.terminals.is_empty();
-        #[cfg(not(unix))]
-        false
+        !self.terminals.is_empty()
     }
 
     /// Returns once everything that was printed has been passed on.

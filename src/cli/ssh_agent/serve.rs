@@ -99,7 +99,24 @@ impl Place {
         if let Some(socket) = address {
             return Ok(Self { socket, made: None });
         }
-        // As OpenSSH's agent: a folder nobody else can enter, under a name nobody can guess.
+        Self::unnamed()
+    }
+
+    /// A pipe of the user's own.
+    #[cfg(windows)]
+    fn unnamed() -> std::io::Result<Self> {
+        let unknown = || std::io::Error::other("Windows does not say who runs this process");
+        let user = crate::requester::this_user().ok_or_else(unknown)?;
+        let name = uuid::Uuid::new_v4().simple();
+        Ok(Self {
+            socket: PathBuf::from(format!(r"\\.\pipe\pimento-{user}-{name}")),
+            made: None,
+        })
+    }
+
+    /// As OpenSSH's agent: a folder nobody else can enter, under a name nobody can guess.
+    #[cfg(unix)]
+    fn unnamed() -> std::io::Result<Self> {
         let name = format!("ssh-{}", uuid::Uuid::new_v4().simple());
         let folder = std::env::temp_dir().join(name);
         harden::private_folder(&folder)?;

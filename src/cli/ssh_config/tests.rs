@@ -53,6 +53,15 @@ fn only_what_ssh_asks_for_has_a_section() {
     assert!(!is_for_ssh(&signing) && !is_for_ssh(&console));
 }
 
+#[cfg(windows)]
+#[test]
+fn a_pipe_is_written_with_slashes() {
+    let pipe = quoted(Path::new(r"\\.\pipe\pimento-S-1-5-21-1-2-3-1001-agent"));
+    let written = "\"//./pipe/pimento-S-1-5-21-1-2-3-1001-agent\"";
+    assert_eq!(pipe.ok().as_deref(), Some(written));
+}
+
+#[cfg(unix)]
 #[test]
 fn a_path_is_quoted_or_refused() {
     let quoted = |path: &str| quoted(Path::new(path)).ok();

@@ -8,6 +8,10 @@ use super::super::Failure;
 use crate::refusal::ExitCode;
 
 /// Where to log in.
+#[cfg_attr(
+    windows,
+    expect(dead_code, reason = "nothing is run on hosts from there")
+)]
 pub(in crate::cli) struct Host {
     /// What ssh is told: `HOST` or `USER@HOST`.
     pub(super) destination: String,
@@ -73,6 +77,7 @@ impl Host {
     /// `ssh` to it, up to the destination; more arguments are the command there.
     ///
     /// A password goes to a host whose key is known, whatever the configuration says of others.
+    #[cfg(unix)]
     pub(super) fn ssh(&self, more: &[&str]) -> Command {
         let mut ssh = Command::new("ssh");
         ssh.args(["-o", "StrictHostKeyChecking=yes", "-o", "ForwardAgent=no"]);
@@ -83,6 +88,7 @@ impl Host {
 }
 
 /// `words` as one command line of a POSIX shell.
+#[cfg(unix)]
 pub(super) fn quoted(words: &[&str]) -> Result<String, Failure> {
     shlex::try_join(words.iter().copied()).map_err(|_| {
         Failure::new(

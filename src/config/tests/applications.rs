@@ -21,7 +21,14 @@ fn wrong(text: &str, paths: &Paths) -> Problem {
 
 fn cluster() -> Paths {
     let variables = [
-        ("HOME", "/home/ann"),
+        (
+            "HOME",
+            if cfg!(windows) {
+                r"C:\Users\ann"
+            } else {
+                "/home/ann"
+            },
+        ),
         ("XDG_RUNTIME_DIR", "/run/user/7"),
         ("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.us/"),
         ("AZURE_CLIENT_ID", "22222222-2222-3333-4444-555555555555"),
@@ -77,7 +84,8 @@ fn the_configuration_counts_before_the_cluster_and_only_for_a_workload() {
         tenant.authority.as_str(),
         "https://login.microsoftonline.com/"
     );
-    assert_eq!(tenant.proof.as_deref(), Some(Path::new("/home/ann/token")));
+    let home = cluster().home.unwrap();
+    assert_eq!(tenant.proof, Some(home.join("token")));
     // Whoever signs in otherwise hears nothing of it.
     let person = Config::parse(&valid(), &cluster()).unwrap();
     assert_eq!(person.tenants[0].authority, tenant.authority);

@@ -1,5 +1,6 @@
 //! Several files, and who may write to them.
 
+#[cfg(unix)]
 use std::fs;
 use std::path::Path;
 use std::time::Duration;

@@ -93,6 +93,25 @@ fn a_program_is_not_taken_from_a_file_that_others_can_write() {
 }
 
 #[test]
+fn the_pipe_of_windows_own_agent_is_taken_on_windows_only_and_by_choice() {
+    assert!(!agent("", OWN).unwrap().agent.openssh_pipe);
+    assert!(
+        !agent("openssh_pipe = false", OWN)
+            .unwrap()
+            .agent
+            .openssh_pipe
+    );
+    let taken = agent("openssh_pipe = true", OWN);
+    assert_eq!(taken.is_ok(), cfg!(windows));
+    if let Err(error) = taken {
+        let said = error.to_string();
+        assert!(said.contains("openssh_pipe is for Windows"), "{said}");
+    }
+    let error = agent("openssh_pipe = \"yes\"", OWN).unwrap_err();
+    assert!(error.to_string().contains("openssh_pipe = true"), "{error}");
+}
+
+#[test]
 fn where_a_password_may_go_is_written_in_words_of_their_own() {
     let uses = |config: &Config| config.catalog.passwords().next().unwrap().1.uses.clone();
     let usual = [PasswordUse::Reveal, PasswordUse::Ssh, PasswordUse::Sudo];

@@ -85,6 +85,7 @@ fn is_whole(found: &ClientCertificate, folder: &Folder) {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs openssl")]
 fn every_cipher_that_pkcs12_files_are_written_with_is_read() {
     let folder = Folder::new();
     let windows = [
@@ -114,6 +115,7 @@ fn every_cipher_that_pkcs12_files_are_written_with_is_read() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs openssl")]
 fn pem_is_read_in_any_order_and_with_any_form_of_the_key() {
     let folder = Folder::new();
     let rsa = ["rsa", "-in", "leaf.key", "-traditional", "-out", "pkcs1"];
@@ -137,6 +139,7 @@ fn pem_is_read_in_any_order_and_with_any_form_of_the_key() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs openssl")]
 fn a_certificate_whose_key_stays_in_its_vault_comes_alone() {
     let folder = Folder::new();
     let chain = ["leaf.crt", "middle.crt"].map(|name| folder.text(name));
@@ -160,6 +163,7 @@ fn a_certificate_whose_key_stays_in_its_vault_comes_alone() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs openssl")]
 fn what_does_not_belong_together_is_refused() {
     use ClientCertificateProblem::{AnotherKey, Encrypted, Format, Missing, SeveralKeys};
     let folder = Folder::new();
@@ -197,6 +201,7 @@ fn what_does_not_belong_together_is_refused() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs openssl")]
 fn a_file_with_a_byte_changed_is_refused_or_has_the_same_key() {
     let folder = Folder::new();
     let file = folder.pkcs12(&[&["pass:", "-keypbe", "NONE", "-nomac"], ALL].concat());

@@ -104,6 +104,7 @@ fn assert_ssh_keygen_accepts(folder: &Path, key: &PrivateKey, public_line: &str,
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn every_key_of_ssh_keygen_signs_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     for format in ["RFC4716", "PKCS8", "PEM"] {
@@ -121,6 +122,7 @@ fn every_key_of_ssh_keygen_signs_in_every_format() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn an_rsa_key_of_4096_bits_signs() {
     let folder = tempfile::tempdir().unwrap();
     let (private, public) = generated(folder.path(), "rsa", "4096", "RFC4716");
@@ -130,6 +132,7 @@ fn an_rsa_key_of_4096_bits_signs() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn the_flags_choose_the_hash_and_256_wins() {
     let folder = tempfile::tempdir().unwrap();
     let (private, _) = generated(folder.path(), "rsa", "2048", "PEM");
@@ -151,12 +154,14 @@ fn the_flags_choose_the_hash_and_256_wins() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn an_unknown_flag_is_refused_for_other_keys_too() {
     let key = PrivateKey::parse(an_ed25519().as_bytes()).unwrap();
     assert_eq!(key.sign(b"x", 8), Err(KeyProblem::Flags(8)));
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn what_forms_and_clipboards_do_is_repaired() {
     let folder = tempfile::tempdir().unwrap();
     for (kind, bits, format) in [
@@ -189,6 +194,7 @@ fn what_forms_and_clipboards_do_is_repaired() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_chain_with_certificates_around_the_key_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let (key, public) = generated(folder.path(), "ecdsa", "256", "PKCS8");
@@ -197,6 +203,7 @@ fn a_chain_with_certificates_around_the_key_is_read() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn what_is_not_a_usable_key_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let (good, public) = generated(folder.path(), "ed25519", "256", "RFC4716");
@@ -259,6 +266,7 @@ fn what_is_not_a_usable_key_is_named() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn encrypted_keys_are_told_apart_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     for format in ["RFC4716", "PKCS8", "PEM"] {
@@ -279,6 +287,7 @@ fn encrypted_keys_are_told_apart_in_every_format() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn a_short_rsa_key_is_refused_with_its_size() {
     let folder = tempfile::tempdir().unwrap();
     for format in ["RFC4716", "PKCS8", "PEM"] {
@@ -301,6 +310,7 @@ fn the_size_of_an_rsa_key_is_that_of_its_modulus_in_bits() {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
 fn halves_of_two_keys_do_not_make_one() {
     use base64::engine::general_purpose::STANDARD;
     let bytes = |text: &str| {
@@ -348,6 +358,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "needs ssh-keygen")]
     fn a_changed_byte_is_never_another_key(at in 0usize..4096, with: u8) {
         use std::sync::LazyLock;
         static KEY: LazyLock<String> = LazyLock::new(an_ed25519);

@@ -27,6 +27,7 @@ fn coded(file: &[u8], password: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+#[cfg_attr(windows, ignore = "needs openssl")]
 fn a_file_without_a_password_is_read_as_openssl_reads_it_whichever_way_it_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let openssl = |arguments: &str| {
