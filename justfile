@@ -19,11 +19,11 @@ lint:
 
 # Duplicates, licences and sources of the dependency tree (no network).
 deny:
-    cargo deny --all-features check bans licenses sources
+    PATH="$PWD/target/tools/bin:$PATH" cargo deny --all-features check bans licenses sources
 
 # Known vulnerabilities; fetches the advisory database from the network.
 advisories:
-    cargo deny check advisories
+    PATH="$PWD/target/tools/bin:$PATH" cargo deny check advisories
 
 # Unit, property, end-to-end and contract tests.
 test:

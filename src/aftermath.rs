@@ -83,7 +83,7 @@ impl Aftermath {
     async fn ready(&self, open: &[View], opening: &mut HashMap<Name, Moment>, pipeline: &Pipeline) {
         let now = self.clock.now();
         for view in open {
-            let begun = opening.get(&view.window);
+            let begun = opening.remove(&view.window);
             if begun.is_some_and(|begun| begun.until(now) >= LONG) {
                 let text = format!("Window {} is open.", view.window);
                 let trace = pipeline.traces.of_window(&view.window);

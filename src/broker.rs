@@ -81,7 +81,7 @@ pub struct Broker {
     flights: Mutex<Flights>,
     /// Tells the sweeper that a deadline was added.
     changed: Notify,
-    /// Tells whoever watches that a window opened, closed or got material.
+    /// Tells whoever watches that a window opens, closed or got material.
     seen: watch::Sender<()>,
     /// The flights under way; they end with the broker's work, not with whoever asked.
     tasks: Mutex<JoinSet<()>>,

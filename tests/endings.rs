@@ -42,6 +42,35 @@ fn notices(world: &World) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_opening_that_took_long_is_told_of_when_it_is_done() {
+    let configure = |folder: &Path, text: String| {
+        text.replace(
+            "[agent]\n",
+            &format!("[agent]\nnotify = {:?}\n", notify(folder)),
+        )
+    };
+    // Within the agent's patience, and longer than a person watches a screen.
+    let slow = World::plan().scenario(|scenario| {
+        scenario.delays.provisioning = jiff::SignedDuration::from_secs(30);
+    });
+    let world = slow.configured(configure).start().await;
+    let opened = std::sync::atomic::AtomicBool::new(false);
+    let passes = async {
+        while !opened.load(std::sync::atomic::Ordering::Relaxed) {
+            world.clock.advance(Duration::from_millis(500));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let login = async {
+        world.ssh("web").await.assert_ok();
+        opened.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    tokio::join!(login, passes);
+    until("it is told", || !notices(&world).is_empty()).await;
+    assert_eq!(notices(&world), ["pimento|Window linux-root is open."]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_window_is_warned_of_two_minutes_before_its_end_and_told_when_it_has_ended() {
     let world = world("").await;
     world.ssh("web").await.assert_ok();

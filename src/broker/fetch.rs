@@ -69,11 +69,12 @@ impl Broker {
         if let Some(flight) = flights.openings.get(&window.name) {
             return Arc::clone(flight);
         }
-        let flight = Arc::new(Flight::of(&wish));
+        let flight = Arc::new(Flight::of(&wish, self.seen.clone()));
         flights
             .openings
             .insert(window.name.clone(), Arc::clone(&flight));
         drop(flights);
+        self.seen.send_replace(());
         let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
         let window = Arc::clone(window);
         self.run(async move {

@@ -15,6 +15,8 @@ pub(super) struct Flight {
     /// Whether it ends the window first, to open it for longer.
     pub(super) extends: bool,
     state: watch::Sender<State>,
+    /// Tells those who watch all windows, if it is an opening.
+    seen: Option<watch::Sender<()>>,
 }
 
 #[derive(Clone)]
@@ -34,13 +36,15 @@ impl Flight {
                 notices: Vec::new(),
                 outcome: None,
             }),
+            seen: None,
         }
     }
 
-    /// That of an opening.
-    pub(super) fn of(wish: &Wish) -> Self {
+    /// That of an opening, which tells `seen` how far it is.
+    pub(super) fn of(wish: &Wish, seen: watch::Sender<()>) -> Self {
         Self {
             extends: wish.extends,
+            seen: Some(seen),
             ..Self::new()
         }
     }
@@ -90,6 +94,9 @@ impl StageSink for Flight {
             true => state.notices.push(stage),
             false => state.stage = stage,
         });
+        if let Some(seen) = &self.seen {
+            seen.send_replace(());
+        }
     }
 }
 

@@ -124,7 +124,8 @@ impl Broker {
             .collect()
     }
 
-    /// Tells when a window has opened, closed or got material, and when pimento is locked.
+    /// Tells when a window begins to open, has come further, has opened, closed or got material, and when
+    /// pimento is locked.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<()> {
         self.seen.subscribe()

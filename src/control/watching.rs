@@ -11,8 +11,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{proto, view};
-use crate::catalog::Name;
-use crate::cloud::Stage;
 use crate::house::House;
 
 /// What a client gets.
@@ -49,11 +47,9 @@ async fn tells(
         if sender.send(Ok(event)).await.is_err() {
             return;
         }
-        let openings = pipeline.broker.openings();
         tokio::select! {
             changed = seen.changed() => if changed.is_err() { return },
             changed = asked.changed(), if whole => if changed.is_err() { return },
-            () = goes_on(house, &openings) => {}
         }
         if whole {
             // A thousand asks in a second are one change to whoever looks at a screen.
@@ -62,16 +58,5 @@ async fn tells(
     }
 }
 
-/// Returns once an opening has begun, come further or failed since `openings`: it does so without a
-/// word to anybody who does not wait for it.
-async fn goes_on(house: &House, openings: &[(Name, Stage)]) {
-    while house.pipeline.broker.openings() == openings {
-        house.clock.sleep(LOOK).await;
-    }
-}
-
 /// How long changes are gathered.
 const PACE: Duration = Duration::from_millis(100);
-
-/// How often openings are looked at.
-const LOOK: Duration = Duration::from_millis(500);

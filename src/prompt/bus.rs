@@ -20,6 +20,7 @@ use dbus::message::MatchRule;
 
 use super::session::Environment;
 use super::{Answer, Unusable};
+use crate::markup::escaped;
 
 /// A session bus, by its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,13 +218,6 @@ fn answer(said: &Said) -> Answer {
         Said::Pressed { .. } | Said::Closed { why: DISMISSED } => Answer::No,
         Said::Closed { .. } => Answer::None,
     }
-}
-
-/// As text between the tags that a body may have.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }
 
 fn unusable(error: dbus::Error) -> Unusable {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use crate::machine::{Machine, own_all};
+use crate::machine::Machine;
 use crate::support::etc::{ID, skipped};
 use crate::support::home::{Home, text};
 use crate::support::sshd::settle;
@@ -343,8 +343,6 @@ async fn nothing_listens_for_a_user_without_a_configuration_or_who_turned_it_off
         installed.home.path("later.deb").display()
     ));
     assert_eq!(installed.systemctl("is-active pimento.socket"), "inactive");
-    // What the machine's own files are now is the user's again.
-    own_all(installed.home.folder.path());
 }
 
 #[tokio::test(flavor = "multi_thread")]

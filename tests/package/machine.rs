@@ -163,7 +163,7 @@ fn child_of(process: &str) -> String {
 }
 
 /// Gives a folder and all that is in it to the user.
-pub(crate) fn own_all(path: &Path) {
+fn own_all(path: &Path) {
     chown(path, Some(ID), Some(ID)).unwrap();
     if path.is_dir() {
         let entries = std::fs::read_dir(path).unwrap();

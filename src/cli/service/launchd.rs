@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 #[cfg(target_os = "macos")]
 use serde_json::json;
 
-use super::step::{Step, escaped, said, words};
+use super::step::{Step, said, words};
 #[cfg(target_os = "macos")]
 use super::{Told, step};
 use crate::cli::Failure;
+use crate::markup::escaped;
 #[cfg(target_os = "macos")]
 use crate::{cli::output::Output, config::Paths, refusal::ExitCode};
 

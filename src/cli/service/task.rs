@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 #[cfg(windows)]
 use serde_json::json;
 
-use super::step::{Step, escaped, said, words};
+use super::step::{Step, said, words};
 #[cfg(windows)]
 use super::{Told, step};
 use crate::cli::Failure;
+use crate::markup::escaped;
 #[cfg(windows)]
 use crate::{cli::output::Output, config::Paths, refusal::ExitCode};
 

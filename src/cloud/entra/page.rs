@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::markup::escaped;
 use crate::refusal::Refusal;
 
 /// A page.
@@ -83,7 +84,7 @@ fn sentence(text: &str) -> String {
 fn text(plain: &str) -> String {
     let mut html = String::new();
     for (index, part) in plain.split('`').enumerate() {
-        let part = escape(part);
+        let part = escaped(part);
         if index % 2 == 1 {
             html.push_str(&format!("<code>{part}</code>"));
             continue;
@@ -96,13 +97,6 @@ fn text(plain: &str) -> String {
         html.push_str(&words.join(" "));
     }
     html
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 const STYLE: &str = "\

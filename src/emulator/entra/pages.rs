@@ -1,8 +1,10 @@
 //! The pages a person sees.
 
+use crate::markup::escaped;
+
 /// The sign-in page; `carried` is the authorization request, `problem` what went wrong before.
 pub(super) fn sign_in(tenant: &str, carried: &str, user: &str, problem: &str) -> String {
-    let (carried, user, problem) = (escape(carried), escape(user), escape(problem));
+    let (carried, user, problem) = (escaped(carried), escaped(user), escaped(problem));
     page(&format!(
         "<h1>Sign in</h1><p id=problem>{problem}</p>\
          <form method=post action=\"/{tenant}/login\">\
@@ -16,7 +18,7 @@ pub(super) fn sign_in(tenant: &str, carried: &str, user: &str, problem: &str) ->
 
 /// The page that takes a device code.
 pub(super) fn device(text: &str) -> String {
-    let text = escape(text);
+    let text = escaped(text);
     page(&format!(
         "<h1>Enter code</h1><p id=problem>{text}</p>\
          <form method=post action=\"/common/oauth2/deviceauth\">\
@@ -30,14 +32,14 @@ pub(super) fn device(text: &str) -> String {
 
 /// The page where nothing is left to do.
 pub(super) fn done(text: &str) -> String {
-    page(&format!("<h1>Done</h1><p>{}</p>", escape(text)))
+    page(&format!("<h1>Done</h1><p>{}</p>", escaped(text)))
 }
 
 /// The page for a request that cannot be answered with a redirect.
 pub(super) fn error(code: u32, text: &str) -> String {
     page(&format!(
         "<h1>Sorry, but we are having trouble signing you in.</h1><p>AADSTS{code}: {}</p>",
-        escape(text)
+        escaped(text)
     ))
 }
 
@@ -47,11 +49,4 @@ fn page(body: &str) -> String {
          <style>body{{font:16px system-ui;max-width:24em;margin:4em auto}}\
          label{{display:block;margin:.5em 0}}</style>{body}"
     )
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
