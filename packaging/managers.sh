@@ -15,9 +15,24 @@ in_manager() {
         env -i PATH="$PATH" XDG_RUNTIME_DIR="$runtime" systemctl --user "$@"
 }
 
+# Does something with each agent that the system's systemd runs: `each_confined try-restart`.
+each_confined() {
+    for link in /etc/systemd/system/user@*.service.wants/pimento@*.service; do
+        [ -L "$link" ] || continue
+        systemctl "$@" "${link##*/}" || true
+    done
+}
+
+# Has all managers read their units again.
+reload_all() {
+    if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
+    each_manager daemon-reload
+}
+
 # Stops the agents, and removes what points at them: the sockets' folders, and SSH_AUTH_SOCK where it
 # is pimento's.
 stop_all() {
+    each_confined disable --now
     each_manager stop pimento.socket pimento.service
     for folder in /run/user/*/pimento; do
         [ -d "$folder" ] || continue

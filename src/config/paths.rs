@@ -93,7 +93,16 @@ impl Paths {
     /// # Errors
     /// If there is no home folder, or no private folder for the sockets.
     pub fn from_environment(overrides: Overrides) -> Result<Self, PathsError> {
-        Self::from_variables(|name| std::env::var_os(name), overrides)
+        let system = match overrides.state {
+            Some(_) => None,
+            None => of_system(Path::new(SYSTEM_STATE)),
+        };
+        let mut paths = Self::from_variables(|name| std::env::var_os(name), overrides)?;
+        if let Some(state) = system {
+            paths.cache = state.join("cache");
+            paths.state = state;
+        }
+        Ok(paths)
     }
 
     /// The same with another environment.
@@ -165,6 +174,26 @@ impl Paths {
     pub fn audit(&self) -> PathBuf {
         self.state.join("audit")
     }
+}
+
+/// Below it, by the user's number, is what the system's own systemd has made for an agent that it
+/// confines (`StateDirectory=` of `pimento@.service`), to which the home folder is not writable.
+const SYSTEM_STATE: &str = "/var/lib/pimento";
+
+/// This user's folder below `states`, which wins over the home folder for every verb: the record is one.
+#[cfg(target_os = "linux")]
+fn of_system(states: &Path) -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let uid = rustix::process::geteuid().as_raw();
+    let folder = states.join(uid.to_string());
+    let found = std::fs::symlink_metadata(&folder).ok()?;
+    (found.is_dir() && found.uid() == uid).then_some(folder)
+}
+
+/// Nothing of the kind elsewhere.
+#[cfg(not(target_os = "linux"))]
+const fn of_system(_states: &Path) -> Option<PathBuf> {
+    None
 }
 
 #[cfg(unix)]

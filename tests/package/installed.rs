@@ -52,6 +52,16 @@ fn build() -> Option<PathBuf> {
     Some(package)
 }
 
+/// The configuration with a sign-in in the browser.
+fn by_browser(config: String) -> String {
+    config.replace("\"device-code\"", "\"browser\"")
+}
+
+/// The configuration as it is.
+fn same(config: String) -> String {
+    config
+}
+
 /// The same package, as a later version.
 fn later(package: &Path, folder: &Path) -> PathBuf {
     let (tree, later) = (folder.join("tree"), folder.join("later.deb"));
@@ -83,13 +93,13 @@ fn runs(command: &mut Command) {
 }
 
 /// A machine with the package beside it, and a user with a configuration.
-struct Installed {
-    machine: Machine,
-    home: Home,
+pub(crate) struct Installed {
+    pub(crate) machine: Machine,
+    pub(crate) home: Home,
 }
 
 impl Installed {
-    async fn new() -> Option<Self> {
+    pub(crate) async fn new(change: impl FnOnce(String) -> String) -> Option<Self> {
         let package = package()?;
         let home = Home::new().await;
         fs::copy(package, home.path("pimento.deb")).unwrap();
@@ -103,14 +113,14 @@ impl Installed {
             &home.path("known_hosts").display().to_string(),
         );
         fs::create_dir_all(home.path(".config/pimento")).unwrap();
-        settle(&home.path(".config/pimento/config.toml"), &config);
+        settle(&home.path(".config/pimento/config.toml"), &change(config));
         let web = public_key(&home.emulator, KEYS[0].1).to_openssh().unwrap();
         settle(&home.path("web.pub"), &web);
         let machine = Machine::new(home.folder.path())?;
         Some(Self { machine, home })
     }
 
-    fn install(&self) {
+    pub(crate) fn install(&self) {
         self.machine.ok(&format!(
             "dpkg -i {}",
             self.home.path("pimento.deb").display()
@@ -118,7 +128,7 @@ impl Installed {
     }
 
     /// Signs in through the command line, typing the code as a person would.
-    fn sign_in(&self) {
+    pub(crate) fn sign_in(&self) {
         let mut login = self.machine.user("pimento login");
         let mut login = login.stderr(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(login.stderr.take().unwrap()).lines();
@@ -135,8 +145,8 @@ impl Installed {
         assert!(login.wait().unwrap().success());
     }
 
-    /// Logs in to the host with the machine's own ssh.
-    fn ssh(&self) -> Output {
+    /// The command that logs in to the host with the machine's own ssh.
+    pub(crate) fn ssh_command(&self) -> String {
         let mut script = "exec ssh -o IdentitiesOnly=yes -i ~/web.pub".to_owned();
         let known = self.home.path("known_hosts");
         let host = self.home.sshd.ssh(
@@ -151,16 +161,32 @@ impl Installed {
             };
             script.push_str(&format!(" '{arg}'"));
         }
-        self.machine.user(&script).output().unwrap()
+        script
     }
 
-    fn logs_in(&self) {
+    fn ssh(&self) -> Output {
+        self.machine.user(&self.ssh_command()).output().unwrap()
+    }
+
+    pub(crate) fn logs_in(&self) {
         let login = self.ssh();
         assert!(login.status.success(), "{}", text(&login.stderr));
     }
 
+    /// Has the agent open a page for a sign-in: nothing that confines the agent confines the browser.
+    pub(crate) fn opens_the_browser_outside(&self) {
+        let (machine, browser) = (&self.machine, self.home.path("browser"));
+        let program = "#!/bin/sh\ngrep NoNewPrivs /proc/self/status > ~/browser.new; mv ~/browser.new ~/browser.said\n";
+        settle(&browser, program);
+        machine.ok(&format!("chmod 755 {}", browser.display()));
+        machine.user_ok("systemctl --user set-environment BROWSER=$HOME/browser DISPLAY=:9");
+        let opens = "export BROWSER=$HOME/browser DISPLAY=:9; pimento login >/dev/null 2>&1 & \
+                     timeout 30 sh -c 'until [ -e ~/browser.said ]; do sleep 0.05; done'; kill $!; cat ~/browser.said";
+        assert_eq!(machine.user_ok(opens).trim(), "NoNewPrivs:\t0");
+    }
+
     /// What a question to the user's systemd answers.
-    fn systemctl(&self, args: &str) -> String {
+    pub(crate) fn systemctl(&self, args: &str) -> String {
         let asked = self
             .machine
             .user(&format!("systemctl --user {args}"))
@@ -169,7 +195,7 @@ impl Installed {
     }
 
     /// What is on the machine that was not there before.
-    fn added(&self) -> Vec<String> {
+    pub(crate) fn added(&self) -> Vec<String> {
         // What was in the layer only is marked there as removed, as a character device.
         let layer = self.machine.layer("-not -type d -not -type c");
         let by_dpkg = ["/var/lib/dpkg", "/var/log", "/var/cache"];
@@ -180,7 +206,7 @@ impl Installed {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_login_starts_the_agent_and_a_purge_leaves_nothing() {
-    let Some(installed) = Installed::new().await else {
+    let Some(installed) = Installed::new(same).await else {
         return;
     };
     let (machine, before) = (&installed.machine, installed.added());
@@ -220,7 +246,7 @@ async fn the_first_login_starts_the_agent_and_a_purge_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_starts_the_agent_anew_and_the_sockets_stay() {
-    let Some(installed) = Installed::new().await else {
+    let Some(installed) = Installed::new(same).await else {
         return;
     };
     let machine = &installed.machine;
@@ -254,23 +280,13 @@ async fn an_upgrade_starts_the_agent_anew_and_the_sockets_stay() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_is_confined_and_the_browser_that_it_starts_is_not() {
-    let Some(installed) = Installed::new().await else {
+    let Some(installed) = Installed::new(by_browser).await else {
         return;
     };
     let machine = &installed.machine;
-    let browser = "#!/bin/sh\ngrep NoNewPrivs /proc/self/status > ~/browser.new; mv ~/browser.new ~/browser.said\n";
-    settle(&installed.home.path("browser"), browser);
-    machine.ok(&format!(
-        "chmod 755 {}",
-        installed.home.path("browser").display()
-    ));
     machine.start_manager();
-    machine.user_ok("systemctl --user set-environment BROWSER=$HOME/browser DISPLAY=:9");
-    machine.user_ok("sed -i 's/\"device-code\"/\"browser\"/' ~/.config/pimento/config.toml");
     installed.install();
-    let opens = "pimento login >/dev/null 2>&1 & \
-                 timeout 30 sh -c 'until [ -e ~/browser.said ]; do sleep 0.05; done'; kill $!; cat ~/browser.said";
-    assert_eq!(machine.user_ok(opens).trim(), "NoNewPrivs:\t0");
+    installed.opens_the_browser_outside();
     let agent = installed.systemctl("show --property MainPID --value pimento.service");
     let status = machine.ok(&format!("cat /proc/{agent}/status"));
     assert!(status.contains("NoNewPrivs:\t1"), "{status}");
@@ -280,7 +296,7 @@ async fn the_agent_is_confined_and_the_browser_that_it_starts_is_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_takes_the_agent_its_sockets_and_the_variable_with_it() {
-    let Some(installed) = Installed::new().await else {
+    let Some(installed) = Installed::new(same).await else {
         return;
     };
     let machine = &installed.machine;
@@ -320,7 +336,7 @@ async fn a_removal_takes_the_agent_its_sockets_and_the_variable_with_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_listens_for_a_user_without_a_configuration_or_who_turned_it_off() {
-    let Some(installed) = Installed::new().await else {
+    let Some(installed) = Installed::new(same).await else {
         return;
     };
     let machine = &installed.machine;
@@ -347,7 +363,7 @@ async fn nothing_listens_for_a_user_without_a_configuration_or_who_turned_it_off
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_package_the_units_are_written_and_taken_away_again() {
-    let Some(installed) = Installed::new().await else {
+    let Some(installed) = Installed::new(same).await else {
         return;
     };
     let machine = &installed.machine;
@@ -389,7 +405,7 @@ async fn without_the_package_the_units_are_written_and_taken_away_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_is_not_pimentos_is_refused_by_its_path() {
-    let Some(installed) = Installed::new().await else {
+    let Some(installed) = Installed::new(same).await else {
         return;
     };
     let machine = &installed.machine;

@@ -13,7 +13,9 @@ pub(crate) struct Machine {
     unshared: Child,
     /// Its end is the machine's.
     _open: ChildStdin,
-    /// The process in whose namespaces it is.
+    /// Its first process, with which it ends.
+    first: String,
+    /// The process in whose namespaces commands run: that one, or the systemd that has booted.
     inside: String,
     home: std::path::PathBuf,
 }
@@ -50,11 +52,13 @@ impl Machine {
         let machine = Self {
             unshared,
             _open: open,
+            first: inside.clone(),
             inside,
             home: home.to_owned(),
         };
         let account = format!(
-            "echo '{NAME}:x:{ID}:{ID}::{}:/bin/sh' >> /etc/passwd; echo '{NAME}:x:{ID}:' >> /etc/group; rm -f /var/lib/man-db/auto-update",
+            "echo '{NAME}:x:{ID}:{ID}::{}:/bin/sh' >> /etc/passwd; echo '{NAME}:x:{ID}:' >> /etc/group; \
+             echo '{NAME}:*:19000:0:99999:7:::' >> /etc/shadow; rm -f /var/lib/man-db/auto-update",
             home.display()
         );
         machine.ok(&account);
@@ -123,6 +127,29 @@ impl Machine {
         told(self.user(script).output().unwrap())
     }
 
+    /// Boots it by a systemd of its own, which starts that of the user. There is no logind here, which
+    /// would make the folder of the user's sockets.
+    pub(crate) fn boot(&mut self) {
+        self.ok("folders=/etc/systemd/system/user-runtime-dir@.service.d; mkdir -p $folders; \
+                 printf '[Service]\\nExecStart=\\nExecStart=install -d -m 700 -o %%i -g %%i /run/user/%%i\\n' \
+                     > $folders/here.conf; \
+                 printf '[Unit]\\nDefaultDependencies=no\\n' > /etc/systemd/system/thrown-away.target");
+        let boots = "exec unshare --pid --fork --mount --kill-child sh -c 'mount -t proc none /proc; \
+                     exec env -i container=thrown-away PATH=$PATH /usr/lib/systemd/systemd --unit=thrown-away.target'";
+        let mut boots = self.root(boots);
+        let boots = boots.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        // nsenter, unshare, and systemd. Its process is the machine's from here on.
+        let outer = boots.unwrap().id().to_string();
+        let mut systemd = String::new();
+        while comm(&systemd) != "systemd" {
+            systemd = child_of(&child_of(&outer));
+            std::thread::yield_now();
+        }
+        self.inside = systemd;
+        self.ok("until systemctl is-system-running; do sleep 0.02; done");
+        self.ok(&format!("systemctl start user@{ID}.service"));
+    }
+
     /// Starts the user's systemd, which then runs as long as the machine.
     pub(crate) fn start_manager(&self) {
         let mut manager = self.user("exec /usr/lib/systemd/systemd --user --unit=sockets.target");
@@ -145,7 +172,7 @@ const ENTER: &str =
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        let _gone = Command::new("kill").args(["-KILL", &self.inside]).status();
+        let _gone = Command::new("kill").args(["-KILL", &self.first]).status();
         let _reaped = self.unshared.wait();
     }
 }
@@ -156,10 +183,17 @@ fn told(output: Output) -> String {
     out
 }
 
-/// The only child of a process, which may be about to be made.
+/// The only child of a process; empty where it is about to be made.
 fn child_of(process: &str) -> String {
     let children = format!("/proc/{process}/task/{process}/children");
-    std::fs::read_to_string(children).unwrap().trim().to_owned()
+    let children = std::fs::read_to_string(children).unwrap_or_default();
+    children.trim().to_owned()
+}
+
+/// The program of a process.
+fn comm(process: &str) -> String {
+    let comm = std::fs::read_to_string(format!("/proc/{process}/comm"));
+    comm.unwrap_or_default().trim().to_owned()
 }
 
 /// Gives a folder and all that is in it to the user.

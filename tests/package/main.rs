@@ -14,6 +14,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod confined;
 mod installed;
 mod machine;
 mod units;

@@ -7,14 +7,18 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
 use tokio::process::Command;
 
 use super::Told;
 use crate::cli::Failure;
-use crate::cli::output::Output;
 use crate::config::Paths;
 use crate::refusal::ExitCode;
+
+use confined::Confined;
+pub(super) use status::status;
+
+mod confined;
+mod status;
 
 /// The units as packages bring them.
 const UNITS: [(&str, &str); 2] = [
@@ -79,16 +83,35 @@ impl Places {
     fn variable_file(&self) -> PathBuf {
         self.variables.join(VARIABLE_FILE)
     }
+
+    /// That file, where it is.
+    fn told_variable(&self) -> Option<String> {
+        let file = self.variable_file();
+        file.exists().then(|| file.display().to_string())
+    }
 }
 
 pub(super) async fn install(paths: &Paths, ssh_auth_sock: bool) -> Result<Told, Failure> {
     let places = Places::of(paths);
     let mut told = Vec::new();
-    if !is_active(SOCKET).await?
-        && crate::control::client::connect(&paths.control_socket())
-            .await
-            .is_ok()
-    {
+    match Confined::here() {
+        Some(confined) => told.push(confined.told()),
+        None => install_units(paths, &places, &mut told).await?,
+    }
+    if ssh_auth_sock {
+        install_variable(&places, &mut told)?;
+        let variable = format!("SSH_AUTH_SOCK={}", paths.agent_socket().display());
+        systemctl(&["set-environment", &variable]).await?;
+    }
+    Ok(Told(told))
+}
+
+async fn install_units(
+    paths: &Paths,
+    places: &Places,
+    told: &mut Vec<String>,
+) -> Result<(), Failure> {
+    if !is_active(SOCKET).await? && answers(paths).await {
         return Err(Failure::new(
             "agent_runs",
             ExitCode::Failed,
@@ -99,7 +122,7 @@ pub(super) async fn install(paths: &Paths, ssh_auth_sock: bool) -> Result<Told, 
     if let Some(packaged) = &places.packaged {
         told.push(format!("using the package's {}", packaged.display()));
     } else {
-        write_units(&places, &mut told)?;
+        write_units(places, told)?;
     }
     systemctl(&["daemon-reload"]).await?;
     // A user may have turned off what the package turns on for all.
@@ -113,12 +136,7 @@ pub(super) async fn install(paths: &Paths, ssh_auth_sock: bool) -> Result<Told, 
             "{SOCKET} waits for a configuration: `pimento init`, then `systemctl --user start {SOCKET}`"
         ));
     }
-    if ssh_auth_sock {
-        install_variable(&places, &mut told)?;
-        let variable = format!("SSH_AUTH_SOCK={}", paths.agent_socket().display());
-        systemctl(&["set-environment", &variable]).await?;
-    }
-    Ok(Told(told))
+    Ok(())
 }
 
 fn write_units(places: &Places, told: &mut Vec<String>) -> Result<(), Failure> {
@@ -166,7 +184,9 @@ fn install_variable(places: &Places, told: &mut Vec<String>) -> Result<(), Failu
 pub(super) async fn uninstall(paths: &Paths) -> Result<Told, Failure> {
     let places = Places::of(paths);
     let mut told = Vec::new();
-    if places.packaged.is_some() {
+    if let Some(confined) = Confined::here() {
+        told.push(confined.told());
+    } else if places.packaged.is_some() {
         // The package has turned it on for all users, which a user cannot undo in another way.
         systemctl(&["mask", "--now", SOCKET]).await?;
         systemctl(&["stop", SERVICE]).await?;
@@ -212,43 +232,6 @@ fn sweep(folder: &Path) {
     let _kept_else = fs::remove_dir(folder);
 }
 
-pub(super) async fn status(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
-    let places = Places::of(paths);
-    let own = places.units.join(SOCKET);
-    let unit = places
-        .packaged
-        .clone()
-        .or_else(|| own.exists().then_some(own));
-    let (socket, service) = (state(SOCKET).await?, state(SERVICE).await?);
-    let enabled = answer(&["is-enabled", SOCKET]).await?;
-    let variable = places.variable_file();
-    let variable = variable.exists().then_some(variable);
-    let shown = |path: &Option<PathBuf>| path.as_ref().map(|it| it.display().to_string());
-    let text = match &unit {
-        None => "no service: the agent runs when you start it (`pimento agent`)\n\
-                 install one: `pimento service install`"
-            .to_owned(),
-        Some(unit) => format!(
-            "unit      {}\nsocket    {socket}, {enabled}\nagent     {service}\nvariable  {}",
-            unit.display(),
-            shown(&variable).unwrap_or_else(|| {
-                "none: programs ask pimento where you name it (`pimento service install \
-                 --ssh-auth-sock`)"
-                    .to_owned()
-            }),
-        ),
-    };
-    let value = json!({
-        "unit": shown(&unit), "socket": socket, "enabled": enabled, "agent": service,
-        "variable": shown(&variable),
-    });
-    output.result(&text, &value);
-    Ok(match socket.as_str() {
-        "active" => ExitCode::Done,
-        _ => ExitCode::NoAgent,
-    })
-}
-
 /// Whether a file was written here, or leads to the package.
 fn is_ours(file: &Path, places: &Places) -> bool {
     let leads = fs::read_link(file).is_ok_and(|to| {
@@ -283,6 +266,12 @@ fn make_folder(file: &Path) -> Result<(), Failure> {
 
 fn failed(what: impl AsRef<Path>, error: &io::Error) -> Failure {
     Failure::failed(format!("{}: {error}", what.as_ref().display()))
+}
+
+/// Whether there is an agent, whoever has started it.
+async fn answers(paths: &Paths) -> bool {
+    let socket = paths.control_socket();
+    crate::control::client::connect(&socket).await.is_ok()
 }
 
 async fn is_active(unit: &str) -> Result<bool, Failure> {

@@ -30,6 +30,24 @@ fn the_xdg_variables_are_followed() {
     assert_eq!(paths.audit(), Path::new("/s/pimento/audit"));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_systems_folder_for_a_state_counts_where_it_is_the_users_own() {
+    let states = tempfile::tempdir().unwrap();
+    assert_eq!(of_system(states.path()), None);
+    let uid = rustix::process::geteuid();
+    let own = states.path().join(uid.as_raw().to_string());
+    std::os::unix::fs::symlink("/etc", &own).unwrap();
+    assert_eq!(of_system(states.path()), None, "a link");
+    std::fs::remove_file(&own).unwrap();
+    std::fs::create_dir(&own).unwrap();
+    assert_eq!(of_system(states.path()), Some(own.clone()));
+    if uid.is_root() {
+        std::os::unix::fs::chown(&own, Some(1), None).unwrap();
+        assert_eq!(of_system(states.path()), None, "somebody else's");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_relative_variable_is_ignored() {
