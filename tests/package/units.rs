@@ -25,7 +25,11 @@ fn analyze(words: &[&str], units: &[&str], change: impl Fn(String) -> String) ->
         let text = if unit == SOCKET { text } else { change(text) };
         fs::write(folder.path().join(unit), text).unwrap();
     }
-    let manager = if units == [CONFINED] { "--system" } else { "--user" };
+    let manager = if units == [CONFINED] {
+        "--system"
+    } else {
+        "--user"
+    };
     let analyzed = Command::new("systemd-analyze")
         .arg(manager)
         .args(words)
