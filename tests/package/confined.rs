@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::installed::Installed;
+use crate::setup::{Installed, same};
 use crate::support::KEYS;
 use crate::support::etc::ID;
 use crate::support::home::text;
@@ -44,7 +44,7 @@ impl Confined {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_systems_unit_serves_the_user_from_a_machine_that_it_cannot_write_to() {
-    let Some(confined) = Confined::new(|config| config).await else {
+    let Some(confined) = Confined::new(same).await else {
         return;
     };
     let machine = &confined.0.machine;
@@ -125,7 +125,7 @@ async fn the_browser_and_a_question_on_the_terminal_come_up_outside_the_confinem
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_starts_the_confined_agent_anew_and_a_purge_leaves_its_record_only() {
-    let Some(confined) = Confined::new(|config| config).await else {
+    let Some(confined) = Confined::new(same).await else {
         return;
     };
     let (installed, machine) = (&confined.0, &confined.0.machine);

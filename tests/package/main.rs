@@ -17,4 +17,5 @@ mod support;
 mod confined;
 mod installed;
 mod machine;
+mod setup;
 mod units;
