@@ -300,3 +300,18 @@ async fn the_end_of_a_window_is_told_on_the_desktop() {
         "{said:?}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_ends_in_two_minutes_is_told_on_the_desktop() {
+    let folder = folder();
+    let desktop = Desktop::new(folder.path()).await;
+    // Real programs have real time: it opens a little before the notice is due.
+    let short = |config: String| config.replace("duration = \"1h\"", "duration = \"125s\"");
+    let (home, _agent) = desktop.agent(short).await;
+    let opened = home.run(&["open", "linux-root", "--reason", "test"]);
+    assert!(opened.status.success(), "{}", text(&opened.stderr));
+    assert_eq!(desktop.shown(), 0);
+    until("the notice is shown", || desktop.shown() == 1).await;
+    desktop.dunstctl(&["close"]);
+    assert_eq!(desktop.said(), ["Window linux-root ends in 2 minutes."]);
+}
