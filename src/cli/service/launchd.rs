@@ -3,12 +3,12 @@
 //! Enters: where the program and the user's folders are. Leaves: the steps that set the job up or
 //! take it away. What never happens here: anything that needs root.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[cfg(target_os = "macos")]
 use serde_json::json;
 
-use super::step::{Step, said, words};
+use super::step::{Step, said, text, words};
 #[cfg(target_os = "macos")]
 use super::{Told, step};
 use crate::cli::Failure;
@@ -175,11 +175,6 @@ fn state(printed: &str) -> State {
     pid.map_or(State::Waiting, State::Running)
 }
 
-fn text(path: &Path) -> Result<&str, Failure> {
-    path.to_str()
-        .ok_or_else(|| Failure::failed(format!("launchd cannot be told of {}", path.display())))
-}
-
 const LABEL: &str = "pimento.agent";
 const JOB: &str = include_str!("../../../packaging/macos/pimento.agent.plist");
 
@@ -224,7 +219,7 @@ mod tests {
             _ => None,
         });
         let (path, text) = written.unwrap();
-        assert_eq!(path, Path::new(file));
+        assert_eq!(path, std::path::Path::new(file));
         let socket = "<string>/Users/ann &amp; bob/.local/state/pimento/run/agent.sock</string>";
         assert!(text.contains(socket), "{text}");
         assert!(text.contains("<string>/opt/homebrew/bin/pimento</string>"));

@@ -3,7 +3,7 @@
 //! A plan is made of these before anything is done, so that it can be shown and tested anywhere.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::cli::Failure;
@@ -22,6 +22,15 @@ pub(super) enum Step {
     Try(Vec<OsString>),
     /// A whole file.
     Write(PathBuf, Vec<u8>),
+}
+
+/// A path for a file or a command line of the system's, which are text.
+///
+/// # Errors
+/// If it is none.
+pub(super) fn text(path: &Path) -> Result<&str, Failure> {
+    let untold = || Failure::failed(format!("the system cannot be told of {}", path.display()));
+    path.to_str().ok_or_else(untold)
 }
 
 impl Step {

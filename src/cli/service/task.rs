@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[cfg(windows)]
 use serde_json::json;
 
-use super::step::{Step, said, words};
+use super::step::{Step, said, text, words};
 #[cfg(windows)]
 use super::{Told, step};
 use crate::cli::Failure;
@@ -180,12 +180,6 @@ fn utf16(text: &str) -> Vec<u8> {
         }
     }
     bytes
-}
-
-fn text(path: &Path) -> Result<&str, Failure> {
-    path.to_str().ok_or_else(|| {
-        Failure::failed(format!("schtasks.exe cannot be told of {}", path.display()))
-    })
 }
 
 const NAME: &str = "pimento";
