@@ -1,6 +1,5 @@
 //! The documentation: that it is whole, that its links lead somewhere, and that the command line knows
-//! every command in it. What its recipes do is tried in `tests/recipes`.
-#![allow(missing_docs, clippy::indexing_slicing, clippy::unwrap_used)]
+//! every command in it.
 
 use std::collections::BTreeSet;
 use std::fs;

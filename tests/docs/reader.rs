@@ -1,0 +1,220 @@
+//! Somebody who follows a page: a home of their own, the hosts that the pages name, and a cloud.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use pimento::emulator::Scenario;
+
+use crate::page::Page;
+use crate::register::OWN;
+use crate::support::etc::Etc;
+use crate::support::home::{Home, Running, text};
+use crate::support::sshd::user;
+use crate::support::{USER, public_key};
+
+/// Where the hosts of the pages are: all of them on this machine.
+const HOSTS: [&str; 5] = [
+    "web1.contoso.com",
+    "db01.contoso.com",
+    "db02.contoso.com",
+    "db02",
+    "host.test",
+];
+
+pub(crate) struct Reader {
+    pub(crate) home: Home,
+    /// The part of a configuration that leads to the cloud of the test.
+    cloud: String,
+}
+
+/// How a script ended, and what it said.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Reader {
+    /// Somebody with the configuration that docs/configuration.md begins with.
+    pub(crate) async fn new() -> Self {
+        let reader = Self::unconfigured(Scenario::example().unwrap()).await;
+        reader.configures(&reader.example());
+        reader
+    }
+
+    /// Somebody who has not configured anything but the way to the cloud of the test.
+    pub(crate) async fn unconfigured(scenario: Scenario) -> Self {
+        let home = Home::in_scenario(scenario).await;
+        let text = fs::read_to_string(home.path("config.toml")).unwrap();
+        fs::remove_file(home.path("config.toml")).unwrap();
+        let (_, danger) = text.split_once("[danger]").unwrap();
+        let known = home.path(".ssh/known_hosts");
+        let cloud = format!("[agent]\nknown_hosts = [{known:?}]\n[danger]{danger}");
+        let reader = Self { home, cloud };
+        for folder in ["xdg", ".ssh", "bin", ".config/pimento/config.d"] {
+            fs::create_dir_all(reader.home.path(folder)).unwrap();
+        }
+        fs::set_permissions(reader.home.path("xdg"), PermissionsExt::from_mode(0o700)).unwrap();
+        reader.writes(".config/pimento/config.d/cloud.toml", &reader.cloud, 0o600);
+        reader.reaches(reader.home.sshd.port, &reader.home.sshd.host_key());
+        reader
+    }
+
+    /// The same person as the user of an `/etc` of its own, where `~` is this home.
+    pub(crate) fn in_etc(self, etc: Etc) -> Self {
+        let Self { home, cloud } = self;
+        let accounts = fs::read_to_string(etc.path("etc/passwd")).unwrap();
+        let there = etc.path("home").display().to_string();
+        let here = home.folder.path().display().to_string();
+        etc.write("passwd", &accounts.replace(&there, &here), 0o644);
+        let home = home.in_etc(etc);
+        Self { home, cloud }
+    }
+
+    /// Has the names of the pages' hosts lead to this port.
+    pub(crate) fn reaches(&self, port: u16, key: &ssh_key::PublicKey) {
+        let key = key.to_openssh().unwrap();
+        let known = self.home.path(".ssh/known_hosts");
+        self.writes(
+            ".ssh/known_hosts",
+            &format!("{} {key}\n", HOSTS.join(",")),
+            0o600,
+        );
+        // By a proxy, so that names stay as they are in the pages.
+        let config = format!(
+            "Host {}\n    ProxyCommand nc 127.0.0.1 {port}\n    UserKnownHostsFile {}\n    \
+             StrictHostKeyChecking yes\n    LogLevel ERROR\n",
+            HOSTS.join(" "),
+            known.display()
+        );
+        self.writes(".ssh/config", &config, 0o600);
+        // ssh looks for it in the home that the machine knows, not in $HOME.
+        let ssh = "#!/bin/sh\nexec /usr/bin/ssh -F \"$HOME/.ssh/config\" \"$@\"\n";
+        self.writes("bin/ssh", ssh, 0o755);
+    }
+
+    /// Writes a file of their home.
+    pub(crate) fn writes(&self, name: &str, content: &str, mode: u32) {
+        let path = self.home.path(name);
+        // By a process of its own: another test's fork would hold a program open for writing.
+        let mut write = Command::new("sh");
+        write.args(["-c", "printf %s \"$1\" > \"$2\"", "sh", content]);
+        assert!(write.arg(&path).status().unwrap().success());
+        fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        if let Some(etc) = &self.home.etc {
+            etc.own(&path, mode);
+        }
+    }
+
+    pub(crate) fn configures(&self, toml: &str) {
+        self.writes(".config/pimento/config.toml", &self.own(toml), 0o600);
+    }
+
+    /// The first configuration of docs/configuration.md.
+    pub(crate) fn example(&self) -> String {
+        self.own(&Page::at("docs/configuration").block("example", &[]))
+    }
+
+    /// A page's text with what is this reader's own.
+    pub(crate) fn own(&self, block: &str) -> String {
+        let key = public_key(&self.home.emulator, "web-root-ssh");
+        let example = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC6p7Z4cbtMnnY6f7BcWzPGvpJJHVEX0TqSTBmzUO1eU";
+        let block = block.replace(example, &key.to_openssh().unwrap());
+        let askpass = Path::new(env!("CARGO_BIN_EXE_pimento")).with_file_name("pimento-askpass");
+        let askpass = self.home.etc.as_ref().map_or(askpass, Etc::askpass);
+        let block = block.replace("/usr/bin/pimento-askpass", &askpass.display().to_string());
+        let replaced = OWN.iter().fold(block, |it, (from, to)| it.replace(from, to));
+        replaced
+    }
+
+    /// A shell in their home, with nothing of this test's environment.
+    pub(crate) fn shell(&self, script: &str) -> Command {
+        let start = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT; cd";
+        let script = format!("{start}\n{}", self.own(script));
+        self.program("bash", &["-euo", "pipefail", "-c", &script])
+    }
+
+    fn program(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = match &self.home.etc {
+            Some(etc) => etc.command(program),
+            None => Command::new(program),
+        };
+        let built = Path::new(env!("CARGO_BIN_EXE_pimento")).parent().unwrap();
+        let built = self.home.etc.as_ref().map_or(built.to_owned(), |etc| etc.path("bin"));
+        let own = self.home.etc.is_none().then(|| self.home.path("bin"));
+        let usual = std::env::var("PATH").unwrap();
+        let folders = own.into_iter().chain([built, usual.into()]);
+        let path: Vec<String> = folders.map(|it| it.display().to_string()).collect();
+        command
+            .args(args)
+            .env_clear()
+            .env("PATH", path.join(":"))
+            .env("HOME", self.home.folder.path())
+            .env("USER", user())
+            .env("SHELL", "/bin/sh")
+            .env("LC_ALL", "C.UTF-8")
+            // Nobody's real browser opens a page in a test.
+            .env("BROWSER", "true")
+            .env("XDG_RUNTIME_DIR", self.home.path("xdg"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a script, signing in where it says so, as a person would.
+    pub(crate) fn run(&self, script: &str) -> Ran {
+        let mut shell = self.shell(script);
+        let shell = shell.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        let mut stdout = shell.stdout.take().unwrap();
+        let reading = std::thread::spawn(move || {
+            let mut out = Vec::new();
+            stdout.read_to_end(&mut out).unwrap();
+            text(&out)
+        });
+        let mut err = String::new();
+        let lines = BufReader::new(shell.stderr.take().unwrap()).lines();
+        for line in lines.map_while(Result::ok) {
+            self.types_code(&line);
+            err += &(line + "\n");
+        }
+        let code = shell.wait().unwrap().code();
+        let out = reading.join().unwrap();
+        Ran { code, out, err }
+    }
+
+    /// Types the code that a line tells into the cloud's page, if it tells one.
+    pub(crate) fn types_code(&self, line: &str) {
+        if let Some((_, code)) = line.rsplit_once("enter the code ") {
+            let signed_in = |cloud: &mut pimento::emulator::World| {
+                cloud.sign_in_device(code.trim(), USER)
+            };
+            assert!(self.home.emulator.change(signed_in), "{line}");
+        }
+    }
+
+    /// Runs a script that succeeds, and takes what it prints.
+    #[track_caller]
+    pub(crate) fn ok(&self, script: &str) -> Ran {
+        let ran = self.run(script);
+        assert_eq!(ran.code, Some(0), "{script}\n{}{}", ran.out, ran.err);
+        ran
+    }
+
+    /// Starts the agent, and signs in.
+    pub(crate) fn agent(&self) -> Running {
+        let agent = Running::of(self.program("pimento", &["agent"]));
+        self.ok("pimento login");
+        agent
+    }
+
+    /// How often that event is on record.
+    pub(crate) fn recorded(&self, event: &str) -> usize {
+        let file = self.home.path(".local/state/pimento/audit/audit.jsonl");
+        let record = fs::read_to_string(file).unwrap_or_default();
+        record.matches(&format!("\"event\":\"{event}\"")).count()
+    }
+}
