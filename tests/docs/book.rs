@@ -29,7 +29,7 @@ fn pages() -> BTreeSet<String> {
 }
 
 /// The pages, and those at the root.
-fn texts() -> Vec<(PathBuf, String)> {
+pub(crate) fn texts() -> Vec<(PathBuf, String)> {
     let docs = pages()
         .into_iter()
         .map(|page| root().join("docs").join(page));

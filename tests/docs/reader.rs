@@ -10,7 +10,7 @@ use pimento::emulator::Scenario;
 
 use crate::page::Page;
 use crate::register::OWN;
-use crate::support::etc::Etc;
+use crate::support::etc::{Etc, skipped};
 use crate::support::home::{Home, Running, text};
 use crate::support::sshd::user;
 use crate::support::{USER, public_key};
@@ -27,7 +27,9 @@ const HOSTS: [&str; 5] = [
 pub(crate) struct Reader {
     pub(crate) home: Home,
     /// The part of a configuration that leads to the cloud of the test.
-    cloud: String,
+    pub(crate) cloud: String,
+    /// The public half of `web`.
+    web: String,
 }
 
 /// How a script ended, and what it said.
@@ -54,7 +56,9 @@ impl Reader {
         let (_, danger) = text.split_once("[danger]").unwrap();
         let known = home.path(".ssh/known_hosts");
         let cloud = format!("[agent]\nknown_hosts = [{known:?}]\n[danger]{danger}");
-        let reader = Self { home, cloud };
+        let web = public_key(&home.emulator, "web-root-ssh");
+        let web = web.to_openssh().unwrap();
+        let reader = Self { home, cloud, web };
         for folder in ["xdg", ".ssh", "bin", ".config/pimento/config.d"] {
             fs::create_dir_all(reader.home.path(folder)).unwrap();
         }
@@ -66,13 +70,13 @@ impl Reader {
 
     /// The same person as the user of an `/etc` of its own, where `~` is this home.
     pub(crate) fn in_etc(self, etc: Etc) -> Self {
-        let Self { home, cloud } = self;
+        let Self { home, cloud, web } = self;
         let accounts = fs::read_to_string(etc.path("etc/passwd")).unwrap();
         let there = etc.path("home").display().to_string();
         let here = home.folder.path().display().to_string();
         etc.write("passwd", &accounts.replace(&there, &here), 0o644);
         let home = home.in_etc(etc);
-        Self { home, cloud }
+        Self { home, cloud, web }
     }
 
     /// Has the names of the pages' hosts lead to this port.
@@ -121,24 +125,25 @@ impl Reader {
 
     /// A page's text with what is this reader's own.
     pub(crate) fn own(&self, block: &str) -> String {
-        let key = public_key(&self.home.emulator, "web-root-ssh");
         let example = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC6p7Z4cbtMnnY6f7BcWzPGvpJJHVEX0TqSTBmzUO1eU";
-        let block = block.replace(example, &key.to_openssh().unwrap());
+        let block = block.replace(example, &self.web);
         let askpass = Path::new(env!("CARGO_BIN_EXE_pimento")).with_file_name("pimento-askpass");
         let askpass = self.home.etc.as_ref().map_or(askpass, Etc::askpass);
         let block = block.replace("/usr/bin/pimento-askpass", &askpass.display().to_string());
-        let replaced = OWN.iter().fold(block, |it, (from, to)| it.replace(from, to));
-        replaced
+        OWN.iter().fold(block, |it, (from, to)| it.replace(from, to))
     }
 
     /// A shell in their home, with nothing of this test's environment.
     pub(crate) fn shell(&self, script: &str) -> Command {
         let start = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT; cd";
         let script = format!("{start}\n{}", self.own(script));
-        self.program("bash", &["-euo", "pipefail", "-c", &script])
+        // Who waits in vain is to see what was said until then.
+        let bash = ["--foreground", "100", "bash", "-euo", "pipefail", "-c", &script];
+        self.program("timeout", &bash)
     }
 
-    fn program(&self, program: &str, args: &[&str]) -> Command {
+    /// A program of theirs, with nothing of this test's environment.
+    pub(crate) fn program(&self, program: &str, args: &[&str]) -> Command {
         let mut command = match &self.home.etc {
             Some(etc) => etc.command(program),
             None => Command::new(program),
@@ -178,7 +183,7 @@ impl Reader {
         let mut err = String::new();
         let lines = BufReader::new(shell.stderr.take().unwrap()).lines();
         for line in lines.map_while(Result::ok) {
-            self.types_code(&line);
+            self.signs_in(&line);
             err += &(line + "\n");
         }
         let code = shell.wait().unwrap().code();
@@ -186,14 +191,28 @@ impl Reader {
         Ran { code, out, err }
     }
 
-    /// Types the code that a line tells into the cloud's page, if it tells one.
-    pub(crate) fn types_code(&self, line: &str) {
+    /// Signs in where a line says so: by its code, or on its page.
+    pub(crate) fn signs_in(&self, line: &str) {
         if let Some((_, code)) = line.rsplit_once("enter the code ") {
             let signed_in = |cloud: &mut pimento::emulator::World| {
                 cloud.sign_in_device(code.trim(), USER)
             };
             assert!(self.home.emulator.change(signed_in), "{line}");
         }
+        let page = line.trim();
+        let Some((address, query)) = page.split_once("/oauth2/v2.0/authorize?") else {
+            return;
+        };
+        let at = self.home.emulator.resolve()[0].1;
+        // Presses the button, and goes where the page sends the browser.
+        let script = "curl -fsS $(curl -fsS -o /dev/null -w '%{redirect_url}' --cacert \"$CA\" \
+            --connect-to \"::$AT\" --data-urlencode \"request=$QUERY\" --data-urlencode \"username=$NAME\" \
+            -d 'password=correct horse' -d action=signin \"$PAGE/login\") > /dev/null";
+        let mut curl = Command::new("sh");
+        curl.args(["-c", script]).env("CA", self.home.path("ca.pem"));
+        curl.env("AT", at.to_string()).env("QUERY", query);
+        curl.env("NAME", USER).env("PAGE", address);
+        assert!(curl.status().unwrap().success(), "{page}");
     }
 
     /// Runs a script that succeeds, and takes what it prints.
@@ -204,11 +223,41 @@ impl Reader {
         ran
     }
 
+    /// Runs a script that ends with this code and says this.
+    #[track_caller]
+    pub(crate) fn types(&self, script: &str, code: i32, says: &str) {
+        let agent = "export SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/pimento/agent.sock\n";
+        let ran = self.run(&format!("{agent}{script}"));
+        assert_eq!(ran.code, Some(code), "{script}\n{}{}", ran.out, ran.err);
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(said.contains(says), "{script}: never said: {says}\n{said}");
+    }
+
+    /// Starts the agent by this line.
+    pub(crate) fn starts(&self, line: &str) -> Running {
+        Running::of(self.program("bash", &["-c", &format!("exec {line}")]))
+    }
+
     /// Starts the agent, and signs in.
     pub(crate) fn agent(&self) -> Running {
-        let agent = Running::of(self.program("pimento", &["agent"]));
+        let agent = self.starts("pimento agent");
         self.ok("pimento login");
         agent
+    }
+
+    /// Runs a script beside a user manager of systemd; `None`, loudly, where there can't be one.
+    pub(crate) fn managed(&self, script: &str) -> Option<Ran> {
+        let manager = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recipes/manager.sh");
+        let script = format!("cd; {}", self.own(script));
+        let mut managed = self.program("sh", &[manager.to_str().unwrap(), &script]);
+        let output = managed.output().unwrap();
+        if output.status.code() == Some(77) {
+            skipped("only root can make namespaces with control groups, and not everywhere");
+            return None;
+        }
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{script}\n{out}{err}");
+        Some(Ran { code: output.status.code(), out, err })
     }
 
     /// How often that event is on record.

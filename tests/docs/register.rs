@@ -24,16 +24,19 @@ pub(crate) enum Why {
     Live,
     /// It installs a package: `tests/package` does, and Homebrew is nowhere here.
     Package,
-    /// The gate itself, of which these tests are a part.
-    Gate,
+    /// It builds, tests or measures the project itself.
+    Project,
+    /// The protocol or program is tried in `tests/recipes`, where this is only named.
+    Recipe,
     /// It fetches from an address: `tests/admin/include.rs` has one.
     Address,
 }
 
 /// By page, what is left out of it, and why.
-pub(crate) const LEFT_OUT: [(&str, What, Why); 15] = [
+pub(crate) const LEFT_OUT: [(&str, What, Why); 19] = [
+    ("ARCHITECTURE", What::Block("the-path"), Why::NoCommand),
     ("README", What::Block("how-it-works"), Why::NoCommand),
-    ("README", What::Line("./check"), Why::Gate),
+    ("README", What::Line("./check"), Why::Project),
     ("docs/audit", What::Block("join"), Why::NoCommand),
     ("docs/azure-conformance", What::Block("tenant-file"), Why::Live),
     ("docs/azure-conformance", What::Block("live"), Why::Live),
@@ -49,11 +52,14 @@ pub(crate) const LEFT_OUT: [(&str, What, Why); 15] = [
         What::Line("    { url = \"https://intranet.contoso.com/pimento.toml\", sha256 = \"9f86d081884c7d65…\" },"),
         Why::Address,
     ),
+    ("docs/fleet", What::Line("- name: pimento is installed"), Why::Package),
+    ("docs/fleet", What::Line("  ansible.builtin.apt:"), Why::Package),
     (
-        "docs/macos",
-        What::Line("brew install pimento                    # from a tap, once there is one; or `cargo install`"),
+        "docs/fleet",
+        What::Line("    deb: https://intranet.contoso.com/pimento_0.1.0-1_amd64.deb"),
         Why::Package,
     ),
+    ("docs/macos", What::Block("install"), Why::MacOs),
     ("docs/macos", What::Block("ssh-config"), Why::MacOs),
     ("docs/operating", What::Block("package"), Why::Package),
     ("docs/windows", What::Block("install"), Why::Windows),

@@ -43,8 +43,20 @@ impl Walk {
     /// Says that the rest can't be run on this machine.
     pub(crate) fn stops(&self, why: &str) {
         skipped(&format!("{}.md: {why}", self.page.name));
+        self.stops_in_silence();
+    }
+
+    /// For whoever only looks.
+    pub(crate) fn stops_in_silence(&self) {
         let names = self.page.names().into_iter().map(str::to_owned);
         self.run.borrow_mut().extend(names);
+    }
+
+    /// Whether a block that is run has this.
+    pub(crate) fn has(&self, part: &str) -> bool {
+        let names = self.page.names().into_iter();
+        let mut run = names.filter(|name| !self.leaves_out(&What::Block(name)));
+        run.any(|name| self.page.block(name, &[]).contains(part))
     }
 
     fn leaves_out(&self, what: &What) -> bool {

@@ -2,7 +2,7 @@
 //! commands between backticks.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub struct Page {
     /// Its path, without the ending.
@@ -14,10 +14,14 @@ pub struct Page {
 impl Page {
     /// The page at `name.md`.
     pub fn at(name: &'static str) -> Self {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.md"));
-        let text = fs::read_to_string(&file).unwrap_or_else(|_| panic!("{}", file.display()));
-        let blocks = fenced(&text);
+        let blocks = fenced(&Self::text(name));
         Self { name, blocks }
+    }
+
+    /// Its text.
+    pub fn text(name: &str) -> String {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.md"));
+        fs::read_to_string(&file).unwrap_or_else(|_| panic!("{}", file.display()))
     }
 
     /// The same page, which has exactly these blocks: one more would be one that no test runs.

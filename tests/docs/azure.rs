@@ -1,0 +1,123 @@
+//! docs/azure-setup.md, docs/doctor.md and docs/sign-in.md: what is typed at the Azure CLI, as far as
+//! its stand-in goes, which notes what it is asked for; and what follows from it here.
+
+use std::fs;
+use std::path::Path;
+
+use pimento::emulator::Scenario;
+use pimento::emulator::scenario::{Application, AzureRole, Policy, Role, vault_path};
+
+use crate::reader::Reader;
+use crate::support::application::{APP, APP_ID};
+use crate::walk::Walk;
+
+/// Puts the stand-in of `tests/admin` on the path.
+fn add_az(reader: &Reader) {
+    let az = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/admin/export/az");
+    let az = fs::read_to_string(az).unwrap();
+    reader.writes("bin/az", &az, 0o755);
+    fs::create_dir(reader.home.path("calls")).unwrap();
+}
+
+/// Runs a script with it.
+fn run(reader: &Reader, script: &str) -> String {
+    let ran = reader.ok(&format!("export CALLS=$HOME/calls\n{script}"));
+    ran.out
+}
+
+/// What it was asked for, one call a line.
+fn calls(reader: &Reader) -> String {
+    reader.ok("for it in calls/*.call; do tr '\\n' ' ' < $it; echo; done").out
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_is_set_up_step_by_step() {
+    let page = Walk::of("docs/azure-setup");
+    let reader = Reader::new().await;
+    add_az(&reader);
+    // The steps of the page are one story, in one shell.
+    let steps = ["sign-in", "register", "device-code", "permissions", "consent", "group", "vault"];
+    let mut script: String = steps.iter().map(|step| page.block(step)).collect();
+    script += &page.block("log").replace("<log analytics workspace id>", "/workspace");
+    reader.writes("db01-root.txt", "s3cret", 0o600);
+    script += &page.block("secrets");
+    println!("AZ {}", run(&reader, &script));
+    println!("AZ {}", calls(&reader));
+    is_exported(&page, &reader);
+    // The configuration: that of docs/configuration.md.
+    println!("AZ {:?}", reader.run(&page.block("first-login")));
+    let tiers = page.block("tiers");
+    let example = reader.example();
+    let (tenant, _) = example.split_once("[window").unwrap();
+    reader.configures(&format!("{tenant}{tiers}"));
+    println!("AZ {:?}", reader.run("pimento export --az > /dev/null; pimento keys"));
+}
+
+fn is_exported(page: &Walk, reader: &Reader) {
+    fs::remove_dir_all(reader.home.path("calls")).unwrap();
+    fs::create_dir(reader.home.path("calls")).unwrap();
+    let who = "b0a1f3a4-0d5e-4a55-8f3c-0f6f6a9a1111";
+    run(reader, &page.block("export").replace("<object id>", who));
+    let called = calls(reader);
+    assert_eq!(called.matches("eligibilityScheduleRequests").count(), 2, "{called}");
+    assert!(called.contains("--template-file vaults.bicep"), "{called}");
+    let terraform = fs::read_to_string(reader.home.path("pimento.tf")).unwrap();
+    assert!(terraform.contains("azuread_group"), "{terraform}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_sees_where_a_vault_sends_its_log() {
+    let page = Walk::of("docs/doctor");
+    let reader = Reader::new().await;
+    add_az(&reader);
+    run(&reader, &page.block("vault-log"));
+    println!("DO {}", calls(&reader));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_signs_in_by_the_certificate_that_openssl_makes() {
+    let page = Walk::of("docs/sign-in");
+    let maker = Reader::new().await;
+    add_az(&maker);
+    maker.ok(&page.block("certificate").replace("az ad app", "cp certificate.pem registered.pem; CALLS=$HOME/calls az ad app"));
+    println!("SI {}", calls(&maker));
+    let read = |name: &str| fs::read_to_string(maker.home.path(name)).unwrap();
+    let mut scenario = Scenario::example().unwrap();
+    scenario.applications.push(Application {
+        client_id: APP.to_owned(),
+        redirect_uris: Vec::new(),
+        consented: Vec::new(),
+        service_principal: Some(APP_ID.to_owned()),
+        certificates: vec![read("registered.pem")],
+        federations: Vec::new(),
+    });
+    scenario.azure_roles.push(AzureRole {
+        scope: vault_path("kv-appliances"),
+        role: Role::SecretsUser,
+        policy: Policy::default(),
+        eligible: Vec::new(),
+        through: None,
+        end: None,
+        assigned: vec![APP.to_owned()],
+    });
+    let reader = Reader::unconfigured(scenario).await;
+    let file = reader.home.path("reports.pem");
+    reader.writes("reports.pem", &read("reports.pem"), 0o600);
+    let tenants = page.block("applications").replace("11111111-2222-3333-4444-555555555555", APP);
+    let tenants = tenants.replace("/etc/pimento/reports.pem", file.to_str().unwrap());
+    reader.configures(&format!(
+        "{tenants}[window.app]\ntenant = \"reports\"\nrole = \"Key Vault Secrets User\"\nscope = {:?}\n\
+         [vault.app]\nurl = \"https://kv-appliances.vault.azure.net\"\nwindow = \"app\"\n\
+         [password.enable]\nvault = \"app\"\nsecret = \"switch-enable\"\n",
+        vault_path("kv-appliances")
+    ));
+    // What a cluster puts into the environment.
+    let cluster = format!("env AZURE_TENANT_ID=contoso.onmicrosoft.com AZURE_CLIENT_ID={APP} AZURE_FEDERATED_TOKEN_FILE=/token");
+    let _agent = reader.starts(&format!("{cluster} pimento agent"));
+    println!("SI {:?}", reader.run(&format!("export {}; pimento password enable --reveal", &cluster[4..])));
+    let reader = Reader::new().await;
+    let (_, rest) = reader.example().split_once("[window").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    reader.configures(&format!("{}[window{rest}", page.block("accounts")));
+    let _agent = reader.starts("pimento agent");
+    println!("SI {:?}", reader.run("pimento login contoso-admin; pimento status"));
+}
