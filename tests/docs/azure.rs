@@ -27,7 +27,9 @@ fn run(reader: &Reader, script: &str) -> String {
 
 /// What it was asked for, one call a line.
 fn calls(reader: &Reader) -> String {
-    reader.ok("for it in calls/*.call; do tr '\\n' ' ' < $it; echo; done").out
+    reader
+        .ok("for it in calls/*.call; do tr '\\n' ' ' < $it; echo; done")
+        .out
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,21 +38,43 @@ async fn a_tenant_is_set_up_step_by_step() {
     let reader = Reader::new().await;
     add_az(&reader);
     // The steps of the page are one story, in one shell.
-    let steps = ["sign-in", "register", "device-code", "permissions", "consent", "group", "vault"];
+    let steps = [
+        "sign-in",
+        "register",
+        "device-code",
+        "permissions",
+        "consent",
+        "group",
+        "vault",
+    ];
     let mut script: String = steps.iter().map(|step| page.block(step)).collect();
-    script += &page.block("log").replace("<log analytics workspace id>", "/workspace");
+    script += &page
+        .block("log")
+        .replace("<log analytics workspace id>", "/workspace");
     reader.writes("db01-root.txt", "s3cret", 0o600);
     script += &page.block("secrets");
-    println!("AZ {}", run(&reader, &script));
-    println!("AZ {}", calls(&reader));
+    let public = run(&reader, &script);
+    assert!(public.contains("\nssh-ed25519 AAAA"), "{public}");
+    assert!(!reader.home.path("web-root").exists());
+    let called = calls(&reader);
+    assert_eq!(
+        called.matches("permission add --id 7d9b0c3e-").count(),
+        5,
+        "{called}"
+    );
+    let granted = "--assignee-object-id 8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b --assignee-principal-type Group \
+        --scope /subscriptions/s/resourceGroups/ops/providers/Microsoft.KeyVault/vaults/kv-linux ";
+    assert!(called.contains(granted), "{called}");
     is_exported(&page, &reader);
     // The configuration: that of docs/configuration.md.
-    println!("AZ {:?}", reader.run(&page.block("first-login")));
+    reader.ok(&page.block("first-login"));
+    assert_eq!(reader.recorded("released"), 1);
     let tiers = page.block("tiers");
     let example = reader.example();
     let (tenant, _) = example.split_once("[window").unwrap();
     reader.configures(&format!("{tenant}{tiers}"));
-    println!("AZ {:?}", reader.run("pimento export --az > /dev/null; pimento keys"));
+    let exported = reader.ok("pimento export --az").out;
+    assert!(exported.contains("ELIGIBLE_DOMAIN"), "{exported}");
 }
 
 fn is_exported(page: &Walk, reader: &Reader) {
@@ -59,7 +83,11 @@ fn is_exported(page: &Walk, reader: &Reader) {
     let who = "b0a1f3a4-0d5e-4a55-8f3c-0f6f6a9a1111";
     run(reader, &page.block("export").replace("<object id>", who));
     let called = calls(reader);
-    assert_eq!(called.matches("eligibilityScheduleRequests").count(), 2, "{called}");
+    assert_eq!(
+        called.matches("eligibilityScheduleRequests").count(),
+        2,
+        "{called}"
+    );
     assert!(called.contains("--template-file vaults.bicep"), "{called}");
     let terraform = fs::read_to_string(reader.home.path("pimento.tf")).unwrap();
     assert!(terraform.contains("azuread_group"), "{terraform}");
@@ -71,7 +99,11 @@ async fn an_administrator_sees_where_a_vault_sends_its_log() {
     let reader = Reader::new().await;
     add_az(&reader);
     run(&reader, &page.block("vault-log"));
-    println!("DO {}", calls(&reader));
+    let called = calls(&reader);
+    assert!(
+        called.contains("diagnostic-settings list --resource /subscriptions/s/"),
+        "{called}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,8 +111,15 @@ async fn an_application_signs_in_by_the_certificate_that_openssl_makes() {
     let page = Walk::of("docs/sign-in");
     let maker = Reader::new().await;
     add_az(&maker);
-    maker.ok(&page.block("certificate").replace("az ad app", "cp certificate.pem registered.pem; CALLS=$HOME/calls az ad app"));
-    println!("SI {}", calls(&maker));
+    maker.ok(&page.block("certificate").replace(
+        "az ad app",
+        "cp certificate.pem registered.pem; CALLS=$HOME/calls az ad app",
+    ));
+    assert_eq!(
+        calls(&maker),
+        "ad app credential reset --id CLIENT_ID --cert @certificate.pem --append \n"
+    );
+    assert!(!maker.home.path("key.pem").exists());
     let read = |name: &str| fs::read_to_string(maker.home.path(name)).unwrap();
     let mut scenario = Scenario::example().unwrap();
     scenario.applications.push(Application {
@@ -103,7 +142,9 @@ async fn an_application_signs_in_by_the_certificate_that_openssl_makes() {
     let reader = Reader::unconfigured(scenario).await;
     let file = reader.home.path("reports.pem");
     reader.writes("reports.pem", &read("reports.pem"), 0o600);
-    let tenants = page.block("applications").replace("11111111-2222-3333-4444-555555555555", APP);
+    let tenants = page
+        .block("applications")
+        .replace("11111111-2222-3333-4444-555555555555", APP);
     let tenants = tenants.replace("/etc/pimento/reports.pem", file.to_str().unwrap());
     reader.configures(&format!(
         "{tenants}[window.app]\ntenant = \"reports\"\nrole = \"Key Vault Secrets User\"\nscope = {:?}\n\
@@ -112,12 +153,26 @@ async fn an_application_signs_in_by_the_certificate_that_openssl_makes() {
         vault_path("kv-appliances")
     ));
     // What a cluster puts into the environment.
-    let cluster = format!("env AZURE_TENANT_ID=contoso.onmicrosoft.com AZURE_CLIENT_ID={APP} AZURE_FEDERATED_TOKEN_FILE=/token");
+    let cluster = format!(
+        "env AZURE_TENANT_ID=contoso.onmicrosoft.com AZURE_CLIENT_ID={APP} AZURE_FEDERATED_TOKEN_FILE=/token"
+    );
     let _agent = reader.starts(&format!("{cluster} pimento agent"));
-    println!("SI {:?}", reader.run(&format!("export {}; pimento password enable --reveal", &cluster[4..])));
+    reader.types(
+        &format!("export {}; pimento password enable", &cluster[4..]),
+        0,
+        "pw-",
+    );
     let reader = Reader::new().await;
-    let (_, rest) = reader.example().split_once("[window").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let (_, rest) = reader
+        .example()
+        .split_once("[window")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
     reader.configures(&format!("{}[window{rest}", page.block("accounts")));
     let _agent = reader.starts("pimento agent");
-    println!("SI {:?}", reader.run("pimento login contoso-admin; pimento status"));
+    reader.types(
+        "pimento login contoso-admin; pimento status",
+        0,
+        "contoso-admin  mia@",
+    );
 }

@@ -14,9 +14,10 @@ async fn operating_is_as_its_page_says() {
     let lines = page.lines("start");
     let _agent = reader.starts(&lines[0]);
     let listed = reader.ok(&format!("{}\nssh-add -l", lines[1..].join("\n")));
-    println!("OP {listed:?}");
+    assert!(listed.out.contains("web (ED25519)"), "{listed:?}");
     only_some_hosts(&page, &reader);
     before_ssh_connects(&page, &reader);
+    on_the_clipboard(&page, &reader);
 }
 
 /// Units and a variable come and go, and the socket starts an agent that serves.
@@ -31,7 +32,20 @@ fn service(page: &Walk, reader: &Reader) {
     let Some(ran) = reader.managed(&script) else {
         return;
     };
-    println!("OP {ran:?}");
+    for said in [
+        "enabled and started pimento.socket",
+        "SSH_AUTH_SOCK=${XDG_RUNTIME_DIR}/pimento/agent.sock",
+        "web (ED25519)",
+        "socket    active, enabled",
+        "stopped and disabled pimento.socket",
+    ] {
+        assert!(ran.out.contains(said), "{said}: {ran:?}");
+    }
+    assert!(
+        ran.out
+            .ends_with(".config/environment.d:\n\n.config/systemd/user:\n"),
+        "{ran:?}"
+    );
 }
 
 /// In the place of `ssh-agent`.
@@ -63,8 +77,25 @@ fn before_ssh_connects(page: &Walk, reader: &Reader) {
     let included = reader.home.path(".ssh/pimento.conf");
     let config = format!("Include {}\n{config}", included.display());
     reader.writes(".ssh/config", &config, 0o600);
-    println!("OP {:?}", reader.ok("ssh root@web1.contoso.com true"));
+    let login = reader.ok("ssh root@web1.contoso.com true");
+    assert!(login.err.contains("PIM: active"), "{login:?}");
     let site = "- hosts: localhost\n  gather_facts: false\n  tasks: [{ ping: {} }]\n";
     reader.writes("site.yml", site, 0o600);
-    println!("OP {:?}", reader.ok(&page.block("preflight")));
+    let played = reader.ok(&page.block("preflight"));
+    assert!(played.out.contains("ok=1"), "{played:?}");
+}
+
+/// Pasted once, and then no longer there.
+fn on_the_clipboard(page: &Walk, reader: &Reader) {
+    let display = "coproc X { exec Xvfb -noreset -displayfd 1 -nolisten tcp -screen 0 64x64x24 2> /dev/null; }\n\
+                   read -r number <&${X[0]}; export DISPLAY=:$number";
+    let paste = "xclip -o -selection clipboard 2> /dev/null";
+    for line in page.lines("clipboard") {
+        let (command, _) = line.split_once('#').unwrap_or((&line, ""));
+        let script = format!(
+            "{display}\n{command} & copied=$!\n\
+             until {paste} | grep -q pw-; do kill -0 $copied; done\nwait $copied\n! {paste}"
+        );
+        reader.ok(&script);
+    }
 }

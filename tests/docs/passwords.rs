@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::inline;
 use crate::reader::Reader;
-use crate::support::etc::{Etc, ID, NAME, OTHER};
+use crate::support::etc::{Etc, NAME, OTHER};
 use crate::support::public_key;
 use crate::support::sshd::Sshd;
 use crate::support::terminal::Terminal;
@@ -23,7 +23,10 @@ async fn reader() -> Option<(Reader, Sshd)> {
     let reader = Reader::new().await;
     let cloud = &reader.home.emulator;
     let root = cloud.change(|cloud| cloud.secret("kv-linux", "db01-root").unwrap().to_owned());
-    let etc = Etc::new(&root, "Defaults rootpw\nDefaults env_keep += \"EDITOR\"\nDefaults secure_path=/usr/sbin:/usr/bin:/sbin:/bin")?;
+    let etc = Etc::new(
+        &root,
+        "Defaults rootpw\nDefaults env_keep += \"EDITOR\"\nDefaults secure_path=/usr/sbin:/usr/bin:/sbin:/bin",
+    )?;
     etc.set_password(OTHER, &root);
     let key = public_key(cloud, "web-root-ssh").to_openssh().unwrap();
     let keys = etc.path("keys-");
@@ -49,17 +52,24 @@ async fn passwords_go_where_their_page_says() {
         return;
     };
     let _agent = reader.agent();
-    let _ = ID;
-    println!("PW {:?}", reader.run(&page.block("sudo")));
+    reader.types(&page.block("sudo"), 0, "0\n");
     if let Some(sudo) = reader.home.etc.as_ref().unwrap().sudo_rs() {
-        let ran = reader.run(&format!(
-            "export SUDO_ASKPASS=/usr/bin/pimento-askpass\n{}{} -A id -u",
-            page.block("sudo-rs"),
-            sudo.display()
-        ));
-        println!("PW {ran:?}");
+        let askpass = "export SUDO_ASKPASS=/usr/bin/pimento-askpass";
+        let prompt = page.block("sudo-rs");
+        let script = format!("{askpass}\n{prompt}{} -A id -u", sudo.display());
+        reader.types(
+            &script,
+            0,
+            "password root-here goes to sudo for root@localhost",
+        );
+    } else {
+        let _not_built = page.block("sudo-rs");
     }
-    println!("PW {:?}", reader.run(&page.block("ssh")));
+    reader.types(
+        &page.block("ssh"),
+        0,
+        "password deploy goes to ssh for deploy@db02.contoso.com",
+    );
     pimento_sudo(&page, &reader);
     inline::as_user_with_sudo(&reader);
 }
@@ -72,14 +82,24 @@ fn pimento_sudo(page: &Walk, reader: &Reader) {
     let agent = "export SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/pimento/agent.sock\n";
     let [here, there, terminal, stdin, bridge] =
         [here, there, terminal, stdin, bridge].map(|line| format!("{agent}{line}"));
-    println!("PW {:?}", reader.run(&here));
-    println!("PW {:?}", reader.run(&there));
-    println!("PW {:?}", Terminal::run(&reader.shell(&terminal)).ends());
+    reader.types(
+        &here,
+        0,
+        "password root-here goes to sudo for root@localhost",
+    );
+    reader.types(
+        &there,
+        0,
+        "password root-there goes to sudo for root@db02.contoso.com",
+    );
+    let (well, shown) = Terminal::run(&reader.shell(&terminal)).ends();
+    assert!(well, "{shown}");
     reader.writes("motd", "hello\n", 0o600);
-    println!("PW {:?}", reader.run(&stdin));
+    reader.types(&stdin, 0, "hello\n");
     let motd = reader.home.etc.as_ref().unwrap().path("etc/motd");
-    println!("PW {:?}", fs::read_to_string(motd));
+    assert_eq!(fs::read_to_string(motd).unwrap(), "hello\n");
     let mut shell = Terminal::run(&reader.shell(&bridge));
     shell.types("sudo -A id -u; exit\n");
-    println!("PW {:?}", shell.ends());
+    let (well, shown) = shell.ends();
+    assert!(well && shown.contains("\r\u{1b}[K0\r\n"), "{shown:?}");
 }

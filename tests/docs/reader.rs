@@ -125,12 +125,14 @@ impl Reader {
 
     /// A page's text with what is this reader's own.
     pub(crate) fn own(&self, block: &str) -> String {
-        let example = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC6p7Z4cbtMnnY6f7BcWzPGvpJJHVEX0TqSTBmzUO1eU";
+        let example =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC6p7Z4cbtMnnY6f7BcWzPGvpJJHVEX0TqSTBmzUO1eU";
         let block = block.replace(example, &self.web);
         let askpass = Path::new(env!("CARGO_BIN_EXE_pimento")).with_file_name("pimento-askpass");
         let askpass = self.home.etc.as_ref().map_or(askpass, Etc::askpass);
         let block = block.replace("/usr/bin/pimento-askpass", &askpass.display().to_string());
-        OWN.iter().fold(block, |it, (from, to)| it.replace(from, to))
+        OWN.iter()
+            .fold(block, |it, (from, to)| it.replace(from, to))
     }
 
     /// A shell in their home, with nothing of this test's environment.
@@ -138,7 +140,15 @@ impl Reader {
         let start = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT; cd";
         let script = format!("{start}\n{}", self.own(script));
         // Who waits in vain is to see what was said until then.
-        let bash = ["--foreground", "100", "bash", "-euo", "pipefail", "-c", &script];
+        let bash = [
+            "--foreground",
+            "100",
+            "bash",
+            "-euo",
+            "pipefail",
+            "-c",
+            &script,
+        ];
         self.program("timeout", &bash)
     }
 
@@ -149,7 +159,11 @@ impl Reader {
             None => Command::new(program),
         };
         let built = Path::new(env!("CARGO_BIN_EXE_pimento")).parent().unwrap();
-        let built = self.home.etc.as_ref().map_or(built.to_owned(), |etc| etc.path("bin"));
+        let built = self
+            .home
+            .etc
+            .as_ref()
+            .map_or(built.to_owned(), |etc| etc.path("bin"));
         let own = self.home.etc.is_none().then(|| self.home.path("bin"));
         let usual = std::env::var("PATH").unwrap();
         let folders = own.into_iter().chain([built, usual.into()]);
@@ -194,9 +208,8 @@ impl Reader {
     /// Signs in where a line says so: by its code, or on its page.
     pub(crate) fn signs_in(&self, line: &str) {
         if let Some((_, code)) = line.rsplit_once("enter the code ") {
-            let signed_in = |cloud: &mut pimento::emulator::World| {
-                cloud.sign_in_device(code.trim(), USER)
-            };
+            let signed_in =
+                |cloud: &mut pimento::emulator::World| cloud.sign_in_device(code.trim(), USER);
             assert!(self.home.emulator.change(signed_in), "{line}");
         }
         let page = line.trim();
@@ -209,7 +222,8 @@ impl Reader {
             --connect-to \"::$AT\" --data-urlencode \"request=$QUERY\" --data-urlencode \"username=$NAME\" \
             -d 'password=correct horse' -d action=signin \"$PAGE/login\") > /dev/null";
         let mut curl = Command::new("sh");
-        curl.args(["-c", script]).env("CA", self.home.path("ca.pem"));
+        curl.args(["-c", script])
+            .env("CA", self.home.path("ca.pem"));
         curl.env("AT", at.to_string()).env("QUERY", query);
         curl.env("NAME", USER).env("PAGE", address);
         assert!(curl.status().unwrap().success(), "{page}");
@@ -226,11 +240,16 @@ impl Reader {
     /// Runs a script that ends with this code and says this.
     #[track_caller]
     pub(crate) fn types(&self, script: &str, code: i32, says: &str) {
+        assert_eq!(self.differs(script, code, says), None);
+    }
+
+    /// How it goes otherwise, if it does.
+    pub(crate) fn differs(&self, script: &str, code: i32, says: &str) -> Option<String> {
         let agent = "export SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/pimento/agent.sock\n";
         let ran = self.run(&format!("{agent}{script}"));
-        assert_eq!(ran.code, Some(code), "{script}\n{}{}", ran.out, ran.err);
         let said = format!("{}{}", ran.out, ran.err);
-        assert!(said.contains(says), "{script}: never said: {says}\n{said}");
+        let as_expected = ran.code == Some(code) && said.contains(says);
+        (!as_expected).then(|| format!("{script}: {:?}, not {code}, {says:?}\n{said}", ran.code))
     }
 
     /// Starts the agent by this line.
@@ -257,7 +276,11 @@ impl Reader {
         }
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "{script}\n{out}{err}");
-        Some(Ran { code: output.status.code(), out, err })
+        Some(Ran {
+            code: output.status.code(),
+            out,
+            err,
+        })
     }
 
     /// How often that event is on record.

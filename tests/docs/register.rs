@@ -33,27 +33,45 @@ pub(crate) enum Why {
 }
 
 /// By page, what is left out of it, and why.
-pub(crate) const LEFT_OUT: [(&str, What, Why); 19] = [
+pub(crate) const LEFT_OUT: [(&str, What, Why); 20] = [
     ("ARCHITECTURE", What::Block("the-path"), Why::NoCommand),
     ("README", What::Block("how-it-works"), Why::NoCommand),
     ("README", What::Line("./check"), Why::Project),
     ("docs/audit", What::Block("join"), Why::NoCommand),
-    ("docs/azure-conformance", What::Block("tenant-file"), Why::Live),
+    (
+        "docs/azure-conformance",
+        What::Block("tenant-file"),
+        Why::Live,
+    ),
     ("docs/azure-conformance", What::Block("live"), Why::Live),
     (
         "docs/azure-setup",
         What::Line("terraform init && terraform plan"),
         Why::Live,
     ),
-    ("docs/azure-setup", What::Block("consent-link"), Why::NoCommand),
+    (
+        "docs/azure-setup",
+        What::Block("consent-link"),
+        Why::NoCommand,
+    ),
     ("docs/azure-setup", What::Block("eligible"), Why::Windows),
     (
         "docs/configuration",
-        What::Line("    { url = \"https://intranet.contoso.com/pimento.toml\", sha256 = \"9f86d081884c7d65…\" },"),
+        What::Line(
+            "    { url = \"https://intranet.contoso.com/pimento.toml\", sha256 = \"9f86d081884c7d65…\" },",
+        ),
         Why::Address,
     ),
-    ("docs/fleet", What::Line("- name: pimento is installed"), Why::Package),
-    ("docs/fleet", What::Line("  ansible.builtin.apt:"), Why::Package),
+    (
+        "docs/fleet",
+        What::Line("- name: pimento is installed"),
+        Why::Package,
+    ),
+    (
+        "docs/fleet",
+        What::Line("  ansible.builtin.apt:"),
+        Why::Package,
+    ),
     (
         "docs/fleet",
         What::Line("    deb: https://intranet.contoso.com/pimento_0.1.0-1_amd64.deb"),
@@ -63,6 +81,7 @@ pub(crate) const LEFT_OUT: [(&str, What, Why); 19] = [
     ("docs/macos", What::Block("ssh-config"), Why::MacOs),
     ("docs/operating", What::Block("package"), Why::Package),
     ("docs/windows", What::Block("install"), Why::Windows),
+    ("docs/windows", What::Block("one-pipe"), Why::Windows),
     ("docs/windows", What::Block("ssh-config"), Why::Windows),
     ("docs/wsl", What::Block("wsl-conf"), Why::Windows),
 ];
@@ -72,8 +91,14 @@ pub(crate) const OWN: [(&str, &str); 13] = [
     // The example's ids.
     ("11111111-2222-3333-4444-555555555555", CLIENT),
     ("66666666-2222-3333-4444-555555555555", GROUP),
-    ("77777777-2222-3333-4444-555555555555", GROUP),
-    ("--client-id GUID", "--client-id 7d9b0c3e-7f5e-4c8b-9d5b-2a6f4f0e1b22"),
+    (
+        "77777777-2222-3333-4444-555555555555",
+        "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6c",
+    ),
+    (
+        "--client-id GUID",
+        "--client-id 7d9b0c3e-7f5e-4c8b-9d5b-2a6f4f0e1b22",
+    ),
     // Built before the test, as what it runs.
     ("cargo run --release -- demo", "pimento demo"),
     ("cargo run -- emulator", "pimento emulator"),

@@ -42,8 +42,11 @@ async fn the_readme_leads_to_a_demo_and_by_az_login_to_a_login() {
     let (well, shown) = terminal.ends();
     assert!(well, "{shown}");
     assert_eq!(reader.recorded("released"), 1);
-    let demo = reader.ok(&page.block("try"));
-    println!("DEMO {demo:?}");
+    let demo = reader.ok(&page.block("try")).out;
+    assert!(
+        demo.contains("ssh: the next login activates again"),
+        "{demo}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,15 +54,25 @@ async fn the_quick_start_leads_to_a_login_and_ends_the_window() {
     let page = Walk::of("docs/quick-start");
     let reader = eligible().await;
     let mut terminal = Terminal::run(&reader.shell(&page.block("configure")));
-    println!("QS {}", terminal.shows("[all] "));
+    terminal.shows("Which secrets of vault kv-linux?");
+    terminal.shows("[all] ");
     terminal.types("\n");
     let (well, shown) = terminal.ends();
-    println!("QS {well} {shown}");
-    println!("QS {}", std::fs::read_to_string(reader.home.path(".config/pimento/config.toml")).unwrap());
+    assert!(
+        well && shown.contains(".config/pimento/config.toml"),
+        "{shown}"
+    );
     let _agent = reader.starts("pimento agent");
-    println!("QS {:?}", reader.run(&page.block("look")));
-    println!("QS {:?}", reader.run(&page.block("log-in")));
-    println!("QS {:?}", reader.run(&page.block("see")));
+    let [doctor, status] = page.lines("look").try_into().unwrap();
+    // The way to the cloud of a test is one to warn of.
+    reader.types(&doctor, 5, "ok       eligibility  kv-linux");
+    reader.types(&status, 0, "kv-linux  closed");
+    reader.ok(&page.block("log-in"));
+    assert_eq!(reader.recorded("released"), 1);
+    let [status, close] = page.lines("see").try_into().unwrap();
+    reader.types(&status, 0, "kv-linux  open");
+    reader.types(&close, 5, "only five minutes after its beginning");
+    reader.types(&status, 0, "kv-linux  closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,10 +85,28 @@ async fn init_asks_on_a_terminal_and_takes_options_elsewhere() {
     terminal.types("\n");
     let (well, shown) = terminal.ends();
     assert!(well, "{shown}");
+    assert!(shown.contains("1 window, 3 keys, 1 password"), "{shown}");
     let reader = Reader::unconfigured(Scenario::example().unwrap()).await;
-    let made = reader.run(&page.block("without-questions"));
-    println!("INIT {made:?}");
+    let made = reader.ok(&page.block("without-questions"));
+    assert!(
+        made.out.contains("\"windows\":[\"pim-linux-root\"]"),
+        "{made:?}"
+    );
     let reader = Reader::unconfigured(Scenario::example().unwrap()).await;
-    let made = reader.run(&lines[1]);
-    println!("INIT {made:?}");
+    let mut terminal = Terminal::run(&reader.shell(&lines[1]));
+    terminal.shows("https://");
+    reader.signs_in(&format!("https://{}", terminal.shows("\n")));
+    for (question, answer) in [
+        ("[all] ", "1\n"),
+        ("address): ", "kv-linux\n"),
+        ("[all] ", "\n"),
+    ] {
+        terminal.shows(question);
+        terminal.types(answer);
+    }
+    let (well, shown) = terminal.ends();
+    assert!(
+        well && shown.contains("1 window, 3 keys, 1 password"),
+        "{shown}"
+    );
 }

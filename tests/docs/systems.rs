@@ -22,13 +22,22 @@ async fn the_emulator_prints_what_leads_a_configuration_to_it_and_ends_by_ctrl_c
         let shown = emulator.shows("/counters").replace('\r', "");
         let (danger, counters) = shown.rsplit_once("# Change").unwrap();
         let (_, danger) = danger.split_once("[danger]").unwrap();
-        reader.writes(".config/pimento/config.d/cloud.toml", &format!("[danger]{danger}"), 0o600);
-        println!("EM {danger} {counters}");
-        println!("EM {:?}", reader.run("pimento doctor | grep authority"));
+        reader.writes(
+            ".config/pimento/config.d/cloud.toml",
+            &format!("[danger]{danger}"),
+            0o600,
+        );
+        let _agent = reader.starts("pimento agent");
+        // Nobody has signed in.
+        reader.types(
+            "pimento doctor",
+            1,
+            "ok       authority    contoso: it answers",
+        );
         let (_, curl) = counters.split_once("curl ").unwrap();
         reader.types(&format!("curl -fsS {curl}"), 0, "entra.");
         emulator.types("\u{3}");
-        println!("EM {:?}", emulator.ends());
+        emulator.ends();
     }
 }
 
@@ -41,25 +50,29 @@ async fn each_line_of_the_record_has_the_hash_of_the_line_before() {
     let record = reader.home.path(".local/state/pimento/audit/audit.jsonl");
     let second = fs::read_to_string(record).unwrap();
     let second: serde_json::Value = serde_json::from_str(second.lines().nth(1).unwrap()).unwrap();
-    let hash = reader.ok(&format!("cd .local/state/pimento/audit; n=2\n{}", page.block("chain")));
-    assert_eq!(Some(hash.out.split(' ').next().unwrap()), second["prev"].as_str());
+    let hash = reader.ok(&format!(
+        "cd .local/state/pimento/audit; n=2\n{}",
+        page.block("chain")
+    ));
+    assert_eq!(
+        Some(hash.out.split(' ').next().unwrap()),
+        second["prev"].as_str()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_examples_of_a_configuration_are_taken() {
     let page = Walk::of("docs/configuration");
     let reader = Reader::new().await;
-    reader.configures(&page.block("example"));
-    reader.types("pimento keys", 0, "db01-root");
+    let takes = |toml: &str| {
+        reader.configures(toml);
+        let _agent = reader.starts("pimento agent");
+        reader.types("pimento keys", 0, "db01-root");
+    };
+    takes(&page.block("example"));
     fs::create_dir(reader.home.path("team")).unwrap();
     reader.writes("team/pimento.toml", &reader.example(), 0o600);
-    reader.configures(&page.block("include"));
-    reader.types("pimento keys", 0, "db01-root");
-    let page = Walk::of("docs/windows");
-    let [cloud, pipe] = [&reader.cloud, &page.block("one-pipe")];
-    let cloud = cloud.replace("[agent]\n", pipe);
-    reader.writes(".config/pimento/config.d/cloud.toml", &cloud, 0o600);
-    reader.types("pimento keys", 0, "db01-root");
+    takes(&page.block("include"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,7 +91,10 @@ async fn a_managed_configuration_is_brought_out_and_is_enough() {
     reader.writes("managed.toml", &reader.own(&page.block("managed")), 0o600);
     let tasks = page.block("ansible").replace('\n', "\n    ");
     let variable = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd/60-pimento.conf");
-    let tasks = tasks.replace("/usr/share/pimento/60-pimento.conf", variable.to_str().unwrap());
+    let tasks = tasks.replace(
+        "/usr/share/pimento/60-pimento.conf",
+        variable.to_str().unwrap(),
+    );
     let play = format!("- hosts: localhost\n  gather_facts: false\n  tasks:\n    {tasks}");
     reader.writes("site.yml", &play, 0o600);
     let Some(etc) = Etc::new("root's", "") else {
@@ -90,7 +106,11 @@ async fn a_managed_configuration_is_brought_out_and_is_enough() {
     }
     let mut ansible = etc.root_command("ansible-playbook");
     let play = reader.home.path("site.yml");
-    let ran = ansible.arg(play).env("HOME", reader.home.folder.path()).output().unwrap();
+    let ran = ansible
+        .arg(play)
+        .env("HOME", reader.home.folder.path())
+        .output()
+        .unwrap();
     assert!(ran.status.success(), "{ran:?}");
     assert!(etc.path("etc/environment.d/60-pimento.conf").exists());
     let reader = reader.in_etc(etc);
@@ -103,18 +123,22 @@ async fn a_managed_configuration_is_brought_out_and_is_enough() {
 async fn windows_ssh_and_a_relay_are_set_up_in_wsl() {
     let page = Walk::of("docs/wsl");
     let reader = Reader::new().await;
-    let ran = reader.ok(&format!("{}alias ssh; git config core.sshCommand", page.block("windows-ssh")));
+    let ran = reader.ok(&format!(
+        "{}alias ssh; git config core.sshCommand",
+        page.block("windows-ssh")
+    ));
     assert_eq!(ran.out, "alias ssh='ssh.exe'\nssh.exe\n");
     // On this machine, what relays to the pipe relays to the agent's socket.
     let unit = page.block("relay-unit");
     let (begins, ends) = ("/mnt/c/Tools/npiperelay.exe", "-agent\"");
     let (before, rest) = unit.split_once(begins).unwrap();
     let (_, after) = rest.split_once(ends).unwrap();
-    let unit = format!("{before}/usr/bin/socat STDIO UNIX-CONNECT\\:%t/pimento/agent.sock\"{after}");
+    let unit =
+        format!("{before}/usr/bin/socat STDIO UNIX-CONNECT\\:%t/pimento/agent.sock\"{after}");
     fs::create_dir_all(reader.home.path(".config/systemd/user")).unwrap();
     reader.writes(".config/systemd/user/pimento-windows.service", &unit, 0o600);
     let _agent = reader.starts("pimento agent");
     if let Some(ran) = reader.managed(&page.block("relay")) {
-        println!("WSL {ran:?}");
+        assert!(ran.out.contains("web (ED25519)"), "{ran:?}");
     }
 }
