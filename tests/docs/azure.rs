@@ -121,24 +121,7 @@ async fn an_application_signs_in_by_the_certificate_that_openssl_makes() {
     );
     assert!(!maker.home.path("key.pem").exists());
     let read = |name: &str| fs::read_to_string(maker.home.path(name)).unwrap();
-    let mut scenario = Scenario::example().unwrap();
-    scenario.applications.push(Application {
-        client_id: APP.to_owned(),
-        redirect_uris: Vec::new(),
-        consented: Vec::new(),
-        service_principal: Some(APP_ID.to_owned()),
-        certificates: vec![read("registered.pem")],
-        federations: Vec::new(),
-    });
-    scenario.azure_roles.push(AzureRole {
-        scope: vault_path("kv-appliances"),
-        role: Role::SecretsUser,
-        policy: Policy::default(),
-        eligible: Vec::new(),
-        through: None,
-        end: None,
-        assigned: vec![APP.to_owned()],
-    });
+    let scenario = with_application(&read("registered.pem"));
     let reader = Reader::unconfigured(scenario).await;
     let file = reader.home.path("reports.pem");
     reader.writes("reports.pem", &read("reports.pem"), 0o600);
@@ -162,6 +145,34 @@ async fn an_application_signs_in_by_the_certificate_that_openssl_makes() {
         0,
         "pw-",
     );
+    two_accounts(&page).await;
+}
+
+/// A tenant in which an application may read the secrets of a vault, and signs in by this certificate.
+fn with_application(certificate: &str) -> Scenario {
+    let mut scenario = Scenario::example().unwrap();
+    scenario.applications.push(Application {
+        client_id: APP.to_owned(),
+        redirect_uris: Vec::new(),
+        consented: Vec::new(),
+        service_principal: Some(APP_ID.to_owned()),
+        certificates: vec![certificate.to_owned()],
+        federations: Vec::new(),
+    });
+    scenario.azure_roles.push(AzureRole {
+        scope: vault_path("kv-appliances"),
+        role: Role::SecretsUser,
+        policy: Policy::default(),
+        eligible: Vec::new(),
+        through: None,
+        end: None,
+        assigned: vec![APP.to_owned()],
+    });
+    scenario
+}
+
+/// Two accounts of one tenant, each with a sign-in of its own.
+async fn two_accounts(page: &Walk) {
     let reader = Reader::new().await;
     let (_, rest) = reader
         .example()

@@ -138,7 +138,13 @@ async fn windows_ssh_and_a_relay_are_set_up_in_wsl() {
     fs::create_dir_all(reader.home.path(".config/systemd/user")).unwrap();
     reader.writes(".config/systemd/user/pimento-windows.service", &unit, 0o600);
     let _agent = reader.starts("pimento agent");
-    if let Some(ran) = reader.managed(&page.block("relay")) {
+    // A person is slower than socat.
+    let socket = "until [ -S \"$XDG_RUNTIME_DIR/pimento-windows.sock\" ]; do systemctl --user is-active -q pimento-windows; done";
+    let [start, rest @ ..] = &page.lines("relay")[..] else {
+        panic!("nothing is started");
+    };
+    let script = format!("{start}\n{socket}\n{}", rest.join("\n"));
+    if let Some(ran) = reader.managed(&script) {
         assert!(ran.out.contains("web (ED25519)"), "{ran:?}");
     }
 }
