@@ -1,11 +1,7 @@
 //! Where everything is printed.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the command line's mouth"
-)]
 
-use std::io::{IsTerminal, Write};
+use std::fmt::Display;
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use serde_json::{Value, json};
 
@@ -42,9 +38,9 @@ impl Output {
     /// The result: `value` with `--json`, else `text`.
     pub(super) fn result(&self, text: &str, value: &Value) {
         if self.json {
-            println!("{value}");
+            line(value);
         } else if !text.is_empty() {
-            println!("{text}");
+            line(&text);
         }
     }
 
@@ -69,7 +65,7 @@ impl Output {
     /// Something the person should know or do.
     pub(super) fn hint(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            say(format_args!("{text}\n"));
         }
     }
 
@@ -77,15 +73,15 @@ impl Output {
     pub(super) fn progress(&self, stage: &str) {
         match (self.quiet, self.live) {
             (true, _) => {}
-            (false, true) => eprint!("\r\x1b[K{stage} …"),
-            (false, false) => eprintln!("{stage}"),
+            (false, true) => say(format_args!("\r\x1b[K{stage} …")),
+            (false, false) => say(format_args!("{stage}\n")),
         }
     }
 
     /// Ends the progress line.
     pub(super) fn progress_ends(&self) {
         if self.live && !self.quiet {
-            eprint!("\r\x1b[K");
+            say(format_args!("\r\x1b[K"));
         }
     }
 
@@ -103,18 +99,38 @@ impl Output {
                 "code": refusal.code, "message": refusal.message, "advice": refusal.advice,
             });
             // Never on stdout: there it could be taken for a password.
-            eprintln!("{}", json!({ "error": error }));
+            say(format_args!("{}\n", json!({ "error": error })));
             return;
         }
-        eprintln!("pimento: {}", refusal.message);
+        say(format_args!("pimento: {}\n", refusal.message));
         if !refusal.advice.is_empty() {
-            eprintln!("  {}", refusal.advice);
+            say(format_args!("  {}\n", refusal.advice));
         }
     }
 
     pub(super) fn completions(&self, shell: clap_complete::Shell, command: &mut clap::Command) {
         clap_complete::generate(shell, command, "pimento", &mut std::io::stdout());
     }
+}
+
+/// Prints a line of a result.
+fn line(line: &impl Display) {
+    let Err(error) = writeln!(std::io::stdout().lock(), "{line}") else {
+        return;
+    };
+    if error.kind() == ErrorKind::BrokenPipe {
+        // Whoever read has had enough, as `head` has: an end as by the signal that others get.
+        std::process::exit(141);
+    }
+    say(format_args!(
+        "pimento: the result cannot be printed: {error}\n"
+    ));
+    std::process::exit(1);
+}
+
+/// Tells a person something, if anybody still listens.
+fn say(text: std::fmt::Arguments) {
+    let _unheard = std::io::stderr().lock().write_fmt(text);
 }
 
 /// `1 key`, `2 keys`.
@@ -135,6 +151,6 @@ pub(super) fn logs() {
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .try_init();
     if let Err(error) = started {
-        eprintln!("pimento: logs cannot be shown: {error}");
+        say(format_args!("pimento: logs cannot be shown: {error}\n"));
     }
 }

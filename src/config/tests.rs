@@ -122,7 +122,7 @@ fn a_valid_file_becomes_a_catalog_with_cautious_defaults() {
 #[test]
 fn the_example_of_the_documents_is_valid_and_without_warnings() {
     let page = include_str!("../../docs/configuration.md");
-    let (_, rest) = page.split_once("```toml\n").unwrap();
+    let (_, rest) = page.split_once("```toml example\n").unwrap();
     let (example, _) = rest.split_once("```").unwrap();
     let config = Config::parse(example, &paths()).unwrap();
     assert_eq!(config.warnings(), []);

@@ -1,6 +1,6 @@
 //! `pimento emulator`: the emulator as a program of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -49,7 +49,10 @@ pub async fn run(args: Args) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     std::fs::write(&args.ca_out, emulator.ca_pem())
         .map_err(|error| format!("{}: {error}", args.ca_out.display()))?;
-    announce(&emulator, &args);
+    // A configuration takes what is relative as beside itself.
+    let ca_file = std::path::absolute(&args.ca_out)
+        .map_err(|error| format!("{}: {error}", args.ca_out.display()))?;
+    announce(&emulator, &args, &ca_file);
     tokio::signal::ctrl_c()
         .await
         .map_err(|error| error.to_string())
@@ -59,7 +62,7 @@ pub async fn run(args: Args) -> Result<(), String> {
     clippy::print_stdout,
     reason = "the addresses are this command's output"
 )]
-fn announce(emulator: &Emulator, args: &Args) {
+fn announce(emulator: &Emulator, args: &Args, ca_file: &Path) {
     if args.json {
         let resolve: serde_json::Map<String, serde_json::Value> = emulator
             .resolve()
@@ -69,14 +72,14 @@ fn announce(emulator: &Emulator, args: &Args) {
         let admin = emulator.admin_url();
         println!(
             "{}",
-            json!({"admin": admin, "ca_file": args.ca_out, "resolve": resolve})
+            json!({"admin": admin, "ca_file": ca_file, "resolve": resolve})
         );
         return;
     }
     println!("# The cloud is up. Put this into a pimento configuration:");
     println!(
-        "[danger]\nca_file = \"{}\"\n[danger.resolve]",
-        args.ca_out.display()
+        "[danger]\nca_file = {:?}\n[danger.resolve]",
+        ca_file.display().to_string()
     );
     for (host, address) in emulator.resolve() {
         println!("\"{host}\" = \"{address}\"");

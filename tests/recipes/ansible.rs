@@ -29,7 +29,7 @@ const SITE: &str = "- hosts: all\n  gather_facts: false\n  tasks:\n\
     \x20   - ansible.builtin.file: { path: ran, state: touch }\n";
 
 async fn kitchen() -> Kitchen {
-    let page = Page::read("ansible", &BLOCKS);
+    let page = Page::at("docs/recipes/ansible").with(&BLOCKS);
     let secrets = [
         ("db01-root", SECRET),
         ("web01-root", "another"),

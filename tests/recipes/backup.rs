@@ -11,7 +11,7 @@ use crate::support::home::text;
 const BLOCKS: [&str; 4] = ["config", "restic", "borg", "rclone"];
 
 async fn kitchen() -> Kitchen {
-    let page = Page::read("backup", &BLOCKS);
+    let page = Page::at("docs/recipes/backup").with(&BLOCKS);
     let kitchen = Kitchen::with(page, &[], &[("backup", SECRET)]).await;
     fs::create_dir(kitchen.home.path("data")).unwrap();
     fs::write(kitchen.home.path("data/file"), "precious").unwrap();

@@ -13,7 +13,7 @@ use crate::support::home::text;
 const BLOCKS: [&str; 4] = ["config", "install", "docker-config", "use"];
 
 async fn kitchen() -> Kitchen {
-    let page = Page::read("docker", &BLOCKS);
+    let page = Page::at("docs/recipes/docker").with(&BLOCKS);
     let kitchen = Kitchen::with(page, &[], &[("registry-robot", SECRET)]).await;
     kitchen.follow("install", &[]);
     let folder = kitchen.home.path(".docker");

@@ -101,7 +101,7 @@ const BLOCKS: [&str; 5] = [
 
 /// A home that is configured for `server`.
 async fn kitchen(server: &Server) -> Kitchen {
-    let page = Page::read("git", &BLOCKS);
+    let page = Page::at("docs/recipes/git").with(&BLOCKS);
     let names = [("git.contoso.com", server.host.as_str())];
     let kitchen = Kitchen::with(page, &names, &[("git-robot", SECRET)]).await;
     kitchen.follow("install", &[]);

@@ -24,7 +24,7 @@ const SERVICES: [(&str, &str); 3] = [
 ];
 
 async fn kitchen() -> Kitchen {
-    let page = Page::read("systemd", &BLOCKS);
+    let page = Page::at("docs/recipes/systemd").with(&BLOCKS);
     let units = [(
         "[\"nightly-backup.service\"]",
         "[\"nightly-backup.service\", \"raw@*.service\"]",
@@ -151,7 +151,12 @@ async fn a_refusal_or_an_absent_agent_fails_the_start_and_nothing_runs() {
 fn the_recipes_unit_is_the_packaged_one_and_systemd_finds_no_fault_with_it() {
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd");
     let unit = fs::read_to_string(packaging.join("nightly-backup.service")).unwrap();
-    assert_eq!(Page::read("systemd", &BLOCKS).block("unit", &[]), unit);
+    assert_eq!(
+        Page::at("docs/recipes/systemd")
+            .with(&BLOCKS)
+            .block("unit", &[]),
+        unit
+    );
     let folder = tempfile::tempdir().unwrap();
     let verify = |name: &str, text: &str| {
         let file = folder.path().join(name);

@@ -128,29 +128,9 @@ impl Home {
 
     /// The same, with these variables in its environment.
     pub fn agent_with(&self, environment: &[(&str, &str)]) -> Running {
-        let mut child = self
-            .pimento(&["agent"])
-            .envs(environment.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let said: Vec<String> = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .take_while(|line| !line.contains("is listening"))
-            .collect();
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "the agent ended: {said:?}"
-        );
-        let said = Arc::new(Mutex::new(said.join("\n")));
-        let saying = Arc::clone(&said);
-        std::thread::spawn(move || {
-            let lines = lines.map_while(Result::ok);
-            lines.for_each(|line| *saying.lock().unwrap() += &(line + "\n"));
-        });
-        Running(child, said)
+        let mut command = self.pimento(&["agent"]);
+        command.envs(environment.iter().copied());
+        Running::of(command)
     }
 
     /// Signs in through the command line, typing the code as a person would.
@@ -203,6 +183,28 @@ impl Home {
 pub struct Running(pub Child, pub Arc<Mutex<String>>);
 
 impl Running {
+    /// Runs an agent, and waits until it says that it listens.
+    pub fn of(mut agent: Command) -> Self {
+        let mut child = agent.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let said: Vec<String> = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .take_while(|line| !line.contains("is listening"))
+            .collect();
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the agent ended: {said:?}"
+        );
+        let said = Arc::new(Mutex::new(said.join("\n")));
+        let saying = Arc::clone(&said);
+        std::thread::spawn(move || {
+            let lines = lines.map_while(Result::ok);
+            lines.for_each(|line| *saying.lock().unwrap() += &(line + "\n"));
+        });
+        Self(child, said)
+    }
+
     pub fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
@@ -224,6 +226,7 @@ pub fn text(bytes: &[u8]) -> String {
 /// real one prints, from the cloud that the user has "signed in" to.
 const AZ: &str = r#"#!/bin/sh
 echo "$@" >> "$HOME/az.log"
+[ "$*" = "login --tenant contoso.onmicrosoft.com" ] && exit
 [ "$1 $2 $3 $4" = "account get-access-token -o json" ] || exit 64
 shift 4
 while [ $# -gt 0 ]; do

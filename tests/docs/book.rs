@@ -1,6 +1,5 @@
 //! The documentation: that it is whole, that its links lead somewhere, and that the command line knows
-//! every command in it. What its recipes do is tried in `tests/recipes`.
-#![allow(missing_docs, clippy::indexing_slicing, clippy::unwrap_used)]
+//! every command in it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -30,7 +29,7 @@ fn pages() -> BTreeSet<String> {
 }
 
 /// The pages, and those at the root.
-fn texts() -> Vec<(PathBuf, String)> {
+pub(crate) fn texts() -> Vec<(PathBuf, String)> {
     let docs = pages()
         .into_iter()
         .map(|page| root().join("docs").join(page));
