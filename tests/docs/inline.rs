@@ -67,7 +67,7 @@ const PROGRAMS: [&str; 34] = [
 
 /// Every command of the pages, in the order in which those that are run can be run.
 #[rustfmt::skip]
-pub(crate) const INLINE: [(&str, Typed); 134] = [
+pub(crate) const INLINE: [(&str, Typed); 136] = [
     // Before anything is open.
     ("pimento login", Desk("pimento login", 0, "signed in to contoso as mia@")),
     ("pimento login NAME", Desk("pimento login contoso", 0, "signed in to contoso as mia@")),
@@ -206,6 +206,8 @@ pub(crate) const INLINE: [(&str, Typed); 134] = [
     ("man pimento-open", Left(Why::Package)),
     ("openssl speed", Left(Why::Project)),
     ("systemctl --global disable pimento.socket", Left(Why::Package)),
+    ("systemctl edit pimento@UID.service", Left(Why::Package)),
+    ("sudo systemctl disable --now pimento@UID.service", Left(Why::Package)),
     ("terraform validate", Left(Why::Live)),
     ("whoami /user", Left(Why::Windows)),
     ("whoami.exe /user", Left(Why::Windows)),
@@ -249,7 +251,13 @@ fn a_reason_is_given_for_no_other_program_than_it_is_about() {
         let programs: &[&str] = match why {
             Why::Live => &["az ", "terraform "],
             Why::MacOs => &["brew "],
-            Why::Package => &["apt-get install ", "man pimento", "systemctl --global "],
+            Why::Package => &[
+                "apt-get install ",
+                "man pimento",
+                "systemctl --global ",
+                "systemctl edit pimento@",
+                "sudo systemctl disable --now pimento@",
+            ],
             Why::Project => &["./check", "cargo ", "just ", "openssl speed"],
             Why::Recipe => &["docker log", "rclone config"],
             Why::Windows => &["$env:", "Stop-Service ", "whoami", "wsl.exe "],

@@ -33,7 +33,7 @@ pub(crate) enum Why {
 }
 
 /// By page, what is left out of it, and why.
-pub(crate) const LEFT_OUT: [(&str, What, Why); 20] = [
+pub(crate) const LEFT_OUT: [(&str, What, Why); 21] = [
     ("ARCHITECTURE", What::Block("the-path"), Why::NoCommand),
     ("README", What::Block("how-it-works"), Why::NoCommand),
     ("README", What::Line("./check"), Why::Project),
@@ -79,6 +79,7 @@ pub(crate) const LEFT_OUT: [(&str, What, Why); 20] = [
     ),
     ("docs/macos", What::Block("install"), Why::MacOs),
     ("docs/macos", What::Block("ssh-config"), Why::MacOs),
+    ("docs/operating", What::Block("confined"), Why::Package),
     ("docs/operating", What::Block("package"), Why::Package),
     ("docs/windows", What::Block("install"), Why::Windows),
     ("docs/windows", What::Block("one-pipe"), Why::Windows),

@@ -2,10 +2,12 @@
 
 use std::process::Stdio;
 
+use crate::page::Page;
 use crate::setup::{Installed, same};
 use crate::support::KEYS;
 use crate::support::etc::ID;
 use crate::support::home::text;
+
 use crate::support::terminal::Terminal;
 
 /// A machine that was booted by systemd, a user who is logged in, and the agent confined.
@@ -18,9 +20,10 @@ impl Confined {
         installed.install();
         // Whose sockets are to be handed over.
         assert_eq!(installed.systemctl("is-active pimento.socket"), "active");
+        let page = Page::at("docs/operating");
         installed
             .machine
-            .ok(&format!("systemctl enable --now pimento@{ID}.service"));
+            .ok(&page.block("confined", &[("sudo ", "")]));
         Some(Self(installed))
     }
 
@@ -93,6 +96,13 @@ async fn the_systems_unit_serves_the_user_from_a_machine_that_it_cannot_write_to
     assert!(written, "{why}");
     let (opened, why) = confined.beside("cat /dev/kmsg");
     assert!(!opened, "{why}");
+    // And back to the user's own.
+    machine.ok(&format!("systemctl disable --now pimento@{ID}.service"));
+    machine.user_ok("systemctl --user start pimento.socket");
+    machine.user_ok("pimento service status");
+    machine.user_ok("SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/pimento/agent.sock ssh-add -l");
+    // The record goes on where it is.
+    machine.user_ok("pimento audit verify");
 }
 
 #[tokio::test(flavor = "multi_thread")]

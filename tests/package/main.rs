@@ -11,6 +11,13 @@
     clippy::unwrap_used
 )]
 
+#[path = "../support/page.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the tests of pages read more of them"
+)]
+mod page;
 #[path = "../support/mod.rs"]
 mod support;
 
