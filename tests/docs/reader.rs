@@ -49,7 +49,11 @@ impl Reader {
     }
 
     /// Somebody who has not configured anything but the way to the cloud of the test.
-    pub(crate) async fn unconfigured(scenario: Scenario) -> Self {
+    pub(crate) async fn unconfigured(mut scenario: Scenario) -> Self {
+        // To make an RSA key takes seconds, and no page is about its kind.
+        if let Some(secret) = scenario.vaults[0].secrets.get_mut("db-root-ssh") {
+            secret.generate = Some("ecdsa-p384".to_owned());
+        }
         let home = Home::in_scenario(scenario).await;
         let text = fs::read_to_string(home.path("config.toml")).unwrap();
         fs::remove_file(home.path("config.toml")).unwrap();

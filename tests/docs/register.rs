@@ -16,7 +16,7 @@ pub(crate) enum What<'a> {
 pub(crate) enum Why {
     /// A drawing, an address for a browser, or a query for a page of Microsoft's: no command.
     NoCommand,
-    /// Windows only: PowerShell, its pipes, or WSL.
+    /// Windows only: its pipes, its services, PowerShell on it, or WSL.
     Windows,
     /// macOS only.
     MacOs,
@@ -54,7 +54,7 @@ pub(crate) const LEFT_OUT: [(&str, What, Why); 21] = [
         What::Block("consent-link"),
         Why::NoCommand,
     ),
-    ("docs/azure-setup", What::Block("eligible"), Why::Windows),
+    ("docs/azure-setup", What::Block("eligible"), Why::Live),
     (
         "docs/configuration",
         What::Line(
