@@ -10,6 +10,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
@@ -44,7 +45,6 @@ impl Tiny {
             .args(options)
             .arg("-o")
             .args(["programs/tiny", "tiny.c"])
-            .args(["-Wl,--no-as-needed", "-lm"].iter().filter(|_| options == ["-lm"]))
             .current_dir(folder.path())
             .output()
             .unwrap();
@@ -81,6 +81,9 @@ const TINY: &str = r#"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef WRITABLE_CODE
+__asm__(".section .both,\"awx\"\n.byte 0\n.text");
+#endif
 int main(int argc, char **argv) {
     char name[16];
     strcpy(name, argv[0] + strlen(argv[0]) - 4);
@@ -117,10 +120,10 @@ fn each_lack_of_hardening_is_named() {
         ("relro", &["-Wl,-z,norelro"]),
         ("bind-now", &["-Wl,-z,lazy"]),
         ("nx", &["-Wl,-z,execstack"]),
-        ("no-writable-code", &["-no-pie", "-Wl,--omagic"]),
+        ("no-writable-code", &["-DWRITABLE_CODE"]),
         ("no-rpath", &["-Wl,-rpath,/tmp"]),
         ("no-rpath", &["-Wl,--disable-new-dtags,-rpath,/tmp"]),
-        ("stripped", &["-Wl,--no-strip-all"]),
+        ("stripped", &["-Wl,--strip-debug"]),
         ("stack-canary", &["-fno-stack-protector"]),
         ("fortify", &["-U_FORTIFY_SOURCE"]),
     ];
@@ -138,7 +141,8 @@ fn what_is_larger_or_needs_more_than_recorded_is_refused() {
     tiny.refused("error: tiny: asks for glibc 2.");
     tiny.recorded("[bytes]", "[bytes]\n\"tiny_*.deb\" = 1");
     tiny.refused("error: tiny_*.deb: there is none in");
-    Tiny::with(&["-lm"]).refused("error: tiny: needs libm.so.6, which is not recorded");
+    let tiny = Tiny::with(&["-Wl,--no-as-needed", "-lm"]);
+    tiny.refused("error: tiny: needs libm.so.6, which is not recorded");
 }
 
 #[test]
@@ -232,6 +236,11 @@ fn component(purl: &str) -> Value {
 
 /// A bill of what Cargo says is linked.
 fn bill() -> Value {
+    static BILL: LazyLock<Value> = LazyLock::new(linked);
+    BILL.clone()
+}
+
+fn linked() -> Value {
     let output = Command::new(env!("CARGO"))
         .args("tree --locked --edges normal,no-proc-macro --prefix none".split(' '))
         .args(["--target", TARGET])
@@ -256,8 +265,8 @@ fn bill() -> Value {
     let libraries = ["aws-lc@1.0", "libdbus@1.0", "rust-std@1.0"];
     let libraries = libraries.map(|it| format!("pkg:generic/{it}"));
     let own = |it: &&String| it.starts_with("pkg:cargo/pimento@");
-    let components: Vec<_> = crates.iter().filter(|it| !own(it)).chain(&libraries);
-    let components: Vec<_> = components.into_iter().map(|it| component(it)).collect();
+    let others = crates.iter().filter(|it| !own(it)).chain(&libraries);
+    let components: Vec<_> = others.map(|it| component(it)).collect();
     json!({
         "metadata": { "component": component(crates.iter().find(own).unwrap()) },
         "components": components,
@@ -328,7 +337,7 @@ fn what_brings_no_licence_is_named_and_nothing_is_written() {
         let name = purl.rsplit_once('/').unwrap().1.replace('@', " ");
         assert!(!agreed, "{said}");
         assert!(
-            said.starts_with(&format!("error: {name} brings no text")),
+            said.contains(&format!("error: {name} brings no text")),
             "{said}"
         );
     }
