@@ -37,33 +37,32 @@ contracts:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
-# For packages: nothing has to be loaded and bound when sudo or ssh starts it, which is a third of its
-# time. It resolves no names, so that glibc can be linked in.
-# The askpass helper without shared libraries, in target/static.
-askpass:
-    #!/usr/bin/env bash
-    set -euo pipefail
-    host=$(rustc -vV | sed -n 's/^host: //p')
-    RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --no-default-features \
-        --bin pimento-askpass --target "$host" --target-dir target/static
+# Needs `./check release-tools`, as the two below.
+# The Debian package and the RPM, without the emulator, with their bill of materials, in target/packages.
+[positional-arguments]
+packages *options:
+    packaging/packages target/packages "$@"
 
-# Needs cargo-deb (`./check tools` builds it into target/tools) and `cargo install cargo-generate-rpm`.
-# The Debian package and the RPM, without the emulator, in target/debian and target/generate-rpm.
-packages: askpass
+# The tarball is made where there is a standard library for musl (`just musl`).
+# Everything of a release, inspected, in target/release-VERSION: docs/releasing.md.
+[positional-arguments]
+release *options:
     #!/usr/bin/env bash
     set -euo pipefail
-    cargo build --locked --release --no-default-features --features clipboard --bin pimento
-    host=$(rustc -vV | sed -n 's/^host: //p')
-    programs=target/package-programs
-    mkdir -p "$programs"
-    cp target/release/pimento "target/static/$host/release/pimento-askpass" "$programs"
-    packaging/stage "$programs"
-    PATH="$PWD/target/tools/bin:$PATH" cargo deb --no-build --no-strip
-    cargo generate-rpm --payload-compress zstd
+    if {{just_executable()}} _reaches x86_64-unknown-linux-musl "as \`just musl\`"; then
+        {{just_executable()}} musl
+        export PIMENTO_MUSL=target/static-musl
+    fi
+    packaging/dist "$@"
+
+# Whether two builds of the last commit, in different places, have the same bytes.
+[positional-arguments]
+reproducible *options:
+    packaging/reproducible "$@"
 
 # The package's tests, on the package that `just packages` has made.
 test-packages:
-    PIMENTO_DEB="$(ls -t target/debian/pimento_*.deb | head -1)" cargo test --locked --test package
+    PIMENTO_DEB="$(ls -t target/packages/pimento_*.deb | head -1)" cargo test --locked --test package
 
 # The guided demonstration.
 demo:
