@@ -67,7 +67,7 @@ const PROGRAMS: [&str; 34] = [
 
 /// Every command of the pages, in the order in which those that are run can be run.
 #[rustfmt::skip]
-pub(crate) const INLINE: [(&str, Typed); 136] = [
+pub(crate) const INLINE: [(&str, Typed); 137] = [
     // Before anything is open.
     ("pimento login", Desk("pimento login", 0, "signed in to contoso as mia@")),
     ("pimento login NAME", Desk("pimento login contoso", 0, "signed in to contoso as mia@")),
@@ -84,6 +84,7 @@ pub(crate) const INLINE: [(&str, Typed); 136] = [
     ("ssh-add -l", Desk("ssh-add -l", 0, "web (ED25519)")),
     ("pimento ssh-config", Desk("pimento ssh-config", 0, "web*.contoso.com")),
     ("pimento ssh-config --write-keys", Desk("pimento ssh-config --write-keys", 0, "IdentityFile")),
+    ("pimento --version", Desk("pimento --version", 0, "pimento ")),
     ("pimento VERB --help", Desk("pimento open --help", 0, "--dry-run")),
     // What opens the window, and needs it open.
     ("pimento open WINDOW", Desk("pimento open linux-root", 0, "")),
@@ -193,13 +194,13 @@ pub(crate) const INLINE: [(&str, Typed); 136] = [
     ("cargo bench --bench idle", Left(Why::Project)),
     ("cargo build", Left(Why::Project)),
     ("cargo test --release --test soak -- --ignored", Left(Why::Project)),
-    ("just askpass", Left(Why::Project)),
     ("just fuzz", Left(Why::Project)),
     ("just fuzz message 600", Left(Why::Project)),
     ("just macos", Left(Why::Project)),
     ("just miri", Left(Why::Project)),
     ("just musl", Left(Why::Project)),
     ("just packages", Left(Why::Project)),
+    ("just release", Left(Why::Project)),
     ("just test-packages", Left(Why::Project)),
     ("just windows", Left(Why::Project)),
     ("man pimento", Left(Why::Package)),

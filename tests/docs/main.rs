@@ -40,7 +40,7 @@ use register::{LEFT_OUT, OWN, What};
 use walk::Walk;
 
 /// The pages that somebody walks through.
-const WALKED: [&str; 19] = [
+const WALKED: [&str; 20] = [
     "ARCHITECTURE",
     "README",
     "docs/audit",
@@ -56,6 +56,7 @@ const WALKED: [&str; 19] = [
     "docs/operating",
     "docs/passwords",
     "docs/quick-start",
+    "docs/releasing",
     "docs/sign-in",
     "docs/troubleshooting",
     "docs/windows",

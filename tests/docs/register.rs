@@ -33,7 +33,7 @@ pub(crate) enum Why {
 }
 
 /// By page, what is left out of it, and why.
-pub(crate) const LEFT_OUT: [(&str, What, Why); 21] = [
+pub(crate) const LEFT_OUT: [(&str, What, Why); 23] = [
     ("ARCHITECTURE", What::Block("the-path"), Why::NoCommand),
     ("README", What::Block("how-it-works"), Why::NoCommand),
     ("README", What::Line("./check"), Why::Project),
@@ -81,6 +81,8 @@ pub(crate) const LEFT_OUT: [(&str, What, Why); 21] = [
     ("docs/macos", What::Block("ssh-config"), Why::MacOs),
     ("docs/operating", What::Block("confined"), Why::Package),
     ("docs/operating", What::Block("package"), Why::Package),
+    ("docs/releasing", What::Block("make"), Why::Project),
+    ("docs/releasing", What::Block("unoptimised"), Why::Project),
     ("docs/windows", What::Block("install"), Why::Windows),
     ("docs/windows", What::Block("one-pipe"), Why::Windows),
     ("docs/windows", What::Block("ssh-config"), Why::Windows),

@@ -148,3 +148,25 @@ async fn windows_ssh_and_a_relay_are_set_up_in_wsl() {
         assert!(ran.out.contains("web (ED25519)"), "{ran:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_is_signed_and_verified_and_a_changed_file_is_found() {
+    let page = Walk::of("docs/releasing");
+    let reader = Reader::new().await;
+    let folder = "target/release-VERSION";
+    let release = format!(
+        "mkdir -p {folder}; echo one > {folder}/pimento.deb; (cd {folder}; sha256sum pimento.deb > SHA256SUMS)\n\
+         ssh-keygen -q -t ed25519 -N '' -f release\n{}\n\
+         echo \"releases@contoso.com $(cat release.pub)\" > {folder}/allowed_signers",
+        page.block("sign")
+    );
+    reader.ok(&release);
+    let (verify, signature) = (page.block("verify"), page.block("signature"));
+    reader.ok(&format!("cd {folder}\n{verify}{signature}"));
+    let changed = |change: &str, check: &str| {
+        let script = format!("cd {folder}; {change} {check}");
+        reader.shell(&script).output().unwrap().status.success()
+    };
+    assert!(!changed("echo two > pimento.deb;", &verify));
+    assert!(!changed("sha256sum pimento.deb > SHA256SUMS;", &signature));
+}
