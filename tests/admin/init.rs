@@ -6,12 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
 use pimento::emulator::Scenario;
-use pimento::emulator::scenario::{AzureRole, Fault, Policy, Role, vault_path};
+use pimento::emulator::scenario::{Fault, vault_path};
 use serde_json::Value;
 
 use crate::support::home::{Home, text};
 use crate::support::terminal::Terminal;
-use crate::support::{CLIENT, GROUP, USER};
+use crate::support::{CLIENT, GROUP, USER, eligible_for};
 
 const TENANT: &str = "contoso.onmicrosoft.com";
 const APPLIANCES: &str = "8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6c";
@@ -97,15 +97,7 @@ fn with_role(scope: &str) -> Scenario {
     let mut scenario = Scenario::example().unwrap();
     scenario.eligibilities.clear();
     scenario.vaults.first_mut().unwrap().grants.clear();
-    scenario.azure_roles = vec![AzureRole {
-        scope: scope.to_owned(),
-        role: Role::SecretsUser,
-        policy: Policy::default(),
-        eligible: vec![USER.to_owned()],
-        through: None,
-        end: None,
-        assigned: Vec::new(),
-    }];
+    scenario.azure_roles = vec![eligible_for(scope)];
     scenario
 }
 

@@ -1,25 +1,17 @@
 //! What the doctor says of the settings of a vault.
 
 use pimento::emulator::Scenario;
-use pimento::emulator::scenario::{AzureRole, Policy, Role, vault_path};
+use pimento::emulator::scenario::vault_path;
 use serde_json::json;
 
 use crate::doctor::{doctor, ready};
 use crate::support::home::{Home, Running};
-use crate::support::{GROUP, USER};
+use crate::support::{GROUP, USER, eligible_for};
 
 /// A home whose window is an Azure role that Mia holds for good, and whose vault she may see.
 async fn with_role(change: impl FnOnce(&mut Scenario)) -> (Home, Running) {
     let mut scenario = Scenario::example().unwrap();
-    let role = AzureRole {
-        scope: vault_path("kv-linux"),
-        role: Role::SecretsUser,
-        policy: Policy::default(),
-        eligible: vec![USER.to_owned()],
-        through: None,
-        end: None,
-        assigned: Vec::new(),
-    };
+    let role = eligible_for(&vault_path("kv-linux"));
     scenario.azure_roles.push(role);
     scenario.vaults[0].readers.push(USER.to_owned());
     change(&mut scenario);

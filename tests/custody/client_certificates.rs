@@ -10,6 +10,7 @@ use pimento::emulator::Scenario;
 
 use crate::support::home::{Home, Running, text};
 use crate::support::memory;
+use crate::support::tls::serve;
 
 /// The certificates of the configuration.
 const NAMES: [&str; 6] = ["web-client", "sealed", "bad-0", "bad-1", "bad-2", "bad-3"];
@@ -57,7 +58,8 @@ impl Site {
         issue(&home, "client", "rsa", Some("middle"));
         let trusted = home.emulator.change(|cloud| cloud.client_authority());
         fs::write(home.path("trusted.pem"), trusted + &read(&home, "root.crt")).unwrap();
-        let (server, url) = serve(&home);
+        let (server, port) = serve(home.folder.path());
+        let url = format!("https://localhost:{port}/");
         Self {
             home,
             agent,
@@ -141,25 +143,6 @@ fn issue(home: &Home, name: &str, key: &str, by: Option<&str>) {
         arguments.extend(["-CA", certificate, "-CAkey", key]);
     }
     openssl(home, &arguments);
-}
-
-/// A server that answers with what it knows of a client, and lets nobody in without a certificate.
-fn serve(home: &Home) -> (Child, String) {
-    let mut server = Command::new("openssl")
-        .args(["s_server", "-accept", "127.0.0.1:0", "-www", "-Verify", "3"])
-        .args(["-verify_return_error", "-CAfile", "trusted.pem"])
-        .args(["-cert", "server.crt", "-key", "server.key"])
-        .current_dir(home.folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let mut lines = lines.map_while(Result::ok);
-    let port = lines.find_map(|line| Some(line.strip_prefix("ACCEPT 127.0.0.1:")?.to_owned()));
-    std::thread::spawn(move || lines.for_each(drop));
-    (server, format!("https://localhost:{}/", port.unwrap()))
 }
 
 fn let_in(answer: &Output, name: &str) {

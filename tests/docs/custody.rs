@@ -1,8 +1,6 @@
 //! docs/custody.md: keys that stay in their vault, certificates, and what is written into a vault.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 
 use pimento::emulator::Scenario;
 use pimento::emulator::scenario::{Grant, Key, Role};
@@ -11,6 +9,7 @@ use ssh_key::PublicKey;
 use crate::reader::Reader;
 use crate::support::etc::Etc;
 use crate::support::sshd::{Sshd, user};
+use crate::support::tls::serve;
 use crate::support::{GROUP, public_key};
 use crate::walk::Walk;
 
@@ -141,23 +140,10 @@ async fn curl_logs_in(page: &Walk) {
     reader.writes("trusted.pem", &trusted, 0o600);
     reader.ok("openssl req -x509 -nodes -days 30 -subj /CN=billing -newkey rsa:2048 \
                -addext subjectAltName=DNS:billing.contoso.com -out server.crt -keyout server.key 2> /dev/null");
-    let mut server = Command::new("openssl")
-        .args(["s_server", "-accept", "127.0.0.1:0", "-www", "-Verify", "3"])
-        .args(["-verify_return_error", "-CAfile", "trusted.pem"])
-        .args(["-cert", "server.crt", "-key", "server.key"])
-        .current_dir(reader.home.folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let mut lines = lines.map_while(Result::ok);
-    let port = lines.find_map(|line| Some(line.strip_prefix("ACCEPT 127.0.0.1:")?.to_owned()));
-    std::thread::spawn(move || lines.for_each(drop));
+    let (mut server, port) = serve(reader.home.folder.path());
     let there = format!(
         "silent\nshow-error\ncacert = \"server.crt\"\nconnect-to = \"billing.contoso.com:443:127.0.0.1:{}\"\n",
-        port.unwrap()
+        port
     );
     reader.writes(".curlrc", &there, 0o600);
     let _agent = reader.agent();

@@ -1,10 +1,10 @@
 //! README.md, docs/quick-start.md and docs/init.md: from nothing to a login.
 
 use pimento::emulator::Scenario;
-use pimento::emulator::scenario::{AzureRole, Policy, Role, vault_path};
+use pimento::emulator::scenario::vault_path;
 
 use crate::reader::Reader;
-use crate::support::USER;
+use crate::support::eligible_for;
 use crate::support::terminal::Terminal;
 use crate::walk::Walk;
 
@@ -12,15 +12,7 @@ use crate::walk::Walk;
 async fn eligible() -> Reader {
     let mut scenario = Scenario::example().unwrap();
     scenario.eligibilities.clear();
-    scenario.azure_roles = vec![AzureRole {
-        scope: vault_path("kv-linux"),
-        role: Role::SecretsUser,
-        policy: Policy::default(),
-        eligible: vec![USER.to_owned()],
-        through: None,
-        end: None,
-        assigned: Vec::new(),
-    }];
+    scenario.azure_roles = vec![eligible_for(&vault_path("kv-linux"))];
     let reader = Reader::unconfigured(scenario).await;
     std::fs::remove_dir_all(reader.home.path("bin")).unwrap();
     reader.home.add_azure_cli();

@@ -7,7 +7,6 @@ use crate::setup::{Installed, same};
 use crate::support::KEYS;
 use crate::support::etc::ID;
 use crate::support::home::text;
-
 use crate::support::terminal::Terminal;
 
 /// A machine that was booted by systemd, a user who is logged in, and the agent confined.
@@ -83,6 +82,7 @@ async fn the_systems_unit_serves_the_user_from_a_machine_that_it_cannot_write_to
     ] {
         let home = confined.0.home.folder.path().display();
         let file = file.replace("$HOME", &home.to_string());
+        // Where the user can.
         machine.user_ok(&format!(
             "mkdir -p {file}.d; rmdir {file}.d; mkdir -p ~/.ssh"
         ));

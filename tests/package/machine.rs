@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::support::etc::{ID, NAME, skipped};
 use crate::support::home::text;
@@ -141,12 +142,14 @@ impl Machine {
         // nsenter, unshare, and systemd. Its process is the machine's from here on.
         let outer = boots.unwrap().id().to_string();
         let mut systemd = String::new();
+        let began = Instant::now();
         while comm(&systemd) != "systemd" {
+            assert!(began.elapsed() < Duration::from_secs(30), "no systemd");
             systemd = child_of(&child_of(&outer));
             std::thread::yield_now();
         }
         self.inside = systemd;
-        self.ok("until systemctl is-system-running; do sleep 0.02; done");
+        self.ok("timeout 30 sh -c 'until systemctl is-system-running; do sleep 0.02; done'");
         self.ok(&format!("systemctl start user@{ID}.service"));
     }
 

@@ -17,6 +17,7 @@ pub mod memory;
 pub mod ready;
 pub mod sshd;
 pub mod terminal;
+pub mod tls;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -28,7 +29,7 @@ use std::time::{Duration, Instant};
 use pimento::clock::Clock;
 use pimento::cloud::{Account, SignInGuide, SignInStep, Stage};
 use pimento::config::{Config, Overrides, Paths};
-use pimento::emulator::scenario::{Fault, Grant, Key, Role};
+use pimento::emulator::scenario::{AzureRole, Fault, Grant, Key, Policy, Role};
 use pimento::emulator::{Emulator, Options, Scenario, World as Cloud};
 use pimento::house::House;
 use pimento::listen::Handed;
@@ -493,6 +494,19 @@ pub async fn until(what: &str, condition: impl Fn() -> bool) {
     while !condition() {
         assert!(began.elapsed() < Duration::from_secs(100), "never: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A role on a scope for which the person is eligible.
+pub fn eligible_for(scope: &str) -> AzureRole {
+    AzureRole {
+        scope: scope.to_owned(),
+        role: Role::SecretsUser,
+        policy: Policy::default(),
+        eligible: vec![USER.to_owned()],
+        through: None,
+        end: None,
+        assigned: Vec::new(),
     }
 }
 

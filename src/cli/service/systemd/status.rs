@@ -69,8 +69,7 @@ async fn status_own(places: &Places) -> Result<Found, Failure> {
                  install one: `pimento service install`"
             .to_owned(),
         Some(unit) => format!(
-            "unit      {}\nsocket    {socket}, {enabled}\nagent     {service}\nvariable  {}",
-            unit,
+            "unit      {unit}\nsocket    {socket}, {enabled}\nagent     {service}\nvariable  {}",
             variable.as_deref().unwrap_or(NO_VARIABLE),
         ),
     };
