@@ -26,6 +26,8 @@ use crate::refusal::{Refusal, Service};
 pub(super) use attempts::Repeat;
 
 mod attempts;
+#[cfg(all(unix, not(target_os = "macos")))]
+mod authorities;
 
 /// How to reach the cloud, where it is not simply there.
 #[derive(Clone, Debug, Default)]
@@ -290,13 +292,28 @@ pub(super) fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwe
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
         .referer(false);
-    if let Some(pem) = &network.ca_pem {
-        builder = builder.tls_certs_only([Certificate::from_pem(pem)?]);
+    let authorities = match &network.ca_pem {
+        Some(pem) => vec![Certificate::from_pem(pem)?],
+        None => system_authorities(),
+    };
+    if !authorities.is_empty() {
+        builder = builder.tls_certs_only(authorities);
     }
     for (host, address) in &network.resolve {
         builder = builder.resolve(host, *address);
     }
     Ok(builder)
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+fn system_authorities() -> Vec<Certificate> {
+    authorities::trusted()
+}
+
+/// None of ours: macOS and Windows verify by themselves.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn system_authorities() -> Vec<Certificate> {
+    Vec::new()
 }
 
 /// The header by which a service takes the correlation id into its log.
