@@ -1,21 +1,34 @@
-# Does something in the systemd of each user who is logged in: `each_manager daemon-reload`.
-# Asks its own socket, as that user, so that it needs neither D-Bus nor logind.
-each_manager() {
+# Runs a command as the user whose runtime folder is $1: what is in that folder is theirs, links and sockets
+# included. Without our terminal, which they could type on, and not for longer than a manager needs.
+as_user() {
+    runtime=$1
+    shift
+    timeout -k 5 60 setsid -w setpriv --reuid "${runtime##*/}" --regid "$(id -g "${runtime##*/}")" --init-groups \
+        env -i PATH="$PATH" XDG_RUNTIME_DIR="$runtime" "$@" </dev/null
+}
+
+# Does something in that user's systemd. Asks its own socket, so that it needs neither D-Bus nor logind.
+in_manager() {
+    manager=$1
+    shift
+    as_user "$manager" systemctl --user "$@"
+}
+
+# The runtime folders of the users who are logged in.
+managers() {
     for socket in /run/user/*/systemd/private; do
-        [ -S "$socket" ] || continue
-        in_manager "${socket%/systemd/private}" "$@" || true
+        if [ -S "$socket" ]; then echo "${socket%/systemd/private}"; fi
     done
 }
 
-# The same for the user whose runtime folder is $1.
-in_manager() {
-    runtime=$1
-    shift
-    setpriv --reuid "${runtime##*/}" --regid "$(id -g "${runtime##*/}")" --init-groups \
-        env -i PATH="$PATH" XDG_RUNTIME_DIR="$runtime" systemctl --user "$@"
+# Does something in the systemd of each of them: `each_manager daemon-reload`.
+each_manager() {
+    for each in $(managers); do
+        in_manager "$each" "$@" || true
+    done
 }
 
-# Does something with each agent that the system's systemd runs: `each_confined try-restart`.
+# The same with each agent that the system's systemd runs: `each_confined try-restart`.
 each_confined() {
     for link in /etc/systemd/system/user@*.service.wants/pimento@*.service; do
         [ -L "$link" ] || continue
@@ -29,6 +42,16 @@ reload_all() {
     each_manager daemon-reload
 }
 
+# Opens the sockets where they are turned on, and no agent that somebody has started by hand would lose its own.
+start_enabled() {
+    for each in $(managers); do
+        in_manager "$each" --quiet is-enabled pimento.socket || continue
+        lock=$each/pimento/control.sock.lock
+        if [ -e "$lock" ] && ! as_user "$each" flock -n "$lock" true; then continue; fi
+        in_manager "$each" start pimento.socket || true
+    done
+}
+
 # Stops the agents, and removes what points at them: the sockets' folders, and SSH_AUTH_SOCK where it
 # is pimento's.
 stop_all() {
@@ -36,12 +59,12 @@ stop_all() {
     each_manager stop pimento.socket pimento.service
     for folder in /run/user/*/pimento; do
         [ -d "$folder" ] || continue
-        rm -f "$folder"/*.sock.lock
-        rmdir "$folder" 2>/dev/null || true
-        runtime=${folder%/pimento}
-        if in_manager "$runtime" show-environment 2>/dev/null |
+        each=${folder%/pimento}
+        # shellcheck disable=SC2016 # It is the inner shell's.
+        as_user "$each" sh -c 'rm -f "$1"/*.sock.lock; rmdir "$1" 2>/dev/null' sh "$folder" || true
+        if in_manager "$each" show-environment 2>/dev/null |
             grep -qx "SSH_AUTH_SOCK=$folder/agent.sock"; then
-            in_manager "$runtime" unset-environment SSH_AUTH_SOCK || true
+            in_manager "$each" unset-environment SSH_AUTH_SOCK || true
         fi
     done
 }

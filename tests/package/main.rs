@@ -21,6 +21,7 @@ mod page;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod changing;
 mod confined;
 mod installed;
 mod machine;
