@@ -125,6 +125,8 @@ impl Job {
             Step::Folder(agents),
             Step::Write(file.clone(), self.text()?.into_bytes()),
             Step::Try(words(["launchctl", "bootout", &self.target()])),
+            // It answers before the job has ended, and until then another is refused.
+            Step::Gone(words(["launchctl", "print", &self.target()])),
             Step::Run(words([
                 "launchctl",
                 "bootstrap",
@@ -232,7 +234,8 @@ mod tests {
         let steps = job().install().unwrap();
         let at = |wanted: fn(&Step) -> bool| steps.iter().position(wanted).unwrap();
         let away = at(|step| matches!(step, Step::Try(_)));
-        assert!(away < at(|step| matches!(step, Step::Run(_))));
+        let gone = at(|step| matches!(step, Step::Gone(_)));
+        assert!(away < gone && gone < at(|step| matches!(step, Step::Run(_))));
         assert!(matches!(
             job().uninstall().as_slice(),
             [Step::Try(_), Step::Remove(_)]

@@ -14,6 +14,8 @@ use crate::harden;
 pub(super) enum Step {
     /// A folder for its owner alone; one that is there stays as it is.
     Folder(PathBuf),
+    /// Waits until a program of the system's fails: what it looks for is gone then.
+    Gone(Vec<OsString>),
     /// Takes a file away; that there is none is no failure.
     Remove(PathBuf),
     /// A program of the system's that has to succeed.
@@ -37,7 +39,7 @@ impl Step {
     /// What was done, for the person who asked for it.
     pub(super) fn told(&self) -> Option<String> {
         match self {
-            Self::Folder(_) | Self::Try(_) | Self::Remove(_) => None,
+            Self::Folder(_) | Self::Gone(_) | Self::Try(_) | Self::Remove(_) => None,
             Self::Run(words) => Some(format!("ran {}", line(words))),
             Self::Write(file, _) => Some(format!("wrote {}", file.display())),
         }
@@ -54,6 +56,7 @@ impl Step {
         match self {
             Self::Folder(folder) => harden::private_folder(folder)
                 .map_err(|error| failed(folder.display().to_string(), error)),
+            Self::Gone(words) => gone(words),
             Self::Remove(file) => match std::fs::remove_file(file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     Err(failed(file.display().to_string(), error))
@@ -70,6 +73,23 @@ impl Step {
         }
     }
 }
+
+fn gone(words: &[OsString]) -> Result<(), Failure> {
+    for _ in 0..LOOKS {
+        if said(words).is_err() {
+            return Ok(());
+        }
+        std::thread::sleep(BETWEEN);
+    }
+    let line = line(words);
+    Err(Failure::failed(format!(
+        "`{line}` still finds what should be gone; run this again"
+    )))
+}
+
+/// How often, and after which time, it is looked whether something is gone: ten seconds in all.
+const LOOKS: u32 = 100;
+const BETWEEN: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// Does all of `steps`, and tells of what a person would want to know.
 ///
@@ -137,6 +157,18 @@ mod tests {
         assert!(Step::Run(failing).told().unwrap().starts_with("ran sh -c"));
         assert!(Step::Run(words(["/nowhere/launchctl"])).take().is_err());
         assert_eq!(said(&words(["echo", "yes"])).unwrap(), "yes\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_takes_a_moment_to_go_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("asked");
+        // It is still there when it is asked for first.
+        let once = format!("mkdir {} 2>/dev/null", mark.display());
+        Step::Gone(words(["sh", "-c", &once])).take().unwrap();
+        assert!(mark.exists());
+        assert_eq!(Step::Gone(words(["true"])).told(), None);
     }
 
     #[test]

@@ -56,7 +56,7 @@ struct Places {
     variables: PathBuf,
     /// The packaged socket unit, if there is one.
     packaged: Option<PathBuf>,
-    /// The packaged file with the variable, if there is one.
+    /// The packaged file with the variable, if it is there.
     variable: Option<PathBuf>,
 }
 
@@ -75,9 +75,15 @@ impl Places {
         Self {
             units: config.join("systemd/user"),
             variables: config.join("environment.d"),
-            variable: packaged.as_ref().map(|_| PathBuf::from(PACKAGED_VARIABLE)),
+            variable: Some(PathBuf::from(PACKAGED_VARIABLE)).filter(|file| file.exists()),
             packaged,
         }
+    }
+
+    /// The units that were written here. They win over a package's.
+    fn own_units(&self) -> Vec<PathBuf> {
+        let files = UNITS.iter().map(|(name, _)| self.units.join(name));
+        files.filter(|file| is_ours(file)).collect()
     }
 
     fn variable_file(&self) -> PathBuf {
@@ -119,14 +125,15 @@ async fn install_units(
             "end it (Ctrl-C where it runs, or `pkill -x pimento`), then run this again",
         ));
     }
+    // A user may have turned off what a package turns on for all: by a link where their own unit would be.
+    systemctl(&["unmask", SOCKET]).await?;
     if let Some(packaged) = &places.packaged {
+        remove(&places.own_units(), told)?;
         told.push(format!("using the package's {}", packaged.display()));
     } else {
         write_units(places, told)?;
     }
     systemctl(&["daemon-reload"]).await?;
-    // A user may have turned off what the package turns on for all.
-    systemctl(&["unmask", SOCKET]).await?;
     systemctl(&["enable", "--now", SOCKET]).await?;
     told.push(format!(
         "enabled and started {SOCKET}: the agent starts when something asks it"
@@ -166,11 +173,8 @@ fn install_variable(places: &Places, told: &mut Vec<String>) -> Result<(), Failu
     match &places.variable {
         // A link: when the package is removed, so is the variable.
         Some(packaged) => {
-            if fs::read_link(&file).ok().as_ref() != Some(packaged) {
-                make_folder(&file)?;
-                std::os::unix::fs::symlink(packaged, &file)
-                    .map_err(|error| failed(&file, &error))?;
-            }
+            make_room(&file)?;
+            std::os::unix::fs::symlink(packaged, &file).map_err(|error| failed(&file, &error))?;
         }
         None => write(&file, VARIABLE)?,
     }
@@ -184,39 +188,52 @@ fn install_variable(places: &Places, told: &mut Vec<String>) -> Result<(), Failu
 pub(super) async fn uninstall(paths: &Paths) -> Result<Told, Failure> {
     let places = Places::of(paths);
     let mut told = Vec::new();
-    if let Some(confined) = Confined::here() {
-        told.push(confined.told());
-    } else if places.packaged.is_some() {
+    match Confined::here() {
+        Some(confined) => told.push(confined.told()),
+        None => uninstall_units(&places, &mut told).await?,
+    }
+    let variable = Some(places.variable_file()).filter(|file| is_ours(file));
+    remove(variable.as_slice(), &mut told)?;
+    if variable_of_manager().await?.as_deref() == paths.agent_socket().to_str() {
+        systemctl(&["unset-environment", "SSH_AUTH_SOCK"]).await?;
+        told.push("unset SSH_AUTH_SOCK of programs that systemd starts".to_owned());
+    }
+    systemctl(&["daemon-reload"]).await?;
+    // Unless an agent goes on that this does not concern.
+    if !answers(paths).await {
+        sweep(&paths.runtime);
+    }
+    if told.is_empty() {
+        told.push("there was no service of pimento's".to_owned());
+    }
+    Ok(Told(told))
+}
+
+async fn uninstall_units(places: &Places, told: &mut Vec<String>) -> Result<(), Failure> {
+    let own = places.own_units();
+    if !own.is_empty() {
+        systemctl(&["disable", "--now", SOCKET, SERVICE]).await?;
+        told.push(format!("stopped and disabled {SOCKET}"));
+        remove(&own, told)?;
+    }
+    if places.packaged.is_some() {
+        systemctl(&["daemon-reload"]).await?;
         // The package has turned it on for all users, which a user cannot undo in another way.
         systemctl(&["mask", "--now", SOCKET]).await?;
         systemctl(&["stop", SERVICE]).await?;
         told.push(format!(
             "stopped and masked {SOCKET} (removing the package removes it)"
         ));
-    } else if UNITS
-        .iter()
-        .any(|(name, _)| places.units.join(name).exists())
-    {
-        systemctl(&["disable", "--now", SOCKET, SERVICE]).await?;
-        told.push(format!("stopped and disabled {SOCKET}"));
     }
-    let files = UNITS.iter().map(|(name, _)| places.units.join(name));
-    for file in files.chain([places.variable_file()]) {
-        if is_ours(&file, &places) {
-            fs::remove_file(&file).map_err(|error| failed(&file, &error))?;
-            told.push(format!("removed {}", file.display()));
-        }
+    Ok(())
+}
+
+fn remove(files: &[PathBuf], told: &mut Vec<String>) -> Result<(), Failure> {
+    for file in files {
+        fs::remove_file(file).map_err(|error| failed(file, &error))?;
+        told.push(format!("removed {}", file.display()));
     }
-    if variable_of_manager().await?.as_deref() == paths.agent_socket().to_str() {
-        systemctl(&["unset-environment", "SSH_AUTH_SOCK"]).await?;
-        told.push("unset SSH_AUTH_SOCK of programs that systemd starts".to_owned());
-    }
-    systemctl(&["daemon-reload"]).await?;
-    sweep(&paths.runtime);
-    if told.is_empty() {
-        told.push("there was no service of pimento's".to_owned());
-    }
-    Ok(Told(told))
+    Ok(())
 }
 
 /// Removes what is left of the sockets' folder: locks, which nobody holds.
@@ -233,18 +250,20 @@ fn sweep(folder: &Path) {
 }
 
 /// Whether a file was written here, or leads to the package.
-fn is_ours(file: &Path, places: &Places) -> bool {
-    let leads = fs::read_link(file).is_ok_and(|to| {
-        Some(&to) == places.variable.as_ref() || to == Path::new(PACKAGED_VARIABLE)
-    });
+fn is_ours(file: &Path) -> bool {
+    let leads = fs::read_link(file).is_ok_and(|to| to == Path::new(PACKAGED_VARIABLE));
     leads || fs::read_to_string(file).is_ok_and(|text| text.starts_with(MARK))
 }
 
-/// Writes a file of ours; one that somebody else has written stays.
 fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    make_room(file)?;
+    fs::write(file, format!("{MARK}{text}")).map_err(|error| failed(file, &error))
+}
+
+/// Makes the folder of a file, and takes away one of ours that is there; another's stays.
+fn make_room(file: &Path) -> Result<(), Failure> {
     let there = fs::symlink_metadata(file).is_ok();
-    let ours = fs::read_to_string(file).is_ok_and(|text| text.starts_with(MARK));
-    if there && !ours {
+    if there && !is_ours(file) {
         return Err(Failure::new(
             "not_ours",
             ExitCode::Failed,
@@ -255,11 +274,9 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
             "move it away, then run this again",
         ));
     }
-    make_folder(file)?;
-    fs::write(file, format!("{MARK}{text}")).map_err(|error| failed(file, &error))
-}
-
-fn make_folder(file: &Path) -> Result<(), Failure> {
+    if there {
+        fs::remove_file(file).map_err(|error| failed(file, &error))?;
+    }
     let folder = file.parent().unwrap_or(file);
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))
 }

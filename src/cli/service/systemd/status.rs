@@ -55,11 +55,10 @@ async fn status_confined(confined: &Confined, paths: &Paths, places: &Places) ->
 }
 
 async fn status_own(places: &Places) -> Result<Found, Failure> {
-    let own = places.units.join(SOCKET);
-    let unit = places
-        .packaged
-        .clone()
-        .or_else(|| own.exists().then_some(own));
+    // The user's own wins, as it does for systemd; a masked one is a link.
+    let own = Some(places.units.join(SOCKET));
+    let own = own.filter(|file| file.symlink_metadata().is_ok_and(|it| it.is_file()));
+    let unit = own.or_else(|| places.packaged.clone());
     let (socket, service) = (state(SOCKET).await?, state(SERVICE).await?);
     let enabled = answer(&["is-enabled", SOCKET]).await?;
     let variable = places.told_variable();
