@@ -66,6 +66,21 @@ pub(super) struct Approvals {
     pub(super) selected: usize,
 }
 
+impl Approvals {
+    /// Takes what waits by now. The same request stays selected, wherever it is, or a key that was meant for it
+    /// would decide another.
+    fn update(&mut self, waiting: Vec<Waiting>) {
+        let selected = self.waiting.as_ref().and_then(|it| it.get(self.selected));
+        let id = selected.map(|it| it.approval.id.as_str());
+        let found = waiting
+            .iter()
+            .position(|it| Some(it.approval.id.as_str()) == id);
+        let last = waiting.len().saturating_sub(1);
+        self.selected = found.unwrap_or(self.selected).min(last);
+        self.waiting = Some(waiting);
+    }
+}
+
 /// A request of somebody else.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Waiting {
@@ -193,8 +208,7 @@ impl Model {
             }
             Told::Approvals(waiting) => {
                 if let Mode::Approvals(list) = &mut self.mode {
-                    list.selected = list.selected.min(waiting.len().saturating_sub(1));
-                    list.waiting = Some(waiting);
+                    list.update(waiting);
                 }
             }
             Told::Needs {
@@ -202,7 +216,14 @@ impl Model {
                 said,
                 what,
                 last,
-            } => self.ask_for(window, said, &what, last),
+            } => match self.mode {
+                Mode::Windows => self.ask_for(window, said, &what, last),
+                // What is typed by now is meant for something else.
+                _ => self.say(
+                    format!("{window} needs a {what}: `o` asks for it"),
+                    Tone::Bad,
+                ),
+            },
         }
     }
 

@@ -199,8 +199,8 @@ fn verdict_on(one: Waiting, approve: bool, back: Approvals) -> Mode {
     let word = if approve { "approve" } else { "deny" };
     Mode::Asking(Box::new(Asking {
         question: format!(
-            "Why do you {word} it? PIM and {} get to see it",
-            one.approval.who
+            "Why do you {word} it? {} asks to be {}, and gets to see it, as PIM does",
+            one.approval.who, one.approval.what
         ),
         input: Input::default(),
         about: About::Verdict {

@@ -213,6 +213,61 @@ fn requests_are_decided_with_a_reason_and_the_list_is_asked_for_anew() {
     assert_eq!(model.looks_again(), Step::Nothing);
 }
 
+fn waiting(id: &str) -> Waiting {
+    Waiting {
+        tenant: "contoso".to_owned(),
+        approval: Approval {
+            id: id.to_owned(),
+            who: format!("who {id}"),
+            what: format!("what {id}"),
+            ..Approval::default()
+        },
+    }
+}
+
+#[test]
+fn the_request_that_is_selected_stays_so_when_one_before_it_is_gone() {
+    let mut model = model();
+    press(&mut model, "a");
+    model.told(Told::Approvals(["r1", "r2", "r3"].map(waiting).to_vec()));
+    press(&mut model, "j");
+    model.told(Told::Approvals(["r2", "r3"].map(waiting).to_vec()));
+    press(&mut model, "a");
+    let Mode::Asking(asking) = &model.mode else {
+        panic!("it is asked why")
+    };
+    assert!(
+        asking.question.contains("who r2 asks to be what r2"),
+        "{}",
+        asking.question
+    );
+    let Step::Do(Action::Decide { id, .. }) = press(&mut model, "yes\n") else {
+        panic!("it is decided")
+    };
+    assert_eq!(id, "r2");
+    model.told(Told::Approvals(Vec::new()));
+    assert_eq!(press(&mut model, "ja"), Step::Nothing);
+}
+
+#[test]
+fn what_is_asked_late_does_not_take_over_what_is_typed_for_something_else() {
+    let mut model = model();
+    press(&mut model, "a");
+    model.told(Told::Approvals(vec![waiting("r1")]));
+    press(&mut model, "dbec");
+    model.told(Told::Needs {
+        window: "linux-root".to_owned(),
+        said: Said::default(),
+        what: "reason".to_owned(),
+        last: String::new(),
+    });
+    assert_eq!(said(&model), "linux-root needs a reason: `o` asks for it");
+    let Step::Do(Action::Decide { id, reason, .. }) = press(&mut model, "ause\n") else {
+        panic!("it is decided")
+    };
+    assert_eq!((id.as_str(), reason.as_str()), ("r1", "because"));
+}
+
 #[test]
 fn approvals_that_cannot_be_listed_leave_no_empty_frame_and_need_a_sign_in() {
     let mut model = model();
