@@ -293,10 +293,11 @@ pub(super) fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwe
         .connect_timeout(Duration::from_secs(5))
         .referer(false);
     let authorities = match &network.ca_pem {
-        Some(pem) => vec![Certificate::from_pem(pem)?],
+        Some(pem) => Some(vec![Certificate::from_pem(pem)?]),
         None => system_authorities(),
     };
-    if !authorities.is_empty() {
+    // Also where there are none: the library would look for some by itself.
+    if let Some(authorities) = authorities {
         builder = builder.tls_certs_only(authorities);
     }
     for (host, address) in &network.resolve {
@@ -306,14 +307,14 @@ pub(super) fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwe
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]
-fn system_authorities() -> Vec<Certificate> {
-    authorities::trusted()
+fn system_authorities() -> Option<Vec<Certificate>> {
+    Some(authorities::trusted())
 }
 
-/// None of ours: macOS and Windows verify by themselves.
+/// None of ours to give: macOS and Windows verify by themselves.
 #[cfg(not(all(unix, not(target_os = "macos"))))]
-fn system_authorities() -> Vec<Certificate> {
-    Vec::new()
+const fn system_authorities() -> Option<Vec<Certificate>> {
+    None
 }
 
 /// The header by which a service takes the correlation id into its log.

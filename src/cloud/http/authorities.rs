@@ -15,11 +15,17 @@ use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::BasicConstraints;
 use x509_cert::{TbsCertificate, Version};
 
-/// The authorities of the system.
-///
-/// Empty if there are none; what then goes wrong is for the TLS library to say.
+/// The authorities of the system. Without any, nobody can be reached.
 pub(super) fn trusted() -> Vec<Certificate> {
-    among(load_native_certs().certs)
+    let found = load_native_certs();
+    let trusted = among(found.certs);
+    if trusted.is_empty() {
+        tracing::warn!(
+            errors = ?found.errors,
+            "no certificate authority was found: install ca-certificates, or set SSL_CERT_FILE"
+        );
+    }
+    trusted
 }
 
 /// Without what rustls cannot read: one such certificate must not take the others with it.
