@@ -20,7 +20,7 @@ use support::{World, until};
 /// Shows a notice by writing it into the world's folder.
 fn notify(folder: &Path) -> String {
     let path = folder.join("notify");
-    let body = "printf '#!/bin/sh\nprintf \"%%s|%%s\\\\n\" \"$2\" \"$3\" >> %s/notices\n' \"$1\" > \"$2\" \
+    let body = "printf '#!/bin/sh\nprintf \"%%s|%%s\\\\n\" \"$1\" \"$2\" >> %s/notices\n' \"$1\" > \"$2\" \
                 && chmod 700 \"$2\"";
     let mut write = Command::new("sh");
     write.args(["-c", body, "sh"]).arg(folder).arg(&path);

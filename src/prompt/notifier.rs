@@ -70,8 +70,12 @@ impl Notifier {
             return false;
         }
         let mut command = session.command(program, &self.own);
+        if self.program == Program::Standard {
+            // notify-send's options end here; a program of somebody's need not know of options.
+            command.arg("--");
+        }
         command
-            .args(["--", "pimento", text])
+            .args(["pimento", text])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
