@@ -67,7 +67,7 @@ const PROGRAMS: [&str; 34] = [
 
 /// Every command of the pages, in the order in which those that are run can be run.
 #[rustfmt::skip]
-pub(crate) const INLINE: [(&str, Typed); 137] = [
+pub(crate) const INLINE: [(&str, Typed); 141] = [
     // Before anything is open.
     ("pimento login", Desk("pimento login", 0, "signed in to contoso as mia@")),
     ("pimento login NAME", Desk("pimento login contoso", 0, "signed in to contoso as mia@")),
@@ -201,13 +201,17 @@ pub(crate) const INLINE: [(&str, Typed); 137] = [
     ("just musl", Left(Why::Project)),
     ("just packages", Left(Why::Project)),
     ("just release", Left(Why::Project)),
+    ("just reproducible", Left(Why::Project)),
     ("just test-packages", Left(Why::Project)),
     ("just windows", Left(Why::Project)),
     ("man pimento", Left(Why::Package)),
     ("man pimento-open", Left(Why::Package)),
     ("openssl speed", Left(Why::Project)),
     ("systemctl --global disable pimento.socket", Left(Why::Package)),
+    ("sudo journalctl -u \"pimento@$UID\"", Left(Why::Package)),
     ("systemctl edit pimento@UID.service", Left(Why::Package)),
+    ("systemctl restart pimento@UID.service", Left(Why::Package)),
+    ("systemctl stop pimento@UID.service", Left(Why::Package)),
     ("sudo systemctl disable --now pimento@UID.service", Left(Why::Package)),
     ("terraform validate", Left(Why::Live)),
     ("whoami /user", Left(Why::Windows)),
@@ -257,6 +261,9 @@ fn a_reason_is_given_for_no_other_program_than_it_is_about() {
                 "man pimento",
                 "systemctl --global ",
                 "systemctl edit pimento@",
+                "systemctl restart pimento@",
+                "systemctl stop pimento@",
+                "sudo journalctl -u \"pimento@",
                 "sudo systemctl disable --now pimento@",
             ],
             Why::Project => &["./check", "cargo ", "just ", "openssl speed"],

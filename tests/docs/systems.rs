@@ -102,7 +102,7 @@ async fn a_managed_configuration_is_brought_out_and_is_enough() {
         return;
     };
     for folder in ["pimento", "environment.d"] {
-        fs::create_dir_all(etc.path("etc").join(folder)).unwrap();
+        let _none = fs::remove_dir_all(etc.path("etc").join(folder));
     }
     let mut ansible = etc.root_command("ansible-playbook");
     let play = reader.home.path("site.yml");
