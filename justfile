@@ -49,8 +49,8 @@ packages *options:
 release *options:
     #!/usr/bin/env bash
     set -euo pipefail
-    if {{just_executable()}} _reaches x86_64-unknown-linux-musl "as \`just musl\`"; then
-        {{just_executable()}} musl
+    if {{just_executable()}} _reaches {{arch()}}-unknown-linux-musl "as \`just musl\`"; then
+        {{just_executable()}} musl {{arch()}} "$@"
         export PIMENTO_MUSL=target/static-musl
     fi
     packaging/dist "$@"
@@ -109,26 +109,17 @@ macos: (_reaches "aarch64-apple-darwin" "C compilers as CC_aarch64_apple_darwin 
     cargo check --locked --target aarch64-apple-darwin --no-default-features --features clipboard --lib --bins
     cargo check --locked --target aarch64-apple-darwin --lib --bins
 
-# The binary of the tarball: static, so that it runs on any Linux, in target/static-musl.
-musl arch="x86_64": (_reaches arch + "-unknown-linux-musl" "cargo-zigbuild and zig (PyPI has both), or musl-tools")
+# The programs of the tarball: static, so that they run on any Linux, in target/static-musl.
+[positional-arguments]
+musl arch=arch() *options: (_reaches arch + "-unknown-linux-musl" "musl-tools, or for another architecture than this one's cargo-zigbuild and zig (PyPI has both)")
     #!/usr/bin/env bash
     set -euo pipefail
     [[ -z "{{cross}}" ]] || . "{{cross}}/env.sh"
-    target={{arch}}-unknown-linux-musl
     export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target/cross}"
-    build=build
-    if command -v cargo-zigbuild >/dev/null; then
-        build=zigbuild
-        # zig brings what every program begins and ends with.
-        variable=$(tr a-z- A-Z_ <<<"CARGO_TARGET_${target}_RUSTFLAGS")
-        export "$variable=-C link-self-contained=no"
-    fi
-    cargo "$build" --locked --release --target "$target" --no-default-features --features clipboard --bins
-    mkdir -p target/static-musl
-    for name in pimento pimento-askpass; do
-        cp "$CARGO_TARGET_DIR/$target/release/$name" target/static-musl/
-        file "target/static-musl/$name" | grep -E 'static(-pie|ally) linked'
-        stat --printf='%n: %s bytes\n' "target/static-musl/$name"
+    PIMENTO_TARGET={{arch}}-unknown-linux-musl packaging/build target/static-musl "${@:2}"
+    for program in target/static-musl/*; do
+        file "$program" | grep -E 'static(-pie|ally) linked'
+        stat --printf='%n: %s bytes\n' "$program"
     done
 
 # Whether there is a standard library for a target; says what is needed if not.

@@ -211,6 +211,9 @@ fn checksums_tell_what_was_changed_taken_away_or_put_beside() {
         .status()
         .unwrap();
     assert!(own.success());
+    // As `ssh-keygen -Y sign` leaves it (docs/releasing.md).
+    fs::write(file("SHA256SUMS.sig"), "signature").unwrap();
+    assert!(verb("check").0);
 
     fs::write(file("pimento.deb"), "another").unwrap();
     let (agreed, said) = verb("check");
@@ -223,6 +226,13 @@ fn checksums_tell_what_was_changed_taken_away_or_put_beside() {
         "{said}"
     );
     fs::remove_file(file("pimento.rpm")).unwrap();
+    std::os::unix::fs::symlink("pimento.deb", file("link.deb")).unwrap();
+    let (agreed, said) = verb("check");
+    assert!(
+        !agreed && said.contains("vouches for it: link.deb"),
+        "{said}"
+    );
+    fs::remove_file(file("link.deb")).unwrap();
     fs::remove_file(file("manifests/two words.yaml")).unwrap();
     assert!(!verb("check").0);
 }
