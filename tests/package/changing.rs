@@ -62,6 +62,10 @@ async fn who_changes_between_the_package_and_units_of_their_own_has_the_ones_the
     let path = || installed.systemctl("show --value -p FragmentPath pimento.socket");
     let variable = "readlink -f ~/.config/environment.d/60-pimento.conf";
     let packaged = "/usr/share/pimento/60-pimento.conf\n";
+    let program = || {
+        let pid = installed.systemctl("show --value -p MainPID pimento.service");
+        machine.ok(&format!("readlink /proc/{pid}/exe"))
+    };
     let own = installed.home.path(".config/systemd/user/pimento.socket");
 
     // To units of one's own, over the link that the package leaves behind.
@@ -71,6 +75,8 @@ async fn who_changes_between_the_package_and_units_of_their_own_has_the_ones_the
     machine.user_ok("~/own/pimento service install --ssh-auth-sock");
     assert_eq!(path(), own.display().to_string());
     assert_ne!(machine.user_ok(variable), packaged);
+    machine.user_ok(LISTS);
+    assert!(program().contains("/own/pimento"), "{}", program());
 
     // To the package's, which one's own would hide from systemd.
     installed.install();
@@ -87,6 +93,7 @@ async fn who_changes_between_the_package_and_units_of_their_own_has_the_ones_the
         path()
     );
     assert_eq!(machine.user_ok(variable), packaged);
+    assert_eq!(program(), "/usr/bin/pimento\n");
 
     // Turned off while the package was there, and on again when it is gone.
     machine.user_ok("pimento service uninstall");

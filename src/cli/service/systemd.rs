@@ -127,13 +127,18 @@ async fn install_units(
     }
     // A user may have turned off what a package turns on for all: by a link where their own unit would be.
     systemctl(&["unmask", SOCKET]).await?;
+    let own = places.own_units();
     if let Some(packaged) = &places.packaged {
-        remove(&places.own_units(), told)?;
+        remove(&own, told)?;
         told.push(format!("using the package's {}", packaged.display()));
     } else {
         write_units(places, told)?;
     }
     systemctl(&["daemon-reload"]).await?;
+    // What runs may be the program of the units that were there before.
+    if !own.is_empty() {
+        systemctl(&["try-restart", SERVICE]).await?;
+    }
     systemctl(&["enable", "--now", SOCKET]).await?;
     told.push(format!(
         "enabled and started {SOCKET}: the agent starts when something asks it"
