@@ -128,6 +128,6 @@ _reaches target more:
     set -euo pipefail
     [[ -z "{{cross}}" ]] || . "{{cross}}/env.sh"
     if [[ ! -d $(rustc --print target-libdir --target {{target}}) ]]; then
-        echo 'needed: `rustup target add {{target}}`; {{more}}; or PIMENTO_CROSS' >&2
+        echo 'needed: `rustup target add {{target}}`; '{{quote(more + "; or PIMENTO_CROSS")}} >&2
         exit 1
     fi
