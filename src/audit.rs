@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -36,6 +36,9 @@ pub struct Audit {
     unsynced: AtomicBool,
     /// Wakes [`Self::keep_synced`].
     written: Notify,
+    /// Why the disk has refused to keep what was written. The kernel tells that once, to whoever asks first, and
+    /// counts those lines as kept from then on: nothing is recorded any more.
+    lost: OnceLock<String>,
 }
 
 #[derive(Debug)]
@@ -45,6 +48,8 @@ struct Log {
     prev: String,
     /// Length of the last whole line's end; what a failed write left behind it is cut off.
     len: u64,
+    /// Whether something is behind it yet.
+    torn: bool,
 }
 
 impl Audit {
@@ -74,6 +79,7 @@ impl Audit {
             log: Mutex::new(log),
             unsynced: AtomicBool::new(false),
             written: Notify::new(),
+            lost: OnceLock::new(),
         })
     }
 
@@ -100,6 +106,7 @@ impl Audit {
     /// # Errors
     /// If it could not be written; nothing may be released then.
     pub fn record(&self, event: Event) -> Result<(), Refusal> {
+        self.kept()?;
         let mut fields = event.into_fields();
         fields.insert("time".to_owned(), self.clock.wall().to_string().into());
         let boot = self.clock.now().as_duration().as_millis();
@@ -127,7 +134,8 @@ impl Audit {
         tokio::task::spawn_blocking(move || audit.flush())
             .await
             .map_err(|error| Refusal::Audit(error.to_string()))?
-            .map_err(|error| unwritable(&error))
+            .map_err(|error| unwritable(&error))?;
+        self.kept()
     }
 
     /// Syncs what was written, a second after it was written at the latest; never returns.
@@ -141,6 +149,16 @@ impl Audit {
             if !matches!(synced, Ok(Ok(()))) {
                 tracing::error!("the audit record could not be synced to disk");
             }
+        }
+    }
+
+    /// Whether the disk has kept everything so far.
+    fn kept(&self) -> Result<(), Refusal> {
+        match self.lost.get() {
+            None => Ok(()),
+            Some(why) => Err(Refusal::Audit(format!(
+                "the disk did not keep what was written before ({why}); start the agent anew when it is mended"
+            ))),
         }
     }
 
@@ -161,8 +179,10 @@ impl Audit {
         self.unsynced.store(false, Ordering::Release);
         // Not under the lock: a slow disk must not hold up those who only write.
         let file = self.log().file.try_clone();
-        file.and_then(|file| file.sync_data())
-            .inspect_err(|_| self.unsynced.store(true, Ordering::Release))
+        file.and_then(|file| file.sync_data()).inspect_err(|error| {
+            self.unsynced.store(true, Ordering::Release);
+            let _told_before = self.lost.set(error.to_string());
+        })
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -207,19 +227,27 @@ impl Log {
             seq: seq.unwrap_or(0),
             prev,
             len: len - torn.min(len),
+            torn: false,
         })
     }
 
     fn append(&mut self, mut fields: Map<String, Value>) -> io::Result<()> {
+        self.cut_off()?;
         fields.insert("schema".to_owned(), SCHEMA.into());
         fields.insert("seq".to_owned(), (self.seq + 1).into());
         fields.insert("prev".to_owned(), self.prev.clone().into());
         let mut line = serde_json::to_vec(&fields)?;
         let prev = hash(&line);
         line.push(b'\n');
+        if line.len() as u64 > LONGEST_LINE {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the record would be longer than any that is read back",
+            ));
+        }
         if let Err(error) = self.file.write_all(&line) {
-            // Half a line must not become the beginning of the next.
-            let _cut_off = self.file.set_len(self.len);
+            self.torn = true;
+            let _before_the_next_else = self.cut_off();
             return Err(error);
         }
         // The file may have been removed behind our back; then nobody would ever find the line.
@@ -232,6 +260,15 @@ impl Log {
         self.len += line.len() as u64;
         self.seq += 1;
         self.prev = prev;
+        Ok(())
+    }
+
+    /// Half a line must not become the beginning of the next.
+    fn cut_off(&mut self) -> io::Result<()> {
+        if self.torn {
+            self.file.set_len(self.len)?;
+            self.torn = false;
+        }
         Ok(())
     }
 }
@@ -264,7 +301,7 @@ const SYNC_WITHIN: Duration = Duration::from_secs(1);
 /// Version of the record's format.
 const SCHEMA: u64 = 1;
 
-/// No line is longer: names, hosts and command lines in it are cut to size.
+/// No line is longer: texts and lists in it are cut to size ([`Event`]).
 const LONGEST_LINE: u64 = 64 * 1024;
 
 #[cfg(test)]

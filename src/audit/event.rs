@@ -246,7 +246,9 @@ impl Event {
     }
 
     fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.fields.insert(name.to_owned(), value.into());
+        let mut value = value.into();
+        cut(&mut value);
+        self.fields.insert(name.to_owned(), value);
         self
     }
 
@@ -254,3 +256,26 @@ impl Event {
         self.fields
     }
 }
+
+/// Cuts what others chose, a user name or a namespace among it, to a size at which a record has room for it.
+fn cut(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > LONGEST_TEXT => {
+            let ends = (0..=LONGEST_TEXT)
+                .rev()
+                .find(|at| text.is_char_boundary(*at));
+            text.truncate(ends.unwrap_or(0));
+            text.push('…');
+        }
+        Value::Array(list) => {
+            list.truncate(LONGEST_LIST);
+            list.iter_mut().for_each(cut);
+        }
+        Value::Object(fields) => fields.values_mut().for_each(cut),
+        Value::Bool(_) | Value::Null | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// In bytes. JSON may write one as six.
+const LONGEST_TEXT: usize = 1024;
+const LONGEST_LIST: usize = 256;

@@ -129,3 +129,78 @@ proptest! {
         prop_assert!(found.is_err());
     }
 }
+
+/// An ask by a client that has chosen a text of any length.
+fn asked(namespace: String) -> Event {
+    use crate::catalog::testing::key;
+    use crate::policy::{Ask, End, Route, Said, Signed};
+    let ask = Ask {
+        credential: Arc::new(key("web")),
+        end: End::Sign {
+            what: Signed::SshSig { namespace },
+            route: Route::Unbound,
+        },
+        program: "ssh-keygen".to_owned(),
+        said: Said::default(),
+    };
+    Event::asked(
+        CorrelationId::new(),
+        &ask,
+        &crate::requester::Requester::default(),
+    )
+}
+
+#[test]
+fn no_text_of_a_client_makes_a_line_that_is_not_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    for namespace in [
+        "n".repeat(200_000),
+        "\u{1}".repeat(200_000),
+        "é".repeat(100_000),
+    ] {
+        let audit = open(folder.path()).unwrap();
+        audit.record(asked(namespace)).unwrap();
+    }
+    assert_eq!(lines(folder.path()), 3);
+    let longest = text(folder.path()).lines().map(str::len).max().unwrap();
+    assert!(longest < 10_000, "{longest}");
+    // After a restart the chain goes on behind such a line.
+    open(folder.path()).unwrap().record(event()).unwrap();
+    assert_eq!(lines(folder.path()), 4);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn nothing_is_recorded_any_more_once_the_disk_has_not_kept_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    // It takes what is written, and cannot be synced.
+    std::os::unix::fs::symlink("/dev/null", folder.path().join("audit.jsonl")).unwrap();
+    let audit = Arc::new(open(folder.path()).unwrap());
+    audit.record(event()).unwrap();
+    assert!(matches!(
+        audit.record_synced(event()).await,
+        Err(Refusal::Audit(_))
+    ));
+    let Err(Refusal::Audit(why)) = audit.record(event()) else {
+        panic!("it was recorded")
+    };
+    assert!(
+        why.contains("did not keep what was written before"),
+        "{why}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_failed_write_has_left_is_cut_off_before_the_next_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = open(folder.path()).unwrap();
+    audit.record(event()).unwrap();
+    {
+        let mut log = audit.log();
+        log.file.write_all(b"{\"event\":\"rele").unwrap();
+        log.torn = true;
+    }
+    audit.record(event()).unwrap();
+    assert_eq!(lines(folder.path()), 2);
+}
