@@ -22,7 +22,18 @@ use crate::secret::{Material, Oddity};
 #[derive(Default)]
 pub struct Windows {
     open: HashMap<Name, Open>,
+    /// How often each was closed by somebody, open or not.
+    closings: HashMap<Name, u64>,
+    /// How often all were.
+    closings_of_all: u64,
     locked: bool,
+}
+
+/// How things stood when an opening began: one that was closed since is not wanted any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since {
+    own: u64,
+    all: u64,
 }
 
 /// The terms of an open window.
@@ -89,12 +100,47 @@ pub struct View {
 }
 
 impl Windows {
-    /// Opens `window` on `terms`; one that is open already gets the new terms.
+    /// How things stand for an opening of `window` that begins now.
+    #[must_use]
+    pub fn since(&self, window: &Name) -> Since {
+        Since {
+            own: self.closings.get(window).copied().unwrap_or(0),
+            all: self.closings_of_all,
+        }
+    }
+
+    /// Has no opening of `window` that is under way open it.
+    pub fn abandon(&mut self, window: &Name) {
+        *self.closings.entry(window.clone()).or_default() += 1;
+    }
+
+    /// Whether an opening of `window` that began at `since` is still wanted.
     ///
     /// # Errors
-    /// If pimento was locked meanwhile, or the end has passed.
-    pub fn open(&mut self, window: &Name, terms: Terms, now: Moment) -> Result<(), Refusal> {
+    /// If pimento is locked, or the window was closed, or locked away, meanwhile.
+    pub fn wanted(&self, window: &Name, since: Since) -> Result<(), Refusal> {
         self.unlocked()?;
+        if self.since(window) == since {
+            return Ok(());
+        }
+        Err(Refusal::WindowEnded {
+            window: window.to_string(),
+            credential: "anything in it".to_owned(),
+        })
+    }
+
+    /// Opens `window` on `terms`, as was begun at `since`; one that is open already gets the new terms.
+    ///
+    /// # Errors
+    /// If pimento was locked or the window closed meanwhile, or the end has passed.
+    pub fn open(
+        &mut self,
+        window: &Name,
+        terms: Terms,
+        since: Since,
+        now: Moment,
+    ) -> Result<(), Refusal> {
+        self.wanted(window, since)?;
         if terms.until <= now {
             return Err(Refusal::WindowEnded {
                 window: window.to_string(),
@@ -288,8 +334,9 @@ impl Windows {
         })
     }
 
-    /// Closes every window now.
+    /// Closes every window now, also those that are being opened.
     pub fn close_all(&mut self) -> Vec<Closed> {
+        self.closings_of_all += 1;
         let mut names: Vec<Name> = self.open.keys().cloned().collect();
         names.sort();
         names.iter().filter_map(|name| self.close(name)).collect()

@@ -7,6 +7,7 @@ use super::Broker;
 use crate::catalog::WindowSpec;
 use crate::cloud::{CorrelationId, Stage};
 use crate::refusal::Refusal;
+use crate::window::Since;
 
 /// What closing a window came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub enum Ended {
     Closed,
     /// There was nothing to close.
     Nothing,
-    /// It waited for approval, which is no longer asked for.
+    /// It was being opened, or waited for approval, and is no longer asked for.
     TakenBack,
 }
 
@@ -34,25 +35,54 @@ impl Broker {
             return self.take_back(window).await;
         };
         self.tell_closed(std::slice::from_ref(&closed), why);
-        let ended = self.cloud.pim.deactivate(window, closed.id).await;
-        if let Err(Refusal::NotEndedYet { .. }) = &ended {
-            self.end_later(window, closed.id);
-        }
-        ended.map(|()| Ended::Closed)
+        self.end_at_pim(window, closed.id)
+            .await
+            .map(|()| Ended::Closed)
     }
 
-    /// The opening itself ends as it polls its request the next time.
+    /// An opening that waits for approval ends as it polls its request the next time; any other once PIM has
+    /// answered it, and opens nothing.
     async fn take_back(&self, window: &Arc<WindowSpec>) -> Result<Ended, Refusal> {
-        let Some(Stage::AwaitingApproval { .. }) = self.opening(&window.name) else {
-            return Ok(Ended::Nothing);
-        };
-        let id = CorrelationId::new();
-        let was = self.cloud.pim.cancel(window, id).await?;
-        Ok(if was {
-            Ended::TakenBack
-        } else {
-            Ended::Nothing
+        if let Some(Stage::AwaitingApproval { .. }) = self.opening(&window.name) {
+            let cancelled = self.cloud.pim.cancel(window, CorrelationId::new()).await?;
+            if cancelled {
+                return Ok(Ended::TakenBack);
+            }
+        }
+        self.windows_mut().abandon(&window.name);
+        Ok(match self.opening(&window.name) {
+            Some(_) => Ended::TakenBack,
+            None => Ended::Nothing,
         })
+    }
+
+    /// Ends at PIM what an opening that nobody wants any more may have been given.
+    pub(super) async fn give_back(
+        self: &Arc<Self>,
+        window: &Arc<WindowSpec>,
+        since: Since,
+        id: CorrelationId,
+    ) {
+        // PIM's own end stands where pimento was locked.
+        if self.locked() || self.windows().wanted(&window.name, since).is_ok() {
+            return;
+        }
+        if let Err(refusal) = self.end_at_pim(window, id).await {
+            tracing::info!(%refusal, window = %window.name, "what was opened is not ended at PIM");
+        }
+    }
+
+    /// Ends `window` at PIM, now or once PIM lets it.
+    async fn end_at_pim(
+        self: &Arc<Self>,
+        window: &Arc<WindowSpec>,
+        id: CorrelationId,
+    ) -> Result<(), Refusal> {
+        let ended = self.cloud.pim.deactivate(window, id).await;
+        if let Err(Refusal::NotEndedYet { .. }) = &ended {
+            self.end_later(window, id);
+        }
+        ended
     }
 
     /// Ends `window` at PIM once PIM lets it, unless it is in use again by then.

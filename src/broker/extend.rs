@@ -17,7 +17,7 @@ use crate::cloud::{
 };
 use crate::refusal::{Needed, Refusal, Service};
 use crate::requester::Requester;
-use crate::window::Terms;
+use crate::window::{Since, Terms};
 
 impl Broker {
     /// Has `window`, which is open on `terms`, open for as long as `wish` says from now on.
@@ -53,12 +53,13 @@ impl Broker {
         &self,
         mut activation: Activation,
         person: &Requester,
+        since: Since,
         stages: &dyn StageSink,
     ) -> Result<Activated, Refusal> {
         let window = Arc::clone(&activation.window);
         let began = self.clock.now();
         stages.reached(Stage::Ending);
-        let (terms, sure) = self.end_first(&window, activation.id).await?;
+        let (terms, sure) = self.end_first(&window, activation.id, since).await?;
         let ends = terms.as_ref().map(|terms| terms.ends);
         activation.after = ends.filter(|_| sure);
         let active = self.activate(&activation, person, stages).await;
@@ -67,7 +68,7 @@ impl Broker {
             refusal: Box::new(refusal),
         })?;
         if let Some(terms) = terms.filter(|terms| terms.ends == active.ends) {
-            self.admit_window(&window, terms).await?;
+            self.admit_window(&window, terms, since).await?;
             let why = "PIM gave no answer when it was to end it, and has it as before".to_owned();
             return Err(not_extended(&window, why, again(&window)));
         }
@@ -84,6 +85,7 @@ impl Broker {
         &self,
         window: &Arc<WindowSpec>,
         id: CorrelationId,
+        since: Since,
     ) -> Result<(Option<Terms>, bool), Refusal> {
         let (now, name) = (self.clock.now(), &window.name);
         let (terms, closed) = {
@@ -105,7 +107,7 @@ impl Broker {
             }
             Err(Refusal::Cloud { status: 500.., .. }) => Ok((Some(terms), false)),
             Err(refusal) => {
-                self.admit_window(window, terms).await?;
+                self.admit_window(window, terms, since).await?;
                 Err(goes_on(window, &refusal))
             }
         }

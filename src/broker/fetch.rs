@@ -1,8 +1,10 @@
 //! The two flights: opening a window, and fetching a credential through it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::flight::Flight;
@@ -17,7 +19,7 @@ use crate::cloud::{
 use crate::policy::Grant;
 use crate::refusal::Refusal;
 use crate::requester::Requester;
-use crate::window::Terms;
+use crate::window::{Since, Terms};
 
 impl Broker {
     /// Joins the fetch of the grant's credential, or starts it.
@@ -47,7 +49,7 @@ impl Broker {
         };
         let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
         self.run(async move {
-            let outcome = broker.fetch(&credential, wish, &landing).await;
+            let outcome = settled(broker.fetch(&credential, wish, &landing)).await;
             let mut flights = broker.flights();
             flights.fetches.remove(&credential.name);
             flights
@@ -75,16 +77,18 @@ impl Broker {
             .insert(window.name.clone(), Arc::clone(&flight));
         drop(flights);
         self.seen.send_replace(());
+        let since = self.windows().since(&window.name);
         let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
         let window = Arc::clone(window);
         self.run(async move {
             let id = wish.id;
-            let outcome = broker.open_window(&window, wish, &landing).await;
+            let outcome = settled(broker.open_window(&window, wish, since, &landing)).await;
             if let Err(refusal) = &outcome {
                 let event = Event::not_opened(id, window.name.as_str(), refusal);
                 if let Err(unwritable) = broker.audit.record(event) {
                     tracing::error!(%unwritable, "a refused opening was not recorded");
                 }
+                broker.give_back(&window, since, id).await;
             }
             let mut flights = broker.flights();
             flights.openings.remove(&window.name);
@@ -104,16 +108,24 @@ impl Broker {
         &self,
         window: &Arc<WindowSpec>,
         wish: Wish,
+        since: Since,
         stages: &Flight,
     ) -> Result<(), Refusal> {
         let name = window.name.as_str();
         let (id, person, extends) = (wish.id, wish.person.clone(), wish.extends);
         let activation = wish.activation(window)?;
         self.drop_ended();
+        // The opening before may have landed between the look at the window and this one's beginning.
+        if !extends && self.is_standing(window).is_ok() {
+            return Ok(());
+        }
         self.audit
             .record(Event::opening(id, name, &activation.reason))?;
         let active = match extends {
-            true => self.activate_anew(activation, &person, stages).await?,
+            true => {
+                let anew = self.activate_anew(activation, &person, since, stages);
+                anew.await?
+            }
             false => self.activate(&activation, &person, stages).await?,
         };
         let terms = Terms {
@@ -124,7 +136,7 @@ impl Broker {
         };
         self.tell_standing(window, active.standing);
         stages.reached(Stage::Active { ends: terms.ends });
-        self.admit_window(window, terms).await
+        self.admit_window(window, terms, since).await
     }
 
     /// Has `window` open on `terms`; recorded on disk before anything can be fetched in it.
@@ -132,11 +144,13 @@ impl Broker {
         &self,
         window: &WindowSpec,
         terms: Terms,
+        since: Since,
     ) -> Result<(), Refusal> {
+        self.windows().wanted(&window.name, since)?;
         let opened = Event::opened(window.name.as_str(), &terms);
         self.audit.record_synced(opened).await?;
         let now = self.clock.now();
-        self.windows_mut().open(&window.name, terms, now)?;
+        self.windows_mut().open(&window.name, terms, since, now)?;
         self.changed.notify_one();
         self.seen.send_replace(());
         Ok(())
@@ -211,6 +225,8 @@ impl Broker {
         let mut attempts = 0;
         let mut rejected = false;
         loop {
+            // Neither read nor written for a window that has ended while this was waited for.
+            self.is_standing(&vault.window)?;
             let sent = self.clock.now();
             match ask(Arc::clone(&token)).await {
                 Ok(answer) => {
@@ -328,4 +344,33 @@ fn unseen(vault: &VaultSpec, token: &AccessToken, waited: Duration, role: &str) 
 /// 2, 4, 8, then 15 s.
 fn back_off(attempts: u32) -> Duration {
     Duration::from_secs(2_u64.saturating_pow(attempts).min(15))
+}
+
+/// What `work` came to. A panic of it is a refusal: a flight that never lands would keep everybody who
+/// joins it waiting, until the agent is started anew.
+async fn settled(work: impl Future<Output = Result<(), Refusal>>) -> Result<(), Refusal> {
+    let caught = AssertUnwindSafe(work).catch_unwind().await;
+    caught.unwrap_or_else(|_| {
+        let why = "pimento has a defect there (the agent's log has it); please report it";
+        Err(Refusal::Unsupported(why.to_owned()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::settled;
+    use crate::refusal::Refusal;
+
+    #[tokio::test]
+    async fn a_defect_in_a_flight_is_a_refusal_and_not_a_wait_for_ever() {
+        let nothing: &[u8] = &[];
+        let broken = settled(async move {
+            assert_eq!(nothing.len(), 1);
+            Ok(())
+        });
+        assert_eq!(broken.await.unwrap_err().code(), "unsupported");
+        assert_eq!(settled(async { Ok(()) }).await, Ok(()));
+        let refused = settled(async { Err(Refusal::Locked) }).await;
+        assert_eq!(refused, Err(Refusal::Locked));
+    }
 }

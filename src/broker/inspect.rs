@@ -126,6 +126,19 @@ impl Broker {
         Ok(errand.using(&credential.object))
     }
 
+    /// Whether `window` stands at this moment.
+    pub(super) fn is_standing(&self, window: &WindowSpec) -> Result<(), Refusal> {
+        let windows = self.windows();
+        if windows.locked() {
+            return Err(Refusal::Locked);
+        }
+        let terms = windows.terms(&window.name, self.clock.now());
+        terms.map(drop).ok_or_else(|| Refusal::WindowEnded {
+            window: window.name.to_string(),
+            credential: "anything in it".to_owned(),
+        })
+    }
+
     pub(super) fn is_open(&self, window: &WindowSpec) -> Result<(), Refusal> {
         let now = self.clock.now();
         let windows = self.windows();

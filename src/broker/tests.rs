@@ -49,6 +49,7 @@ impl House {
             reads: AtomicU32::new(0),
             not_yet: AtomicU32::new(0),
             approval: None,
+            provisioning: None,
             refusal: Mutex::default(),
             step_ups: Mutex::default(),
             step_up: Outcome::Satisfies,
@@ -384,6 +385,48 @@ async fn closing_what_waits_for_approval_takes_the_request_back() {
         Ok(Ended::TakenBack)
     );
     asked.abort();
+}
+
+/// What is asked for while PIM provisions, once `ends` is over: what came of it, what is open, and how often PIM
+/// was asked to end it.
+async fn ended_meanwhile(ends: impl AsyncFn(&House)) -> (Result<(), &'static str>, usize, u32) {
+    let house = House::with(|fake| fake.provisioning = Some(Notify::new()));
+    let window = &password("db01").vault.window;
+    let asked = house.ask("db01");
+    while house.broker.opening(&window.name) != Some(Stage::Provisioning) {
+        tokio::task::yield_now().await;
+    }
+    ends(&house).await;
+    house.fake.provisioning.as_ref().unwrap().notify_one();
+    let answer = asked.await.unwrap();
+    let ends = house.fake.ends.load(Ordering::SeqCst);
+    (answer, house.broker.views().len(), ends)
+}
+
+#[tokio::test]
+async fn what_is_closed_while_it_opens_does_not_open_and_is_given_back() {
+    let closes = async |house: &House| {
+        let window = &password("db01").vault.window;
+        let closed = house.broker.close(window, "a test").await;
+        assert_eq!(closed, Ok(Ended::TakenBack));
+    };
+    assert_eq!(ended_meanwhile(closes).await, (Err("window_ended"), 0, 1));
+    let nothing = async |_: &House| {};
+    assert_eq!(ended_meanwhile(nothing).await, (Ok(()), 1, 0));
+}
+
+#[tokio::test]
+async fn what_was_asked_for_before_a_lock_is_not_opened_after_it() {
+    let locks = async |house: &House| {
+        house.broker.lock();
+        house.broker.unlock();
+    };
+    let (answer, open, _) = ended_meanwhile(locks).await;
+    assert_eq!((answer, open), (Err("window_ended"), 0));
+    let stays_locked = async |house: &House| {
+        house.broker.lock();
+    };
+    assert_eq!(ended_meanwhile(stays_locked).await, (Err("locked"), 0, 0));
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ impl Wish {
         })?;
         Ok(Activation {
             window: Arc::clone(window),
-            duration: self.duration.unwrap_or(window.duration),
+            duration: self.duration.unwrap_or(window.duration).min(LONGEST),
             reason,
             ticket: self.ticket,
             after: None,
@@ -63,3 +63,6 @@ impl Wish {
         })
     }
 }
+
+/// As the configuration has it, whatever a client asks for: PIM activates nothing for longer than a day.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);

@@ -41,9 +41,9 @@ fn grant(credential: &Arc<Credential>) -> Grant {
 /// Windows with `credential` held from 10 to 20.
 fn held(credential: &Credential) -> Windows {
     let mut windows = Windows::default();
-    windows
-        .open(&credential.vault.window.name, terms(20), at(10))
-        .unwrap();
+    let window = &credential.vault.window.name;
+    let since = windows.since(window);
+    windows.open(window, terms(20), since, at(10)).unwrap();
     windows
         .admit(credential, material(), "v1".to_owned(), None, at(10))
         .unwrap();
@@ -123,8 +123,10 @@ fn a_lock_wipes_and_refuses_until_it_is_lifted() {
         code(windows.with(&grant(&credential), at(11), |_| ())),
         Err("locked")
     );
+    let window = &vault("ops").window.name;
+    let since = windows.since(window);
     assert_eq!(
-        code(windows.open(&vault("ops").window.name, terms(20), at(11))),
+        code(windows.open(window, terms(20), since, at(11))),
         Err("locked")
     );
     windows.unlock();
@@ -151,11 +153,47 @@ fn the_vault_token_goes_with_the_window() {
 }
 
 #[test]
+fn an_opening_that_began_before_its_window_was_closed_or_all_were_locked_opens_nothing() {
+    let name = &vault("ops").window.name;
+    let ends: [fn(&mut Windows, &Name); 3] = [
+        |windows, name| windows.abandon(name),
+        |windows, _| {
+            windows.close_all();
+        },
+        |windows, _| {
+            windows.lock();
+            windows.unlock();
+        },
+    ];
+    for end in ends {
+        let mut windows = Windows::default();
+        let since = windows.since(name);
+        end(&mut windows, name);
+        let opened = windows.open(name, terms(20), since, at(10));
+        assert_eq!(code(opened), Err("window_ended"));
+        // One that begins then does.
+        let since = windows.since(name);
+        assert!(windows.open(name, terms(20), since, at(10)).is_ok());
+    }
+}
+
+#[test]
+fn the_end_of_a_window_by_itself_abandons_no_opening_that_is_to_follow() {
+    let credential = password("db");
+    let mut windows = held(&credential);
+    let name = &credential.vault.window.name;
+    let since = windows.since(name);
+    windows.expire(at(20));
+    assert!(windows.open(name, terms(30), since, at(20)).is_ok());
+}
+
+#[test]
 fn a_window_that_has_ended_already_is_not_opened() {
     let mut windows = Windows::default();
     let name = &vault("ops").window.name;
+    let since = windows.since(name);
     assert_eq!(
-        code(windows.open(name, terms(10), at(10))),
+        code(windows.open(name, terms(10), since, at(10))),
         Err("window_ended")
     );
     assert!(windows.views(at(9)).is_empty());
@@ -200,7 +238,8 @@ proptest! {
             let open = until.filter(|until| *until > now);
             match step {
                 Step::Open { lasts } => {
-                    let opened = windows.open(&window, terms(now + lasts), at(now)).is_ok();
+                    let since = windows.since(&window);
+                    let opened = windows.open(&window, terms(now + lasts), since, at(now)).is_ok();
                     prop_assert_eq!(opened, !locked && lasts > 0);
                     if opened {
                         // An ended window that no sweep has dropped yet must not come back to life.

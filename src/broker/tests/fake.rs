@@ -12,6 +12,7 @@ pub(super) struct Fake {
     /// How many reads the vault refuses before it sees the membership.
     pub(super) not_yet: AtomicU32,
     pub(super) approval: Option<Notify>,
+    pub(super) provisioning: Option<Notify>,
     pub(super) refusal: Mutex<Option<Refusal>>,
     /// How often PIM was asked to end a window.
     pub(super) ends: AtomicU32,
@@ -43,6 +44,10 @@ impl Pim for Fake {
                 approvers: Vec::new(),
             });
             approval.notified().await;
+        }
+        if let Some(provisioning) = &self.provisioning {
+            stages.reached(Stage::Provisioning);
+            provisioning.notified().await;
         }
         let refusal = self.refusal.lock().unwrap().clone();
         let (as_of, ends) = (self.clock.now(), Timestamp::UNIX_EPOCH);

@@ -12,7 +12,7 @@ use crate::cloud::{Activated, Activation};
 /// An assignment that is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// When it ends; `None` for a standing assignment without end.
+    /// When it ends; `None` for a standing assignment without end, though one may have an end.
     pub(super) ends: Option<Timestamp>,
     /// Whether it is held for good, without any activation.
     pub(super) standing: bool,
@@ -33,8 +33,13 @@ impl Found {
         asked: SignedDuration,
         request: Option<&str>,
     ) -> Activated {
-        // A standing assignment has no end, so ours is what was configured.
-        let ends = self.ends.unwrap_or(now + asked);
+        // A standing assignment bounds nothing, or for months: what was asked for does.
+        let asked = now.checked_add(asked).unwrap_or(Timestamp::MAX);
+        let ends = match self.ends {
+            Some(ends) if self.standing => ends.min(asked),
+            Some(ends) => ends,
+            None => asked,
+        };
         let remaining = Duration::try_from(ends.duration_since(now)).unwrap_or(Duration::ZERO);
         Activated {
             remaining,
@@ -148,6 +153,25 @@ mod tests {
         };
         assert_eq!(ends(&list[..1], None), Some(standing));
         assert_eq!(ends(&[("odd", "x", Some(end))], None), None);
+    }
+
+    #[test]
+    fn a_standing_assignment_lasts_no_longer_than_was_asked_for() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let sent = Moment::since_boot(Duration::from_secs(5));
+        let lasts = |ends: Option<&str>, hours: i64| {
+            let found = Found {
+                ends: ends.map(|ends| ends.parse().unwrap()),
+                standing: true,
+            };
+            let asked = SignedDuration::from_hours(hours);
+            found.activated(now, sent, asked, None).remaining.as_secs() / 60
+        };
+        assert_eq!(lasts(None, 1), 60);
+        assert_eq!(lasts(Some("2026-07-01T00:00:00Z"), 1), 60);
+        assert_eq!(lasts(Some("2026-01-01T00:20:00Z"), 1), 20);
+        // No number of a client's is too large to be taken.
+        assert_eq!(lasts(Some("2026-01-01T00:20:00Z"), i64::MAX / 3600), 20);
     }
 
     #[test]
