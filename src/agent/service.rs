@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tracing::debug;
 
+use super::constraint::Constraints;
 use super::keyring::{AddedKey, Keyring};
 use super::lock::Lock;
 use super::message::{EXTENSIONS, Request, Response, Unsupported};
@@ -229,7 +230,7 @@ impl Service {
         }
         if let Some(added) = self.keyring.find(key_blob) {
             let added = self.consented(added, &ask, client.caller).await?;
-            let signature = self.sign_added(&added, &ask, client.caller).await?;
+            let signature = self.sign_added(added, &ask, client.caller).await?;
             return Ok(Response::Signature(signature));
         }
         if self.upstream.is_some() {
@@ -263,12 +264,21 @@ impl Service {
         let (identity, constraints) = (added.identity.clone(), added.constraints.clone());
         drop(added);
         self.house.confirm(ask, &identity, caller).await?;
+        self.still_there(ask.key_blob, &constraints)
+    }
+
+    /// The key, if nobody has removed, changed or locked it while something was waited for.
+    fn still_there(
+        &self,
+        key_blob: &[u8],
+        constraints: &Constraints,
+    ) -> Result<Arc<AddedKey>, Refusal> {
         if self.locked() {
             return Err(Refusal::Locked);
         }
-        let still = self.keyring.find(ask.key_blob);
+        let still = self.keyring.find(key_blob);
         still
-            .filter(|key| key.constraints == constraints)
+            .filter(|key| key.constraints == *constraints)
             .ok_or_else(|| {
                 Refusal::Unsupported("the key was removed or changed meanwhile".to_owned())
             })
@@ -276,14 +286,16 @@ impl Service {
 
     async fn sign_added(
         &self,
-        added: &AddedKey,
+        added: Arc<AddedKey>,
         ask: &SignAsk<'_>,
         caller: &Caller,
     ) -> Result<Vec<u8>, Refusal> {
-        let turn = self
-            .cores
-            .turn(Weight::of(&added.key.public().algorithm()))
-            .await;
+        let weight = Weight::of(&added.key.public().algorithm());
+        let constraints = added.constraints.clone();
+        drop(added);
+        let turn = self.cores.turn(weight).await;
+        // Where many wait for their turn, that takes a while.
+        let added = self.still_there(ask.key_blob, &constraints)?;
         self.house.record(ask, Holder::Added, caller)?;
         turn.run(|| added.key.sign_as_asked(ask.data, ask.flags))
             .map_err(|problem| Refusal::Unsupported(problem.to_string()))
