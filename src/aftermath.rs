@@ -55,15 +55,19 @@ impl Aftermath {
             changed.mark_unchanged();
             let open = pipeline.broker.views();
             self.ready(&open, &mut opening, pipeline).await;
-            let ended: Vec<Name> = seen
+            // All that these have left behind, before anything is waited for: one of them may be opened anew.
+            let ended: Vec<(Name, Trace)> = seen
                 .extract_if(|name, _| {
                     let is_open = open.iter().any(|view| view.window == *name);
                     !is_open && !pipeline.broker.extends(name)
                 })
-                .map(|(name, _)| name)
+                .map(|(name, _)| {
+                    let trace = pipeline.traces.take(&name);
+                    (name, trace)
+                })
                 .collect();
-            for window in ended {
-                self.ended(&window, pipeline.traces.take(&window)).await;
+            for (window, trace) in ended {
+                self.ended(&window, trace.without(&in_use(pipeline))).await;
             }
             let next = self.warn(&open, &mut seen, pipeline).await;
             let due = async {
@@ -158,6 +162,17 @@ impl Aftermath {
         let text = told(window, &offered);
         self.notifier.tell(&text, trace.requester.as_deref()).await;
     }
+}
+
+/// What was done in the windows that are open now.
+fn in_use(pipeline: &Pipeline) -> Trace {
+    let mut all = Trace::default();
+    for view in pipeline.broker.views() {
+        let trace = pipeline.traces.of_window(&view.window);
+        all.sudo |= trace.sudo;
+        all.logins.extend(trace.logins);
+    }
+    all
 }
 
 /// What the person is told of an end.

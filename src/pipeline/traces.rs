@@ -86,6 +86,14 @@ impl Traces {
 }
 
 impl Trace {
+    /// What of it is not `in_use` by others.
+    #[must_use]
+    pub fn without(mut self, in_use: &Self) -> Self {
+        self.sudo &= !in_use.sudo;
+        self.logins.retain(|login| !in_use.logins.contains(login));
+        self
+    }
+
     fn login(&mut self, account: &str) {
         if self.logins.len() < MOST_LOGINS {
             self.logins.insert(account.to_owned());
@@ -95,3 +103,25 @@ impl Trace {
 
 /// More hosts than a person works on within one window; bounded, because a program may do more.
 const MOST_LOGINS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_window_uses_is_not_left_over() {
+        let trace = |sudo, logins: &[&str]| Trace {
+            requester: None,
+            sudo,
+            logins: logins.iter().map(|&login| login.to_owned()).collect(),
+        };
+        let ended = trace(true, &["root@db", "root@web"]);
+        let left = ended.clone().without(&trace(false, &["root@web"]));
+        assert_eq!(left, trace(true, &["root@db"]));
+        assert_eq!(
+            ended.clone().without(&trace(true, &[])),
+            trace(false, &["root@db", "root@web"])
+        );
+        assert_eq!(ended.clone().without(&Trace::default()), ended);
+    }
+}
