@@ -157,7 +157,7 @@ type Agent = proto::control_client::ControlClient<tonic::transport::Channel>;
 
 async fn connect(paths: &Paths) -> Result<Agent, Failure> {
     crate::control::client::connect(&paths.control_socket()).await.map_err(|absent| {
-        let advice = if paths.config.exists() {
+        let advice = if paths.have_configuration() {
             "start it with `pimento agent`"
         } else {
             "to see pimento work without Azure, run `pimento demo`; to set it up for your tenant, run \

@@ -226,7 +226,11 @@ impl Pipeline {
         grant: &Grant,
         requester: &Requester,
     ) -> Result<(), Refusal> {
-        let version = self.broker.version(grant.credential()).unwrap_or_default();
+        let held = self.broker.version(grant.credential());
+        let version = held.ok_or_else(|| Refusal::WindowEnded {
+            window: grant.credential().vault.window.name.to_string(),
+            credential: grant.credential().name.to_string(),
+        })?;
         if matches!(grant.end(), End::Give(_)) {
             self.wrong.check(grant.credential(), Some(&version))?;
         }

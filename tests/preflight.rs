@@ -153,9 +153,16 @@ async fn a_lock_ends_ssh_as_well_and_so_does_an_agent_that_does_not_run() {
         text(&locked.stderr).contains("pimento lock --off"),
         "{locked:?}"
     );
-    let mut alone = ssh(&world, &file, &["host.test", "true"]);
-    alone.env("PIMENTO_RUNTIME_DIR", world.folder().join("elsewhere"));
-    let alone = ends(alone).await;
+    // Whatever the environment of ssh says, the agent is asked that the file was written for.
+    let told = fs::read_to_string(&file).unwrap();
+    let here = format!("--runtime-dir '{}'", world.paths.runtime.display());
+    let there = format!(
+        "--runtime-dir '{}'",
+        world.folder().join("elsewhere").display()
+    );
+    assert!(told.contains(&here), "{told}");
+    fs::write(&file, told.replace(&here, &there)).unwrap();
+    let alone = ends(ssh(&world, &file, &["host.test", "true"])).await;
     assert_eq!(alone.status.code(), Some(255), "{alone:?}");
     assert!(
         text(&alone.stderr).contains("start it with `pimento agent`"),

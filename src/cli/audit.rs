@@ -6,9 +6,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Failure;
 use super::output::Output;
-use super::{Failure, load};
-use crate::config::Paths;
+use crate::config::{Config, ConfigError, Paths};
 use crate::refusal::ExitCode;
 
 mod csv;
@@ -31,26 +31,34 @@ pub(super) enum Verb {
 
 pub(super) async fn run(verb: Verb, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
     match verb {
-        Verb::Tail(args) => tail::tail(args, &file(paths)?, output).await,
+        Verb::Tail(args) => tail::tail(args, &file(paths, output), output).await,
         Verb::Verify(args) => {
             let files = match args.files.is_empty() {
-                true => vec![file(paths)?],
+                true => vec![file(paths, output)],
                 false => args.files,
             };
             Ok(verify::verify(&files, output))
         }
-        Verb::Export(args) => export::export(&args, &file(paths)?, output),
+        Verb::Export(args) => export::export(&args, &file(paths, output), output),
     }
 }
 
 /// The file that the agent writes.
-fn file(paths: &Paths) -> Result<PathBuf, Failure> {
-    // Without a configuration there may still be a record of when there was one.
-    let folder = match paths.config.exists() {
-        true => load(paths)?.audit,
-        false => paths.audit(),
+fn file(paths: &Paths, output: &Output) -> PathBuf {
+    let folder = match Config::load(paths) {
+        Ok(config) => config.audit,
+        // There may still be a record of when there was one.
+        Err(ConfigError::Absent(_)) => paths.audit(),
+        // A record is wanted most when something is wrong.
+        Err(_) => {
+            output.hint(
+                "pimento: the configuration has mistakes (`pimento keys` names them), so that no \
+                 `[audit]` of it counts",
+            );
+            paths.audit()
+        }
     };
-    Ok(folder.join("audit.jsonl"))
+    folder.join("audit.jsonl")
 }
 
 fn open(file: &Path) -> Result<File, Failure> {

@@ -16,7 +16,7 @@ use super::person::Person;
 use super::{Agent, Failure, connect, load};
 use crate::catalog::{AuthoritySpec, Catalog, Certifies, Name, nearest};
 use crate::certify::is_host_name;
-use crate::config::Paths;
+use crate::config::{Paths, replace};
 use crate::control::proto::certify_host_event::Event;
 use crate::control::proto::{CertifyHostEvent, CertifyHostRequest};
 use crate::refusal::ExitCode;
@@ -184,15 +184,26 @@ async fn sign_host(args: SignHost, paths: &Paths, output: &Output) -> Result<Exi
         );
         return Ok(ExitCode::Done);
     }
-    let file = beside(&args.file);
-    fs::write(&file, format!("{certificate}\n")).map_err(|error| {
-        Failure::failed(format!("{} cannot be written: {error}", file.display()))
-    })?;
-    let text = format!(
-        "{}\nsshd shows it by a line of sshd_config: HostCertificate {}",
-        file.display(),
-        file.display()
-    );
+    keep(&certificate, &beside(&args.file), output)
+}
+
+/// Puts the certificate beside its key.
+fn keep(certificate: &str, file: &Path, output: &Output) -> Result<ExitCode, Failure> {
+    let shown = file.display();
+    if let Err(error) = replace(file, &format!("{certificate}\n")) {
+        // It is made, and on record: it is not lost for want of a place.
+        output.result(
+            certificate,
+            &json!({"certificate": certificate, "file": null}),
+        );
+        return Err(Failure::new(
+            "failed",
+            ExitCode::Failed,
+            format!("{shown} cannot be written: {error}"),
+            &format!("the certificate was printed instead: put it into {shown}"),
+        ));
+    }
+    let text = format!("{shown}\nsshd shows it by a line of sshd_config: HostCertificate {shown}");
     output.result(&text, &json!({"certificate": certificate, "file": file}));
     Ok(ExitCode::Done)
 }

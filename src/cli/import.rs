@@ -217,10 +217,13 @@ fn configuration(imported: &Imported, password: bool) -> String {
         public_key,
         ..
     } = imported;
+    // A dot in a name would otherwise begin another table; an empty list would be a mistake.
+    let name = toml::Value::String(name.clone());
     let place = format!("vault = \"{vault}\"\nsecret = \"{secret}\"");
+    let hosts = "# hosts = [\"…\"]  which it is for";
     match password {
-        true => format!("\n[password.{name}]\n{place}\nuser = \"root\"  # whose it is\nhosts = []"),
-        false => format!("\n[key.{name}]\n{place}\npublic_key = \"{public_key}\"\nhosts = []"),
+        true => format!("\n[password.{name}]\n{place}\nuser = \"root\"  # whose it is\n{hosts}"),
+        false => format!("\n[key.{name}]\n{place}\npublic_key = \"{public_key}\"\n{hosts}"),
     }
 }
 

@@ -109,13 +109,21 @@ impl Output {
     }
 
     pub(super) fn completions(&self, shell: clap_complete::Shell, command: &mut clap::Command) {
-        clap_complete::generate(shell, command, "pimento", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, command, "pimento", &mut script);
+        print(&script);
     }
 }
 
 /// Prints a line of a result.
 fn line(line: &impl Display) {
-    let Err(error) = writeln!(std::io::stdout().lock(), "{line}") else {
+    print(format!("{line}\n").as_bytes());
+}
+
+/// Prints a result, or ends.
+fn print(text: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    let Err(error) = stdout.write_all(text).and_then(|()| stdout.flush()) else {
         return;
     };
     if error.kind() == ErrorKind::BrokenPipe {

@@ -48,6 +48,17 @@ impl Person {
         }
     }
 
+    /// Has the agent ask, by askpass or pinentry, if anything is missing.
+    pub(super) fn is_not_asked(&mut self) {
+        self.terminal = None;
+        self.said.client_asks = false;
+    }
+
+    /// What was said so far.
+    pub(super) fn said(&self) -> Said {
+        self.said.clone()
+    }
+
     /// Makes `call`, and again with what the person says where it needs that.
     pub(super) async fn makes<T, F>(
         &mut self,
@@ -102,9 +113,12 @@ pub(super) fn ask(terminal: &File, question: &str) -> Result<String, Failure> {
     let mut writer = terminal;
     writer.write_all(question.as_bytes()).map_err(failed)?;
     let mut line = String::new();
-    BufReader::new(terminal)
-        .read_line(&mut line)
-        .map_err(failed)?;
+    let read = BufReader::new(terminal).read_line(&mut line);
+    if read.map_err(failed)? == 0 {
+        // Ctrl-D is no Enter: what that would have taken is not what was said.
+        let nothing = "nothing was said: the input has ended";
+        return Err(Failure::new("usage", ExitCode::Usage, nothing, ""));
+    }
     Ok(plain(line.trim()))
 }
 
@@ -122,6 +136,8 @@ pub(super) fn ask_hidden(terminal: &File, question: &str) -> Result<Zeroizing<Ve
     while line.len() < LONGEST_LINE && reader.read(&mut byte).map_err(failed)? == 1 {
         match byte {
             [b'\n' | b'\r'] => break,
+            #[cfg(unix)]
+            [super::terminal::INTERRUPT] => return Err(Failure::failed("interrupted")),
             [byte] => line.push(byte),
         }
     }
@@ -163,6 +179,15 @@ const LONGEST_LINE: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn the_end_of_the_input_is_no_empty_line() {
+        let mut options = File::options();
+        let ended = options.read(true).write(true).open("/dev/null").unwrap();
+        let failure = ask(&ended, "Reason for linux-root [INC-1]: ").unwrap_err();
+        assert_eq!(failure.0.message, "nothing was said: the input has ended");
+    }
 
     #[test]
     fn the_last_reason_is_proposed_on_one_line() {

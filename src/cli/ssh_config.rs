@@ -11,7 +11,7 @@ use serde_json::json;
 use super::output::Output;
 use super::{Failure, load};
 use crate::catalog::{Credential, KeySpec, Kind, PasswordUse, Use};
-use crate::config::{Config, Paths};
+use crate::config::{Config, Overrides, Paths};
 use crate::policy::host_matches;
 use crate::refusal::ExitCode;
 
@@ -65,7 +65,7 @@ impl<'c> Text<'c> {
         let program = std::env::current_exe().ok();
         let places = Places {
             agent: quoted(&paths.agent_socket())?,
-            preflight: preflight(program.as_deref()),
+            preflight: preflight(program.as_deref(), elsewhere(paths)?.as_deref()),
             askpass: program.map(|program| program.with_file_name("pimento-askpass")),
             public_keys: PublicKeys::below(&paths.state),
             certified: config.catalog.certificates().next().is_some(),
@@ -237,11 +237,38 @@ fn noun(credential: &Credential) -> String {
 
 /// The command that opens what is needed. ssh expands `%`, and a shell reads the rest: nothing that
 /// a name holds may end its quotes.
-fn preflight(program: Option<&Path>) -> String {
-    let safe = |text: &&str| !text.contains(['"', '\'', '\\']) && !text.contains(char::is_control);
-    let program = program.and_then(Path::to_str).filter(safe);
+fn preflight(program: Option<&Path>, runtime: Option<&str>) -> String {
+    let program = program.and_then(Path::to_str).filter(|text| fits(text));
     let program = program.unwrap_or("pimento").replace('%', "%%");
-    format!("'{program}' preflight -- '%n' '%h' '%r' '%p'")
+    let runtime = runtime.map(|folder| format!(" --runtime-dir '{}'", folder.replace('%', "%%")));
+    let runtime = runtime.unwrap_or_default();
+    format!("'{program}'{runtime} preflight -- '%n' '%h' '%r' '%p'")
+}
+
+/// Whether it stays one word within both kinds of quotes.
+fn fits(text: &str) -> bool {
+    !text.contains(['"', '\'', '\\']) && !text.contains(char::is_control)
+}
+
+/// The folder of the sockets, where it is another than the one that is looked into by itself.
+fn elsewhere(paths: &Paths) -> Result<Option<String>, Failure> {
+    let usual = Paths::from_environment(Overrides::default());
+    if usual.is_ok_and(|usual| usual.runtime == paths.runtime) {
+        return Ok(None);
+    }
+    let folder = std::path::absolute(&paths.runtime).unwrap_or_default();
+    let text = folder.to_str().filter(|text| fits(text));
+    let text = text.ok_or_else(|| unnamed(&paths.runtime))?;
+    Ok(Some(text.to_owned()))
+}
+
+fn unnamed(path: &Path) -> Failure {
+    Failure::new(
+        "failed",
+        ExitCode::Failed,
+        format!("ssh_config(5) cannot name {}", path.display()),
+        "choose other folders with --runtime-dir and --state-dir",
+    )
 }
 
 /// A path as a word of ssh_config(5), in which `%` and `${` would be replaced.
@@ -254,14 +281,7 @@ fn quoted(path: &Path) -> Result<String, Failure> {
             && !text.contains("${")
             && !text.contains(char::is_control)
     });
-    let text = text.ok_or_else(|| {
-        Failure::new(
-            "failed",
-            ExitCode::Failed,
-            format!("ssh_config(5) cannot name {}", path.display()),
-            "choose other folders with --runtime-dir and --state-dir",
-        )
-    })?;
+    let text = text.ok_or_else(|| unnamed(path))?;
     Ok(format!("\"{}\"", text.replace('%', "%%")))
 }
 

@@ -10,8 +10,9 @@ use super::output::Output;
 #[cfg(unix)]
 use super::person::Person;
 use super::{Agent, Failure};
+use crate::config::Paths;
 #[cfg(unix)]
-use crate::control::proto::{ExpectReply, ExpectRequest};
+use crate::control::proto::{ExpectReply, ExpectRequest, Said};
 use crate::refusal::ExitCode;
 
 #[cfg(unix)]
@@ -59,13 +60,23 @@ pub(super) struct Args {
 
 /// Runs it; its exit code is ours.
 #[cfg(unix)]
-pub(super) async fn run(args: Args, agent: Agent, output: &Output) -> Result<Exit, Failure> {
-    let person = Person::new(args.reason.clone(), args.ticket.as_deref(), output)?;
+pub(super) async fn run(
+    args: Args,
+    agent: Agent,
+    paths: &Paths,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    let mut person = Person::new(args.reason.clone(), args.ticket.as_deref(), output)?;
+    if args.tty || (args.bridge && args.command.is_empty()) {
+        // The terminal is the command's: each key goes there as it is.
+        person.is_not_asked();
+    }
     let Some(name) = &args.host else {
-        return local::run(&args, agent).await;
+        let announced = announce(&agent, Vec::new(), &args.command, person.said()).await?;
+        return local::run(&args, announced, paths);
     };
     let host = host::Host::resolve(name, &args.options).await?;
-    let announced = announce(&agent, host.names(), &args.command).await?;
+    let announced = announce(&agent, host.names(), &args.command, person.said()).await?;
     if args.bridge {
         return bridge::run(&args, &host, announced, agent, output, person).await;
     }
@@ -74,7 +85,12 @@ pub(super) async fn run(args: Args, agent: Agent, output: &Output) -> Result<Exi
 
 /// Elsewhere there is no sudo, and ssh cannot be watched like this.
 #[cfg(not(unix))]
-pub(super) async fn run(_args: Args, _agent: Agent, _output: &Output) -> Result<Exit, Failure> {
+pub(super) async fn run(
+    _args: Args,
+    _agent: Agent,
+    _paths: &Paths,
+    _output: &Output,
+) -> Result<Exit, Failure> {
     Err(Failure::new(
         "unsupported",
         ExitCode::Failed,
@@ -89,10 +105,12 @@ async fn announce(
     agent: &Agent,
     hosts: Vec<String>,
     command: &[String],
+    said: Said,
 ) -> Result<ExpectReply, Failure> {
     let request = ExpectRequest {
         hosts,
         command: command.to_vec(),
+        said: Some(said),
     };
     Ok(agent.clone().expect(request).await?.into_inner())
 }

@@ -62,7 +62,10 @@ impl Drop for Raw {
     }
 }
 
-/// A terminal that does not show what is typed; put right when dropped.
+/// Ctrl-C, to a terminal that sends no signals.
+pub(super) const INTERRUPT: u8 = 3;
+
+/// A terminal that does not show what is typed and sends no signals; put right when dropped.
 pub(super) struct Hidden<'a> {
     terminal: &'a std::fs::File,
     before: Termios,
@@ -73,7 +76,10 @@ impl<'a> Hidden<'a> {
     pub(super) fn of(terminal: &'a std::fs::File) -> io::Result<Self> {
         let before = tcgetattr(terminal)?;
         let mut hidden = before.clone();
-        hidden.local_modes.remove(LocalModes::ECHO);
+        // Ctrl-C comes as a byte: as a signal it would end this program and leave the terminal so.
+        hidden
+            .local_modes
+            .remove(LocalModes::ECHO | LocalModes::ISIG);
         tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
         Ok(Self { terminal, before })
     }

@@ -116,7 +116,7 @@ pub(super) enum Verb {
     /// Read, check or hand on the record of what was asked, answered, opened and closed
     #[command(subcommand)]
     Audit(audit::Verb),
-    /// Why the last requests were refused, and what to do
+    /// Why the last request was refused, and what to do
     Why {
         /// How many
         #[arg(long, default_value_t = 1)]
@@ -189,7 +189,7 @@ impl Verb {
     async fn runs(self, paths: &Paths, output: &Output) -> Result<Exit, Failure> {
         match self {
             Self::Run(args) => run::run(args, paths, output).await,
-            Self::Sudo(args) => sudo::run(args, connect(paths).await?, output).await,
+            Self::Sudo(args) => sudo::run(args, connect(paths).await?, paths, output).await,
             asks => asks.asks(paths, output).await.map(Exit::from),
         }
     }

@@ -163,6 +163,13 @@ impl Paths {
         door(&self.runtime, "control")
     }
 
+    /// Whether there is a file of configuration, whatever is in it; reads none.
+    #[must_use]
+    pub fn have_configuration(&self) -> bool {
+        let drop_ins = self.config.with_file_name("config.d");
+        self.config.exists() || self.managed.exists() || drop_ins.exists()
+    }
+
     /// The socket for services of systemd.
     #[must_use]
     pub fn credentials_socket(&self) -> PathBuf {

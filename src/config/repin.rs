@@ -83,14 +83,20 @@ fn repinned(text: &str, noun: &str, key: &Name, line: &str) -> Option<String> {
     Some(document.to_string())
 }
 
-/// Puts `text` in the place of a file as a whole, with the rights that it had.
-fn replace(file: &Path, text: &str) -> io::Result<()> {
+/// Puts `text` in the place of a file as a whole, with the rights that it had if it was there.
+///
+/// # Errors
+/// If it cannot be written; the file is as it was then.
+pub fn replace(file: &Path, text: &str) -> io::Result<()> {
     let mut next = file.as_os_str().to_owned();
     next.push(".new");
     let next = PathBuf::from(next);
     let mut created = std::fs::File::create(&next)?;
-    let put = created
-        .set_permissions(std::fs::metadata(file)?.permissions())
+    let put = match std::fs::metadata(file) {
+        Ok(before) => created.set_permissions(before.permissions()),
+        Err(_) => Ok(()),
+    };
+    let put = put
         .and_then(|()| created.write_all(text.as_bytes()))
         .and_then(|()| created.sync_all())
         .and_then(|()| std::fs::rename(&next, file));

@@ -626,6 +626,9 @@ pub struct ExpectRequest {
     /// What is to be run there, for the record and for people.
     #[prost(string, repeated, tag = "2")]
     pub command: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// For a helper that is started by sudo, and says nothing itself.
+    #[prost(message, optional, tag = "3")]
+    pub said: ::core::option::Option<Said>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExpectReply {

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::catalog::{Catalog, Credential, PasswordSpec, PasswordUse};
 use crate::house::House;
-use crate::policy::{Receiver, host_matches};
+use crate::policy::{Receiver, Said, host_matches};
 use crate::refusal::Refusal;
 use crate::requester::{self, Asker, Program, Requester};
 
+pub(super) use announced::Plan;
 use announced::{Announced, No};
 use text::Wanted;
 
@@ -51,13 +52,12 @@ impl Prompts {
     pub(super) fn announce(
         &self,
         owner: &Requester,
-        mut hosts: Vec<String>,
-        command: Vec<String>,
+        mut plan: Plan,
     ) -> Result<Announcement, Refusal> {
-        if hosts.is_empty() {
-            hosts.push(LOCALHOST.to_owned());
+        if plan.hosts.is_empty() {
+            plan.hosts.push(LOCALHOST.to_owned());
         }
-        let nonce = self.announced.announce(owner, hosts, command);
+        let nonce = self.announced.announce(owner, plan);
         let nonce = nonce.ok_or_else(|| {
             Refusal::Unsupported("too many programs wait for a password already".to_owned())
         })?;
@@ -100,6 +100,7 @@ impl Prompts {
             Ok(()) => Ok(Answer {
                 credential,
                 receiver,
+                said: Said::default(),
                 claim: Claim::new(self, Claimed::Prompt(mark)),
             }),
             Err(Full::Answered) => Err(Unanswered::Again(credential)),
@@ -119,14 +120,15 @@ impl Prompts {
         helper: &Requester,
     ) -> Result<Answer, Unanswered> {
         let announced = self.announced.claim(nonce, helper).map_err(unclaimed)?;
+        let plan = announced.plan;
         // One that was answered stays so, whatever account this ask names.
         let claim = (!announced.again).then(|| Claim::new(self, Claimed::Nonce(nonce.to_owned())));
         // The names of one host: as it was typed, and as ssh resolves it.
-        let mut receivers = announced.hosts.iter().map(|host| Receiver {
+        let mut receivers = plan.hosts.iter().map(|host| Receiver {
             to: PasswordUse::Sudo,
             user: Some(user.to_owned()),
             host: host.clone(),
-            command: announced.command.clone(),
+            command: plan.command.clone(),
         });
         let found = receivers
             .clone()
@@ -142,6 +144,7 @@ impl Prompts {
         Ok(Answer {
             credential,
             receiver,
+            said: plan.said,
             claim,
         })
     }
@@ -168,6 +171,8 @@ impl Prompts {
 pub(super) struct Answer {
     pub(super) credential: Arc<Credential>,
     pub(super) receiver: Receiver,
+    /// What was said when the prompt was announced.
+    pub(super) said: Said,
     pub(super) claim: Claim,
 }
 

@@ -11,7 +11,7 @@ use super::convert::{given, said, status};
 use super::ending;
 use super::import;
 use super::pins;
-use super::prompt::{self, Answer, Prompts, Unanswered};
+use super::prompt::{self, Answer, Plan, Prompts, Unanswered};
 use super::proto::control_server::Control;
 use super::proto::{self, login_request};
 use super::release::{self, Events, Release, streamed, wish};
@@ -234,6 +234,7 @@ impl Control for Session {
         let Answer {
             credential,
             receiver,
+            said: before,
             claim,
         } = match found {
             Ok(found) => found,
@@ -243,7 +244,7 @@ impl Control for Session {
             notice: Some(release::notice(&credential, &receiver)),
             credential,
             end: End::Give(receiver),
-            said: said(request.said),
+            said: said(request.said).or(before),
             requester,
             claim: Some(claim),
         };
@@ -258,10 +259,13 @@ impl Control for Session {
         let request = request.into_inner();
         // On another host even a prompt that stays without an answer counts as a wrong one.
         prompt::hopeful(&self.house, &request.hosts).map_err(|no| status(&no))?;
-        let announced = self
-            .prompts
-            .announce(&requester, request.hosts, request.command)
-            .map_err(|no| status(&no))?;
+        let plan = Plan {
+            hosts: request.hosts,
+            command: request.command,
+            said: said(request.said),
+        };
+        let announced = self.prompts.announce(&requester, plan);
+        let announced = announced.map_err(|no| status(&no))?;
         Ok(Response::new(proto::ExpectReply {
             prompt: announced.prompt,
             begins: announced.begins,

@@ -30,6 +30,18 @@ pub struct Said {
     pub client_asks: bool,
 }
 
+impl Said {
+    /// With what was said `before`, where nothing is said now.
+    #[must_use]
+    pub fn or(self, before: Self) -> Self {
+        Self {
+            reason: self.reason.or(before.reason),
+            ticket: self.ticket.or(before.ticket),
+            client_asks: self.client_asks,
+        }
+    }
+}
+
 /// What a credential is wanted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {

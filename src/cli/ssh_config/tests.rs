@@ -75,7 +75,7 @@ fn a_path_is_quoted_or_refused() {
 #[test]
 fn a_program_whose_path_needs_more_than_quotes_is_looked_for_instead() {
     let ours = "' preflight -- '%n' '%h' '%r' '%p'";
-    let command = |path: &str| preflight(Some(Path::new(path)));
+    let command = |path: &str| preflight(Some(Path::new(path)), None);
     assert_eq!(
         command("/opt/my bin/pimento"),
         format!("'/opt/my bin/pimento{ours}")

@@ -42,6 +42,15 @@ impl Host {
         ssh.args(["-G", "--", destination]).stdin(Stdio::null());
         let told = ssh.output().await;
         let told = told.map_err(|error| super::not_started("ssh", &error))?;
+        if !told.status.success() {
+            let why = String::from_utf8_lossy(&told.stderr);
+            return Err(Failure::new(
+                "usage",
+                ExitCode::Usage,
+                format!("ssh cannot tell what {destination} is: {}", why.trim()),
+                "mend its configuration, or the options; `ssh -G HOST` tells the same",
+            ));
+        }
         let told = String::from_utf8_lossy(&told.stdout).into_owned();
         let field = |name: &str| told.lines().find_map(|line| line.strip_prefix(name));
         // Its key is known under the alias, if there is one: that is the name that is proven.

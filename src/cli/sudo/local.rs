@@ -4,16 +4,19 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode as Exit};
 
-use super::super::{Agent, Failure};
-use super::{Args, announce, not_started};
+use super::super::Failure;
+use super::{Args, not_started};
+use crate::config::Paths;
+use crate::control::proto::ExpectReply;
 use crate::refusal::ExitCode;
 
 /// Becomes `sudo -A`; the helper that it starts asks the agent by the prompt announced here.
-pub(super) async fn run(args: &Args, agent: Agent) -> Result<Exit, Failure> {
-    let announced = announce(&agent, Vec::new(), &args.command).await?;
+pub(super) fn run(args: &Args, announced: ExpectReply, paths: &Paths) -> Result<Exit, Failure> {
     let mut sudo = Command::new("sudo");
     sudo.arg("-A")
         .env("SUDO_ASKPASS", helper()?)
+        // It has no options of this program's.
+        .env("PIMENTO_RUNTIME_DIR", &paths.runtime)
         .env("SUDO_PROMPT", announced.prompt);
     if let Some(user) = &args.user {
         sudo.args(["-u", user]);

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
+use crate::policy::Said;
 use crate::requester::{self, Requester};
 
 /// What was announced.
@@ -15,13 +16,21 @@ pub(super) struct Announced {
     by_nonce: Mutex<HashMap<String, Announcement>>,
 }
 
+/// What sudo will ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::control) struct Plan {
+    /// The names of the host on which it will ask.
+    pub(in crate::control) hosts: Vec<String>,
+    /// What is to be run.
+    pub(in crate::control) command: Vec<String>,
+    /// What the person has said for it, where the helper says nothing.
+    pub(in crate::control) said: Said,
+}
+
 /// One prompt that will come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Announcement {
-    /// The names of the host on which sudo will ask.
-    pub(super) hosts: Vec<String>,
-    /// What is to be run.
-    pub(super) command: Vec<String>,
+    pub(super) plan: Plan,
     /// Whether it was answered before.
     pub(super) again: bool,
     pid: Option<u32>,
@@ -37,12 +46,7 @@ pub(super) enum No {
 
 impl Announced {
     /// Takes an announcement, and gives its nonce; `None` if too many wait already.
-    pub(super) fn announce(
-        &self,
-        owner: &Requester,
-        hosts: Vec<String>,
-        command: Vec<String>,
-    ) -> Option<String> {
+    pub(super) fn announce(&self, owner: &Requester, plan: Plan) -> Option<String> {
         let mut by_nonce = self.by_nonce();
         if by_nonce.len() >= MOST {
             by_nonce.retain(|_, known| known.owner_lives());
@@ -52,8 +56,7 @@ impl Announced {
         }
         let nonce = Uuid::new_v4().simple().to_string();
         let announcement = Announcement {
-            hosts,
-            command,
+            plan,
             pid: owner.pid,
             started: owner.started,
             again: false,
@@ -108,8 +111,12 @@ mod tests {
     use super::*;
     use crate::requester::Ancestor;
 
-    fn hosts() -> Vec<String> {
-        vec!["db01".to_owned()]
+    fn plan(command: &[&str]) -> Plan {
+        Plan {
+            hosts: vec!["db01".to_owned()],
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+            said: Said::default(),
+        }
     }
 
     fn process(pid: u32, started: u64) -> Requester {
@@ -135,27 +142,20 @@ mod tests {
     #[test]
     fn an_announced_prompt_is_claimed_once_at_or_below_its_owner() {
         let announced = Announced::default();
-        let nonce = announced.announce(&process(7, 1), hosts(), vec!["id".to_owned()]);
+        let nonce = announced.announce(&process(7, 1), plan(&["id"]));
         let nonce = nonce.unwrap();
         let claimed = announced.claim(&nonce, &below(7, 1)).unwrap();
-        assert_eq!(
-            (claimed.hosts.as_slice(), claimed.command.len()),
-            (hosts().as_slice(), 1)
-        );
+        assert_eq!((claimed.plan, claimed.again), (plan(&["id"]), false));
         assert!(!claimed.again);
         assert!(announced.claim(&nonce, &below(7, 1)).unwrap().again);
-        let nonce = announced
-            .announce(&process(7, 1), hosts(), Vec::new())
-            .unwrap();
+        let nonce = announced.announce(&process(7, 1), plan(&[])).unwrap();
         assert!(announced.claim(&nonce, &process(7, 1)).is_ok());
     }
 
     #[test]
     fn what_was_not_answered_can_be_claimed_again() {
         let announced = Announced::default();
-        let nonce = announced
-            .announce(&process(7, 1), hosts(), Vec::new())
-            .unwrap();
+        let nonce = announced.announce(&process(7, 1), plan(&[])).unwrap();
         assert!(!announced.claim(&nonce, &process(7, 1)).unwrap().again);
         announced.release(&nonce);
         assert!(!announced.claim(&nonce, &process(7, 1)).unwrap().again);
@@ -165,9 +165,7 @@ mod tests {
     #[test]
     fn nobody_else_can_claim_it_and_nothing_is_spent_by_trying() {
         let announced = Announced::default();
-        let nonce = announced
-            .announce(&process(7, 1), hosts(), Vec::new())
-            .unwrap();
+        let nonce = announced.announce(&process(7, 1), plan(&[])).unwrap();
         for stranger in [
             below(8, 1),
             below(7, 2),
@@ -187,12 +185,12 @@ mod tests {
         let announced = Announced::default();
         let dead = process(u32::MAX, 1);
         for _ in 0..MOST {
-            assert!(announced.announce(&dead, hosts(), Vec::new()).is_some());
+            assert!(announced.announce(&dead, plan(&[])).is_some());
         }
         let me = Requester::of(Some(std::process::id()));
         for _ in 0..MOST {
-            assert!(announced.announce(&me, hosts(), Vec::new()).is_some());
+            assert!(announced.announce(&me, plan(&[])).is_some());
         }
-        assert_eq!(announced.announce(&me, hosts(), Vec::new()), None);
+        assert_eq!(announced.announce(&me, plan(&[])), None);
     }
 }

@@ -167,12 +167,12 @@ fn a_program_that_is_not_above_the_helper_gets_nothing() {
 fn an_announced_prompt_is_answered_once_for_the_host_it_was_announced_for() {
     let prompts = Arc::new(Prompts::default());
     let me = Requester::of(Some(std::process::id()));
-    let announced = prompts.announce(&me, there(), vec!["id".to_owned()]);
+    let announced = prompts.announce(&me, there(&["id"]));
     let prompt = announced.ok().unwrap().prompt.replace("%p", "root");
     let there = answered(&prompts, &prompt, 0);
     assert_eq!(there.as_deref(), Ok("db for root@db01.contoso.com"));
     assert_eq!(answered(&prompts, &prompt, 0), Err("again"));
-    let here = prompts.announce(&me, Vec::new(), Vec::new()).ok().unwrap();
+    let here = prompts.announce(&me, Plan::default()).ok().unwrap();
     let prompt = here.prompt.replace("%p", "root");
     let there = answered(&prompts, &prompt, 0);
     assert_eq!(there.as_deref(), Ok("local for root@localhost"));
@@ -183,7 +183,7 @@ fn an_announced_prompt_is_answered_once_for_the_host_it_was_announced_for() {
 fn an_ask_that_came_to_nothing_is_no_answer() {
     let prompts = Arc::new(Prompts::default());
     let me = Requester::of(Some(std::process::id()));
-    let announced = prompts.announce(&me, there(), Vec::new()).ok().unwrap();
+    let announced = prompts.announce(&me, there(&[])).ok().unwrap();
     let prompt = announced.prompt.replace("%p", "root");
     let ask = || prompts.answer(&catalog(), &prompt, 0, &helper()).ok();
     drop(ask().expect("the first"));
@@ -196,7 +196,7 @@ fn an_ask_that_came_to_nothing_is_no_answer() {
 fn an_ask_for_another_account_does_not_free_an_announced_prompt_for_a_second_answer() {
     let prompts = Arc::new(Prompts::default());
     let me = Requester::of(Some(std::process::id()));
-    let announced = prompts.announce(&me, there(), Vec::new()).ok().unwrap();
+    let announced = prompts.announce(&me, there(&[])).ok().unwrap();
     let root = announced.prompt.replace("%p", "root");
     let stranger = announced.prompt.replace("%p", "stranger");
     assert!(answered(&prompts, &root, 0).is_ok());
@@ -206,8 +206,12 @@ fn an_ask_for_another_account_does_not_free_an_announced_prompt_for_a_second_ans
 
 /// A host by the name that was typed, and the one that ssh knows it by.
 #[cfg(target_os = "linux")]
-fn there() -> Vec<String> {
-    vec!["db".to_owned(), "db01.contoso.com".to_owned()]
+fn there(command: &[&str]) -> Plan {
+    Plan {
+        hosts: vec!["db".to_owned(), "db01.contoso.com".to_owned()],
+        command: command.iter().map(|&word| word.to_owned()).collect(),
+        said: Said::default(),
+    }
 }
 
 /// What a prompt is answered with below this very process.
