@@ -218,7 +218,10 @@ fn configuration(imported: &Imported, password: bool) -> String {
         ..
     } = imported;
     // A dot in a name would otherwise begin another table; an empty list would be a mistake.
-    let name = toml::Value::String(name.clone());
+    let name = match name.contains('.') {
+        true => toml::Value::String(name.clone()).to_string(),
+        false => name.clone(),
+    };
     let place = format!("vault = \"{vault}\"\nsecret = \"{secret}\"");
     let hosts = "# hosts = [\"…\"]  which it is for";
     match password {
@@ -229,3 +232,29 @@ fn configuration(imported: &Imported, password: bool) -> String {
 
 /// Key Vault's own limit for the value of a secret.
 const MOST: usize = 25 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_to_paste_are_one_table_whatever_the_name() {
+        for name in ["web", "web.root"] {
+            let imported = Imported {
+                name: name.to_owned(),
+                vault: "linux".to_owned(),
+                secret: "web-ssh".to_owned(),
+                public_key: "ssh-ed25519 AAAA".to_owned(),
+                ..Imported::default()
+            };
+            for (password, noun) in [(true, "password"), (false, "key")] {
+                let text = configuration(&imported, password);
+                let table: toml::Table = text.parse().unwrap();
+                let entry = table[noun][name].as_table().unwrap();
+                assert_eq!(entry["secret"].as_str(), Some("web-ssh"));
+                // An empty list would be a mistake.
+                assert!(!entry.contains_key("hosts"), "{text}");
+            }
+        }
+    }
+}

@@ -14,7 +14,7 @@ fn notify(folder: &Path) -> String {
     use std::os::unix::fs::PermissionsExt;
     let path = folder.join("notify");
     let script = format!(
-        "#!/bin/sh\nprintf '%s\\n' \"$3\" >> {}/notices\n",
+        "#!/bin/sh\nprintf '%s\\n' \"$2\" >> {}/notices\n",
         folder.display()
     );
     fs::write(&path, script).unwrap();

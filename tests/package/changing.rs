@@ -5,7 +5,7 @@ use crate::support::home::text;
 
 /// Waits until the agent that was started by hand listens.
 const BY_HAND: &str = "pimento agent >~/agent.log 2>&1 & \
-                       timeout 30 sh -c 'until [ -S $XDG_RUNTIME_DIR/pimento/agent.sock ]; do sleep 0.05; done'";
+                       timeout 30 sh -c 'until pimento keys >/dev/null; do sleep 0.05; done'";
 const LISTS: &str = "SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/pimento/agent.sock ssh-add -l";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -214,7 +214,7 @@ async fn a_socket_that_is_not_pimentos_is_refused_by_its_path() {
     };
     let machine = &installed.machine;
     installed.install();
-    let activate = "(until [ -S $SSH_AUTH_SOCK ]; do sleep 0.02; done; ssh-add -l) & \
+    let activate = "(while ssh-add -l 2>&1 | grep -q 'Error connecting'; do sleep 0.02; done) & \
                     exec systemd-socket-activate -E XDG_RUNTIME_DIR -E HOME -l $SSH_AUTH_SOCK \
                     /usr/bin/pimento agent";
     let mut activate = machine.user(activate);
