@@ -233,6 +233,7 @@ impl Pipeline {
         })?;
         if matches!(grant.end(), End::Give(_)) {
             self.wrong.check(grant.credential(), Some(&version))?;
+            self.wrong.gives(grant.credential(), &version);
         }
         if let End::File(part) = grant.end() {
             self.has(grant, *part)?;

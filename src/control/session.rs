@@ -47,9 +47,7 @@ impl Session {
         let (what, refusal) = match no {
             Unanswered::No(refusal) => ("a prompt".to_owned(), refusal),
             Unanswered::Again(credential) => {
-                if let Some(version) = pipeline.broker.version(&credential) {
-                    pipeline.wrong.mark(&credential, version);
-                }
+                pipeline.wrong.mark(&credential);
                 let refusal = prompt::seems_wrong(&credential);
                 (credential.name.to_string(), refusal)
             }

@@ -15,13 +15,27 @@ use crate::refusal::Refusal;
 pub struct Wrong {
     /// The version of each, and its window.
     of: Mutex<HashMap<Name, (String, Name)>>,
+    /// The version that was last given of each: by the time a program asks again, its window may have ended.
+    given: Mutex<HashMap<Name, String>>,
 }
 
 impl Wrong {
-    /// Remembers that this version of `credential` seems wrong.
-    pub fn mark(&self, credential: &Credential, version: String) {
-        let window = credential.vault.window.name.clone();
-        self.of().insert(credential.name.clone(), (version, window));
+    /// Remembers which version of `credential` a prompt is answered with.
+    pub fn gives(&self, credential: &Credential, version: &str) {
+        let given = self.given.lock();
+        let mut given = given.unwrap_or_else(PoisonError::into_inner);
+        given.insert(credential.name.clone(), version.to_owned());
+    }
+
+    /// Remembers that the version of `credential` that was given last seems wrong.
+    pub fn mark(&self, credential: &Credential) {
+        let given = self.given.lock();
+        let given = given.unwrap_or_else(PoisonError::into_inner);
+        if let Some(version) = given.get(&credential.name) {
+            let window = credential.vault.window.name.clone();
+            let wrong = (version.clone(), window);
+            self.of().insert(credential.name.clone(), wrong);
+        }
     }
 
     /// Lets what is in the vault of `window` be tried again.
@@ -65,8 +79,9 @@ mod tests {
     #[test]
     fn a_version_that_seems_wrong_is_refused_until_there_is_another() {
         let (wrong, db) = (Wrong::default(), password("db"));
+        wrong.gives(&db, "1");
         assert!(wrong.check(&db, Some("1")).is_ok());
-        wrong.mark(&db, "1".to_owned());
+        wrong.mark(&db);
         assert_eq!(wrong.check(&db, Some("1")).unwrap_err().code(), "policy");
         assert!(wrong.check(&db, Some("2")).is_ok());
         assert!(wrong.check(&db, None).is_err(), "it may be the same");
@@ -74,9 +89,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_given_is_not_marked() {
+        let (wrong, db) = (Wrong::default(), password("db"));
+        wrong.mark(&db);
+        wrong.gives(&password("web"), "1");
+        wrong.mark(&db);
+        assert!(wrong.check(&db, Some("1")).is_ok());
+    }
+
+    #[test]
     fn closing_the_window_lets_it_be_tried_again_and_closing_another_does_not() {
         let (wrong, db) = (Wrong::default(), password("db"));
-        wrong.mark(&db, "1".to_owned());
+        wrong.gives(&db, "1");
+        wrong.mark(&db);
         wrong.forgive(&Name::parse("other").unwrap());
         assert!(wrong.check(&db, Some("1")).is_err());
         wrong.forgive(&db.vault.window.name);
