@@ -190,6 +190,10 @@ impl Service {
     async fn unlock(&self, passphrase: &[u8]) -> Response {
         if self.lock.unlock(passphrase).await {
             self.house.unlock();
+            // Somebody may have locked again between the two.
+            if self.lock.is_on() {
+                self.house.lock();
+            }
             Response::Success
         } else {
             debug!("wrong passphrase, or not locked");
