@@ -31,7 +31,7 @@ impl Lines {
             .lines()
             .map(str::trim)
             .filter(|line| !line.starts_with('#'));
-        for entry in lines.filter_map(|line| line.parse::<Entry>().ok()) {
+        for entry in lines.filter_map(|line| spaced(line).parse::<Entry>().ok()) {
             let Some(key) = bytes(entry.public_key().key_data()) else {
                 continue;
             };
@@ -108,6 +108,12 @@ impl Lines {
     fn of(&self, key: &KeyData) -> Option<&OfKey> {
         self.by_key.get(&bytes(key)?)
     }
+}
+
+/// OpenSSH takes spaces and tabs between the fields of a line, as many as there are; the parser takes one space.
+fn spaced(line: &str) -> String {
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    fields.join(" ")
 }
 
 fn bytes(key: &KeyData) -> Option<Vec<u8>> {

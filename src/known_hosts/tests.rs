@@ -56,6 +56,22 @@ fn a_revoked_key_has_no_name_whatever_else_is_said_of_it() {
     assert!(names(&text, &[]).is_empty());
 }
 
+/// The space between the fields is the writer's choice for OpenSSH, in columns or by tabs.
+#[test]
+fn a_line_counts_however_its_fields_are_spaced() {
+    let host = format!("db01 {KEY}");
+    assert_eq!(names(&host.replace(' ', "\t"), &[]), ["db01"]);
+    assert_eq!(names(&host.replace(' ', "   "), &[]), ["db01"]);
+    for space in ["  ", "\t", " \t "] {
+        let revoked = format!("@revoked{space}*{space}{}", KEY.replace(' ', space));
+        assert_eq!(
+            names(&format!("{host}\n{revoked}"), &[]),
+            [""; 0],
+            "{space:?}"
+        );
+    }
+}
+
 #[test]
 fn a_wildcard_or_a_certificate_authority_gives_no_name() {
     let text = format!("*.contoso.com {KEY}\n@cert-authority web01 {KEY}\n");
