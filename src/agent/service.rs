@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tracing::debug;
 
 use super::constraint::Constraints;
-use super::keyring::{AddedKey, Keyring};
+use super::keyring::{AddProblem, AddedKey, Keyring};
 use super::lock::Lock;
 use super::message::{EXTENSIONS, Request, Response, Unsupported};
 use super::upstream::{Link, Upstream};
@@ -168,12 +168,17 @@ impl Service {
                 debug!(?added, "key added");
                 Response::Success
             }
-            Err(problem) => {
+            // A FIDO key, say. The other agent keeps its constraints, or says no itself.
+            Err(problem @ (AddProblem::Key(_) | AddProblem::Constraint)) => {
                 debug!(%problem, "key not added");
-                // A FIDO key, say. The other agent keeps its constraints, or says no itself.
                 self.pass(message, client)
                     .await
                     .unwrap_or(Response::Failure)
+            }
+            // One of the configuration would be got around by the other agent's rules, which are none.
+            Err(problem) => {
+                debug!(%problem, "key not added");
+                Response::Failure
             }
         }
     }

@@ -281,3 +281,17 @@ async fn nothing_is_passed_on_once_more_bindings_came_than_are_kept() {
 
 /// One more than are kept.
 const MOST_BINDINGS: usize = 33;
+
+#[tokio::test]
+#[cfg_attr(windows, ignore = "needs ssh-keygen")]
+async fn a_key_that_our_own_rules_refuse_is_not_given_to_the_other_agent() {
+    let two = two();
+    let caller = Caller::from(Requester::default());
+    let add = |comment: &str| [&[17][..], &new_key(comment).0].concat();
+    let refused = two.front.answer(&add("a\0b"), &mut client(&caller)).await;
+    assert_eq!(refused.encode(), [5]);
+    assert!(comments(&two.behind, &mut client(&caller)).await.is_empty());
+    let taken = two.front.answer(&add("mine"), &mut client(&caller)).await;
+    assert_eq!(taken.encode(), [6]);
+    assert!(comments(&two.behind, &mut client(&caller)).await.is_empty());
+}
