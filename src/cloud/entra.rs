@@ -329,6 +329,9 @@ impl Identity for Entra {
                 refresh: AsyncMutex::new(Some(refresh)),
                 kept: Mutex::default(),
             };
+            if self.left().contains(&tenant.name) {
+                return;
+            }
             // Somebody may have signed in meanwhile.
             self.tenants()
                 .entry(tenant.name.clone())
@@ -337,10 +340,16 @@ impl Identity for Entra {
     }
 
     async fn sign_out(&self, tenant: &Tenant) -> bool {
-        keystore::forget(tenant).await;
+        // First of all, so that nothing that is under way brings it back.
         self.left().insert(tenant.name.clone());
         self.wanted().remove(&tenant.name);
-        self.tenants().remove(&tenant.name).is_some()
+        let left = self.tenants().remove(&tenant.name);
+        if let Some(left) = &left {
+            // A redemption under way keeps what it is given until it is done.
+            left.refresh.lock().await.take();
+        }
+        keystore::forget(tenant).await;
+        left.is_some()
     }
 
     fn account(&self, tenant: &Tenant) -> Option<Account> {
@@ -363,9 +372,15 @@ impl Identity for Entra {
         }
         let token = self.redeem(tenant, &signed_in, (resource, None), id).await;
         if token.as_ref().is_err_and(Refusal::wants_sign_in) {
-            // The sign-in is dead; `status` must not go on showing a sign-in.
-            self.tenants().remove(&tenant.name);
-            keystore::forget(tenant).await;
+            // This sign-in is dead; `status` must not go on showing it. There may be another by now.
+            let dead = |known: &Arc<SignedIn>| Arc::ptr_eq(known, &signed_in);
+            let was = self
+                .tenants()
+                .extract_if(|name, known| *name == tenant.name && dead(known))
+                .count();
+            if was > 0 {
+                keystore::forget(tenant).await;
+            }
         }
         token
     }

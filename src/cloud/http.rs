@@ -187,8 +187,7 @@ impl Http {
 
     /// Sends `call` once.
     pub(super) async fn send(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
-        let gets = call.method == Method::GET;
-        let client = self.client(call.service, gets);
+        let client = self.client(call.service, &call.method);
         let mut request = client
             .request(call.method.clone(), call.url.clone())
             .header(id_header(call.service), call.id.to_string())
@@ -219,7 +218,7 @@ impl Http {
         };
         let sent = self.clock.now();
         let answer = tokio::select! {
-            answer = self.receive(service, request, sent, gets) => answer?,
+            answer = self.receive(service, request, sent) => answer?,
             // By our clock, on which a suspend counts: what began before it is not waited for.
             () = self.clock.sleep(longest) => {
                 let why = format!("it did not answer within {} s", longest.as_secs());
@@ -240,10 +239,10 @@ impl Http {
         service: Service,
         request: reqwest::Request,
         sent: Moment,
-        gets: bool,
     ) -> Result<Answer, Refusal> {
         let failed = |error: reqwest::Error| unreachable(service, &error);
-        let response = self.client(service, gets).execute(request).await;
+        let client = self.client(service, request.method());
+        let response = client.execute(request).await;
         let mut response = response.map_err(failed)?;
         let headers = response.headers();
         let (date, wait) = (self.hear(headers), retry_after(headers));
@@ -273,11 +272,11 @@ impl Http {
         })
     }
 
-    const fn client(&self, service: Service, gets: bool) -> &reqwest::Client {
+    fn client(&self, service: Service, method: &Method) -> &reqwest::Client {
         match service {
             Service::Pim | Service::PimAzure => &self.kept,
-            // A signature: no secret, and a login waits for it.
-            Service::KeyVault if !gets => &self.kept,
+            // A signature: no secret, and a login waits for it. What is stored in a vault is PUT.
+            Service::KeyVault if *method == Method::POST => &self.kept,
             Service::Entra | Service::KeyVault => &self.once,
         }
     }
@@ -368,3 +367,22 @@ const LONGEST_POST: Duration = Duration::from_secs(20);
 
 /// Far above any policy or secret, far below what would hurt.
 const LONGEST_BODY: usize = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::manual::ManualClock;
+
+    #[test]
+    fn what_carries_a_secret_keeps_no_connection_and_a_signature_does() {
+        let http = Http::new(&Network::default(), Arc::new(ManualClock::new())).unwrap();
+        let keeps =
+            |service, method| std::ptr::eq(http.client(service, &method), &raw const http.kept);
+        assert!(keeps(Service::KeyVault, Method::POST));
+        assert!(keeps(Service::Pim, Method::POST));
+        // A secret that is read, one that is stored, a token.
+        assert!(!keeps(Service::KeyVault, Method::GET));
+        assert!(!keeps(Service::KeyVault, Method::PUT));
+        assert!(!keeps(Service::Entra, Method::POST));
+    }
+}

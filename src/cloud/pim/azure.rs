@@ -257,7 +257,7 @@ impl Api for Roles<'_> {
     async fn deactivate(&self) -> Result<(), Refusal> {
         let (items, _) = self.mine("roleAssignmentScheduleInstances").await?;
         let active = items.iter().filter_map(|item| item.get("properties"));
-        let mut active = active
+        let active = active
             .filter(|it| text(it, "assignmentType").eq_ignore_ascii_case("activated"))
             .filter_map(|it| {
                 Some((
@@ -265,7 +265,9 @@ impl Api for Roles<'_> {
                     text(it, "roleDefinitionId"),
                 ))
             });
-        let Some((scope, definition)) = active.next() else {
+        // The nearest, as it is the one that was asked for: one further up may be another window's.
+        let nearest = active.max_by_key(|(scope, _)| scope.as_str().len());
+        let Some((scope, definition)) = nearest else {
             // Ended already, or never activated: what was wanted.
             return Ok(());
         };

@@ -121,6 +121,11 @@ impl Api for Groups<'_> {
                 let found = self.look().await?;
                 return found.ok_or(Refusal::Unreachable { service, why });
             }
+            // A gateway's answer, or one of a service that failed after it took the request.
+            Ok(answer) if matches!(answer.status, 500 | 502 | 504) => match self.look().await? {
+                Some(found) => return Ok(found),
+                None => answer,
+            },
             answer => answer?,
         };
         match self.case.begun(&answer, request) {
