@@ -377,7 +377,7 @@ async fn two_accounts_of_one_tenant_open_each_their_own_windows_and_leave_each_o
     assert_eq!(home.run(&switch).status.code(), Some(0));
     let status = text(&home.run(&["status"]).stdout);
     assert!(status.contains(USER) && status.contains(ALEX), "{status}");
-    assert_eq!(home.run(&["logout", "admin"]).status.code(), Some(0));
+    assert_eq!(home.run(&["logout", "admin"]).status.code(), Some(5));
     assert_eq!(home.run(&switch).status.code(), Some(3));
     assert_eq!(home.run(&REVEAL).status.code(), Some(0));
     // With more than one tenant, which one is meant has to be said.

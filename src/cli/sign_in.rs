@@ -99,7 +99,24 @@ pub(super) async fn logout(
         true => format!("signed out of {}", reply.tenant),
         false => format!("nobody was signed in to {}", reply.tenant),
     };
-    let value = json!({"tenant": reply.tenant, "was_signed_in": reply.was_signed_in});
+    let not_ended: Vec<&str> = reply
+        .not_ended
+        .iter()
+        .map(|it| it.message.as_str())
+        .collect();
+    let value = json!({
+        "tenant": reply.tenant, "was_signed_in": reply.was_signed_in, "not_ended": not_ended,
+    });
     output.result(&text, &value);
-    Ok(ExitCode::Done)
+    for message in &not_ended {
+        output.hint(&format!(
+            "pimento: {message}; nobody is signed in to end it later: end it in PIM's own pages (My roles), or it lasts \
+             to its end"
+        ));
+    }
+    Ok(if not_ended.is_empty() {
+        ExitCode::Done
+    } else {
+        ExitCode::Partly
+    })
 }

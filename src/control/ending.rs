@@ -55,14 +55,16 @@ pub(super) async fn sign_out(house: &House, tenant: &str) -> Result<proto::Logou
     let tenant = house.tenant(tenant)?;
     // What was opened by this sign-in goes with it.
     let windows = house.windows.iter();
+    let mut not_ended = Vec::new();
     for window in windows.filter(|window| window.tenant.name == tenant.name) {
         if let Err(refusal) = house.pipeline.broker.close(window, "signed out").await {
-            tracing::info!(%refusal, "PIM did not end a window at sign-out");
+            not_ended.push(message(&refusal));
         }
     }
     let was_signed_in = house.identity.sign_out(tenant).await;
     Ok(proto::LogoutReply {
         tenant: tenant.name.to_string(),
         was_signed_in,
+        not_ended,
     })
 }

@@ -447,13 +447,16 @@ pub struct LogoutRequest {
     #[prost(string, tag = "1")]
     pub tenant: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LogoutReply {
     #[prost(string, tag = "1")]
     pub tenant: ::prost::alloc::string::String,
     /// Whether anybody was signed in.
     #[prost(bool, tag = "2")]
     pub was_signed_in: bool,
+    /// Why PIM did not end some of the windows; here they are wiped all the same.
+    #[prost(message, repeated, tag = "3")]
+    pub not_ended: ::prost::alloc::vec::Vec<Refusal>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenRequest {

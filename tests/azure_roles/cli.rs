@@ -91,7 +91,7 @@ async fn who_signs_out_here_stays_out_until_the_next_login() {
     let home = home().await;
     let _agent = agent(&home);
     assert!(home.ssh("web").status.success());
-    assert!(home.run(&["logout"]).status.success());
+    assert_eq!(home.run(&["logout"]).status.code(), Some(5));
     assert!(home.run(&["lock"]).status.success());
     assert!(home.run(&["lock", "--off"]).status.success());
     assert!(!home.ssh("web").status.success());

@@ -67,7 +67,7 @@ const PROGRAMS: [&str; 34] = [
 
 /// Every command of the pages, in the order in which those that are run can be run.
 #[rustfmt::skip]
-pub(crate) const INLINE: [(&str, Typed); 141] = [
+pub(crate) const INLINE: [(&str, Typed); 142] = [
     // Before anything is open.
     ("pimento login", Desk("pimento login", 0, "signed in to contoso as mia@")),
     ("pimento login NAME", Desk("pimento login contoso", 0, "signed in to contoso as mia@")),
@@ -189,6 +189,7 @@ pub(crate) const INLINE: [(&str, Typed); 141] = [
     ("az role assignment create", Left(Why::Live)),
     ("az role assignment create …", Left(Why::Live)),
     ("brew services start pimento", Left(Why::MacOs)),
+    ("cargo bench --bench activation", Left(Why::Project)),
     ("cargo bench --bench askpass", Left(Why::Project)),
     ("cargo bench --bench custody", Left(Why::Project)),
     ("cargo bench --bench idle", Left(Why::Project)),
