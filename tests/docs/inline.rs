@@ -112,8 +112,8 @@ pub(crate) const INLINE: [(&str, Typed); 142] = [
     ("pimento lock", Desk("pimento lock; pimento lock --off", 0, "")),
     ("pimento logout", Desk("pimento logout", 0, "")),
     // Besides pimento's own agent.
-    ("pimento ssh-agent -D -a SOCKET", Desk("pimento ssh-agent -D -a sock & export SSH_AUTH_SOCK=sock; while ssh-add -l 2>&1 | grep -q connect; do kill -0 $!; done; ssh-add -l", 1, "no identities")),
-    ("ssh-agent -D -a SOCKET", Desk("ssh-agent -D -a other & export SSH_AUTH_SOCK=other; while ssh-add -l 2>&1 | grep -q connect; do kill -0 $!; done; ssh-add -l", 1, "no identities")),
+    ("pimento ssh-agent -D -a SOCKET", Desk("pimento ssh-agent -D -a sock & export SSH_AUTH_SOCK=sock; until ssh-add -l || [ $? = 1 ]; do kill -0 $!; done; ssh-add -l", 1, "no identities")),
+    ("ssh-agent -D -a SOCKET", Desk("ssh-agent -D -a other & export SSH_AUTH_SOCK=other; until ssh-add -l || [ $? = 1 ]; do kill -0 $!; done; ssh-add -l", 1, "no identities")),
     ("ssh-keygen -p -f KEYFILE", Desk("ssh-keygen -q -m PEM -N before -f pem; ssh-keygen -p -f pem -P before -N ''", 0, "new passphrase")),
     ("curl -fsS URL | sha256sum", Desk("curl -fsS \"file://$HOME/ca.pem\" | sha256sum", 0, "-")),
     ("git config --global core.sshCommand C:/Windows/System32/OpenSSH/ssh.exe", Desk("git config --global core.sshCommand C:/Windows/System32/OpenSSH/ssh.exe; git config core.sshCommand", 0, "OpenSSH/ssh.exe")),
