@@ -49,12 +49,14 @@ impl Person {
     }
 
     /// Has the agent ask, by askpass or pinentry, if anything is missing.
+    #[cfg(unix)]
     pub(super) fn is_not_asked(&mut self) {
         self.terminal = None;
         self.said.client_asks = false;
     }
 
     /// What was said so far.
+    #[cfg(unix)]
     pub(super) fn said(&self) -> Said {
         self.said.clone()
     }

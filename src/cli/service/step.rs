@@ -15,6 +15,7 @@ pub(super) enum Step {
     /// A folder for its owner alone; one that is there stays as it is.
     Folder(PathBuf),
     /// Waits until a program of the system's fails: what it looks for is gone then.
+    #[cfg_attr(windows, allow(dead_code, reason = "only launchd takes a moment"))]
     Gone(Vec<OsString>),
     /// Takes a file away; that there is none is no failure.
     Remove(PathBuf),
