@@ -303,6 +303,14 @@ async fn ssh_is_told_of_the_pipe_in_words_that_it_takes() {
     // A backslash would be taken for an escape.
     let pipe = agent.1.to_string_lossy().replace('\\', "/");
     assert!(printed.contains(&format!("\"{pipe}\"")), "{printed}");
+    // The command that ssh runs before it connects finds the same agent by them.
+    let folder = printed.split("--runtime-dir '").nth(1).unwrap();
+    let folder = folder.split('\'').next().unwrap();
+    let status = home
+        .pimento(&["--runtime-dir", folder, "status"])
+        .output()
+        .unwrap();
+    assert!(status.status.success(), "{status:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -257,9 +257,8 @@ fn elsewhere(paths: &Paths) -> Result<Option<String>, Failure> {
         return Ok(None);
     }
     let folder = std::path::absolute(&paths.runtime).unwrap_or_default();
-    let text = folder.to_str().filter(|text| fits(text));
-    let text = text.ok_or_else(|| unnamed(&paths.runtime))?;
-    Ok(Some(text.to_owned()))
+    let text = written(&folder).filter(|text| fits(text));
+    text.map(Some).ok_or_else(|| unnamed(&paths.runtime))
 }
 
 fn unnamed(path: &Path) -> Failure {

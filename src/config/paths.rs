@@ -270,11 +270,12 @@ fn door(runtime: &Path, name: &str) -> PathBuf {
 #[cfg(windows)]
 fn chosen(folder: PathBuf) -> Result<PathBuf, PathsError> {
     use sha2::{Digest as _, Sha256};
-    if folder.to_string_lossy().starts_with(PIPES) {
-        return Ok(folder);
+    // With backslashes, whichever were given.
+    let whole = std::path::absolute(&folder).unwrap_or(folder);
+    if whole.to_string_lossy().starts_with(PIPES) {
+        return Ok(whole);
     }
     // Two spellings of one folder have two hashes, which costs an agent of its own and no more.
-    let whole = std::path::absolute(&folder).unwrap_or(folder);
     let hash = Sha256::digest(whole.as_os_str().as_encoded_bytes());
     let mut pipes = usual(&whole)?.into_os_string();
     pipes.push("-");
