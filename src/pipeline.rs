@@ -16,6 +16,7 @@ use crate::prompt::{Prompter, Question, Subject};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::Material;
+use crate::window::ended;
 
 pub use asks::{Asked, Asks, Outcome};
 pub use memory::{Memory, Refused};
@@ -227,10 +228,7 @@ impl Pipeline {
         requester: &Requester,
     ) -> Result<(), Refusal> {
         let held = self.broker.version(grant.credential());
-        let version = held.ok_or_else(|| Refusal::WindowEnded {
-            window: grant.credential().vault.window.name.to_string(),
-            credential: grant.credential().name.to_string(),
-        })?;
+        let version = held.ok_or_else(|| ended(grant.credential()))?;
         if matches!(grant.end(), End::Give(_)) {
             self.wrong.check(grant.credential(), Some(&version))?;
             self.wrong.gives(grant.credential(), &version);

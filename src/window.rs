@@ -7,7 +7,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -18,22 +17,19 @@ use crate::policy::Grant;
 use crate::refusal::Refusal;
 use crate::secret::{Material, Oddity};
 
+use closings::Closings;
+pub use closings::Since;
+pub use records::{Closed, Sweep, View};
+
+mod closings;
+mod records;
+
 /// All windows that are open.
 #[derive(Default)]
 pub struct Windows {
     open: HashMap<Name, Open>,
-    /// How often each was closed by somebody, open or not.
-    closings: HashMap<Name, u64>,
-    /// How often all were.
-    closings_of_all: u64,
+    closings: Closings,
     locked: bool,
-}
-
-/// How things stood when an opening began: one that was closed since is not wanted any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Since {
-    own: u64,
-    all: u64,
 }
 
 /// The terms of an open window.
@@ -64,54 +60,16 @@ struct Held {
     until: Moment,
 }
 
-/// A window that has ended, and what was wiped with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closed {
-    /// Which window.
-    pub window: Name,
-    /// The id of its opening.
-    pub id: CorrelationId,
-    /// The credentials whose material was wiped.
-    pub wiped: Vec<Name>,
-}
-
-/// What [`Windows::expire`] did.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Sweep {
-    /// The windows that had ended.
-    pub closed: Vec<Closed>,
-    /// Material whose own validity had ended in a window that goes on.
-    pub wiped: Vec<Name>,
-    /// When to sweep next; `None` if nothing is held.
-    pub next: Option<Moment>,
-}
-
-/// An open window as `status` shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
-    /// Which window.
-    pub window: Name,
-    /// Its terms.
-    pub terms: Terms,
-    /// For how long it was open when these terms began to hold.
-    pub lasts: Duration,
-    /// Name and version of each credential held.
-    pub held: Vec<(Name, String)>,
-}
-
 impl Windows {
     /// How things stand for an opening of `window` that begins now.
     #[must_use]
     pub fn since(&self, window: &Name) -> Since {
-        Since {
-            own: self.closings.get(window).copied().unwrap_or(0),
-            all: self.closings_of_all,
-        }
+        self.closings.so_far(window)
     }
 
     /// Has no opening of `window` that is under way open it.
     pub fn abandon(&mut self, window: &Name) {
-        *self.closings.entry(window.clone()).or_default() += 1;
+        self.closings.one(window);
     }
 
     /// Whether an opening of `window` that began at `since` is still wanted.
@@ -123,10 +81,7 @@ impl Windows {
         if self.since(window) == since {
             return Ok(());
         }
-        Err(Refusal::WindowEnded {
-            window: window.to_string(),
-            credential: "anything in it".to_owned(),
-        })
+        Err(closed(window))
     }
 
     /// Opens `window` on `terms`, as was begun at `since`; one that is open already gets the new terms.
@@ -142,10 +97,7 @@ impl Windows {
     ) -> Result<(), Refusal> {
         self.wanted(window, since)?;
         if terms.until <= now {
-            return Err(Refusal::WindowEnded {
-                window: window.to_string(),
-                credential: "anything in it".to_owned(),
-            });
+            return Err(closed(window));
         }
         let ended = |open: &mut Open| open.terms.until <= now;
         // What no sweep has dropped yet must not come back to life with the new terms.
@@ -165,6 +117,18 @@ impl Windows {
             }
         }
         Ok(())
+    }
+
+    /// Whether `window` is open, and nothing locked.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn standing(&self, window: &Name, now: Moment) -> Result<(), Refusal> {
+        self.unlocked()?;
+        match self.at(window, now) {
+            Some(_) => Ok(()),
+            None => Err(closed(window)),
+        }
     }
 
     /// The terms of `window`, if it is open.
@@ -336,7 +300,7 @@ impl Windows {
 
     /// Closes every window now, also those that are being opened.
     pub fn close_all(&mut self) -> Vec<Closed> {
-        self.closings_of_all += 1;
+        self.closings.all();
         let mut names: Vec<Name> = self.open.keys().cloned().collect();
         names.sort();
         names.iter().filter_map(|name| self.close(name)).collect()
@@ -423,7 +387,16 @@ impl Open {
     }
 }
 
-fn ended(credential: &Credential) -> Refusal {
+/// The refusal of a window as a whole.
+fn closed(window: &Name) -> Refusal {
+    Refusal::WindowEnded {
+        window: window.to_string(),
+        credential: "anything in it".to_owned(),
+    }
+}
+
+/// The refusal of what its window was needed for.
+pub(crate) fn ended(credential: &Credential) -> Refusal {
     Refusal::WindowEnded {
         window: credential.vault.window.name.to_string(),
         credential: credential.name.to_string(),

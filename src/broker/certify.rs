@@ -21,6 +21,7 @@ use crate::secret::Material;
 use crate::secret::certified_key::Uncertified;
 use crate::secret::private_key::SHA2_512;
 use crate::secret::vault_key::VaultKey;
+use crate::window::ended;
 
 /// A span of time, on both clocks.
 struct Span {
@@ -77,12 +78,8 @@ impl Broker {
     /// From now until the end of the window, or of the authority, by the clock of the cloud.
     fn span(&self, credential: &Credential, authority: Option<Moment>) -> Result<Span, Refusal> {
         let (window, now) = (&credential.vault.window.name, self.clock.now());
-        let ended = || Refusal::WindowEnded {
-            window: window.to_string(),
-            credential: credential.name.to_string(),
-        };
         let terms = self.windows().terms(window, now).cloned();
-        let terms = terms.ok_or_else(ended)?;
+        let terms = terms.ok_or_else(|| ended(credential))?;
         let until = authority.map_or(terms.until, |authority| authority.min(terms.until));
         let at = |moment: Moment| {
             let before_the_end = SignedDuration::try_from(moment.until(terms.until)).ok()?;
@@ -90,7 +87,7 @@ impl Broker {
         };
         let begins = at(now).and_then(|now| now.checked_sub(BEHIND).ok());
         let (Some(begins), Some(ends)) = (begins, at(until)) else {
-            return Err(ended());
+            return Err(ended(credential));
         };
         Ok(Span {
             begins,

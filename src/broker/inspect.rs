@@ -128,31 +128,18 @@ impl Broker {
 
     /// Whether `window` stands at this moment.
     pub(super) fn is_standing(&self, window: &WindowSpec) -> Result<(), Refusal> {
-        let windows = self.windows();
-        if windows.locked() {
-            return Err(Refusal::Locked);
-        }
-        let terms = windows.terms(&window.name, self.clock.now());
-        terms.map(drop).ok_or_else(|| Refusal::WindowEnded {
-            window: window.name.to_string(),
-            credential: "anything in it".to_owned(),
-        })
+        self.windows().standing(&window.name, self.clock.now())
     }
 
     pub(super) fn is_open(&self, window: &WindowSpec) -> Result<(), Refusal> {
-        let now = self.clock.now();
-        let windows = self.windows();
-        if windows.locked() {
-            return Err(Refusal::Locked);
-        }
-        match windows.terms(&window.name, now) {
-            Some(_) => Ok(()),
-            None => Err(Refusal::Forbidden {
-                what: format!("window {}", window.name),
+        self.is_standing(window).map_err(|refusal| match refusal {
+            Refusal::WindowEnded { window, .. } => Refusal::Forbidden {
+                what: format!("window {window}"),
                 why: "it is not open, and looking into a vault opens nothing by itself".to_owned(),
-                remedy: format!("`pimento open {}`, then try again", window.name),
-            }),
-        }
+                remedy: format!("`pimento open {window}`, then try again"),
+            },
+            locked => locked,
+        })
     }
 }
 

@@ -55,7 +55,10 @@ impl Wish {
         })?;
         Ok(Activation {
             window: Arc::clone(window),
-            duration: self.duration.unwrap_or(window.duration).min(LONGEST),
+            duration: self
+                .duration
+                .unwrap_or(window.duration)
+                .min(WindowSpec::LONGEST),
             reason,
             ticket: self.ticket,
             after: None,
@@ -63,6 +66,3 @@ impl Wish {
         })
     }
 }
-
-/// As the configuration has it, whatever a client asks for: PIM activates nothing for longer than a day.
-const LONGEST: SignedDuration = SignedDuration::from_hours(24);
