@@ -9,8 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex as AsyncMutex;
+use secrecy::ExposeSecret;
 
 use super::http::Http;
 use super::{
@@ -23,6 +22,7 @@ use crate::refusal::Refusal;
 
 use browser::Browser;
 use oauth::{OAuth, Tokens};
+use signed_in::SignedIn;
 use step_up::Turns;
 
 mod ambient;
@@ -34,6 +34,7 @@ mod keystore;
 mod oauth;
 mod page;
 mod refused;
+mod signed_in;
 mod step_up;
 
 /// Everybody who is signed in.
@@ -46,16 +47,6 @@ pub(super) struct Entra {
     /// Tenants that were left on purpose: another program's sign-in is not taken up again there.
     left: Mutex<HashSet<Name>>,
     turns: Turns,
-}
-
-/// One sign-in.
-struct SignedIn {
-    account: Account,
-    /// The latest refresh token; `None` where another program keeps the sign-in. Held across the
-    /// redeeming on purpose: it rotates, so redeeming it twice at once would be a race.
-    refresh: AsyncMutex<Option<SecretString>>,
-    /// The tokens to speak to PIM with. A vault's is kept by its window alone.
-    kept: Mutex<HashMap<Resource, Arc<AccessToken>>>,
 }
 
 impl Entra {
@@ -123,11 +114,7 @@ impl Entra {
         resource: Resource,
     ) -> Arc<AccessToken> {
         let access = Arc::new(tokens.access);
-        let signed_in = SignedIn {
-            account: account.clone(),
-            refresh: AsyncMutex::new(tokens.refresh),
-            kept: Mutex::default(),
-        };
+        let signed_in = SignedIn::new(account.clone(), tokens.refresh);
         signed_in.keep(resource, &access);
         self.admit(tenant, Arc::new(signed_in));
         access
@@ -195,11 +182,8 @@ impl Entra {
         let access = self.unattended(tenant, Resource::Arm, id).await?;
         let account = claims::of_access_token(access.secret.expose_secret(), tenant)
             .map_err(|why| refuse(tenant, &why))?;
-        let signed_in = Arc::new(SignedIn {
-            account,
-            refresh: AsyncMutex::new(None),
-            kept: Mutex::new(HashMap::from([(Resource::Arm, Arc::new(access))])),
-        });
+        let signed_in = Arc::new(SignedIn::new(account, None));
+        signed_in.keep(Resource::Arm, &Arc::new(access));
         self.admit(tenant, Arc::clone(&signed_in));
         Ok(signed_in)
     }
@@ -272,19 +256,6 @@ impl Entra {
     }
 }
 
-impl SignedIn {
-    /// Keeps what PIM is spoken to with.
-    fn keep(&self, resource: Resource, token: &Arc<AccessToken>) {
-        if resource != Resource::Vault {
-            self.kept().insert(resource, Arc::clone(token));
-        }
-    }
-
-    fn kept(&self) -> MutexGuard<'_, HashMap<Resource, Arc<AccessToken>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[async_trait]
 impl Identity for Entra {
     async fn sign_in(
@@ -324,11 +295,7 @@ impl Identity for Entra {
             return;
         }
         if let Some((account, refresh)) = keystore::load(tenant).await {
-            let signed_in = SignedIn {
-                account,
-                refresh: AsyncMutex::new(Some(refresh)),
-                kept: Mutex::default(),
-            };
+            let signed_in = SignedIn::new(account, Some(refresh));
             if self.left().contains(&tenant.name) {
                 return;
             }

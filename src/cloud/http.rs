@@ -94,6 +94,12 @@ impl Answer {
         self.status >= 200 && self.status < 300
     }
 
+    /// Whether the service may have done what it was asked for all the same: a gateway's answer, or that of
+    /// one which failed after it began.
+    pub(super) const fn may_be_lost(&self) -> bool {
+        matches!(self.status, 500 | 502 | 504)
+    }
+
     /// Why a success is none: a part of an answer, an error in disguise, or somebody else's page.
     fn oddity(&self, gets: bool) -> Option<String> {
         if !self.is_success() || (self.body.is_empty() && !gets) {
@@ -122,10 +128,12 @@ struct Told {
 
 impl Http {
     pub(super) fn new(network: &Network, clock: Arc<dyn Clock>) -> Result<Self, Refusal> {
-        let kept = builder(network).and_then(reqwest::ClientBuilder::build);
-        let once = builder(network).and_then(|it| it.pool_max_idle_per_host(0).build());
         let failed = |error: reqwest::Error| unreachable(Service::Entra, &error);
-        let (kept, once) = (kept.map_err(failed)?, once.map_err(failed)?);
+        // Read once for both.
+        let authorities = authorities(network).map_err(failed)?;
+        let kept = trusting(network, authorities.clone()).build();
+        let once = trusting(network, authorities).pool_max_idle_per_host(0);
+        let (kept, once) = (kept.map_err(failed)?, once.build().map_err(failed)?);
         Ok(Self {
             kept,
             once,
@@ -283,6 +291,18 @@ impl Http {
 }
 
 pub(super) fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwest::Error> {
+    Ok(trusting(network, authorities(network)?))
+}
+
+/// Whom to trust: the one authority that is named, else the system's; `None` where that is not ours to say.
+fn authorities(network: &Network) -> Result<Option<Vec<Certificate>>, reqwest::Error> {
+    match &network.ca_pem {
+        Some(pem) => Ok(Some(vec![Certificate::from_pem(pem)?])),
+        None => Ok(system_authorities()),
+    }
+}
+
+fn trusting(network: &Network, authorities: Option<Vec<Certificate>>) -> reqwest::ClientBuilder {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("pimento/", env!("CARGO_PKG_VERSION")))
         .https_only(true)
@@ -291,10 +311,6 @@ pub(super) fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwe
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
         .referer(false);
-    let authorities = match &network.ca_pem {
-        Some(pem) => Some(vec![Certificate::from_pem(pem)?]),
-        None => system_authorities(),
-    };
     // Also where there are none: the library would look for some by itself.
     if let Some(authorities) = authorities {
         builder = builder.tls_certs_only(authorities);
@@ -302,7 +318,7 @@ pub(super) fn builder(network: &Network) -> Result<reqwest::ClientBuilder, reqwe
     for (host, address) in &network.resolve {
         builder = builder.resolve(host, *address);
     }
-    Ok(builder)
+    builder
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]

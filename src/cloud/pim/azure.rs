@@ -73,7 +73,7 @@ impl Roles<'_> {
         let answer = loop {
             let sent = self.put(url.clone(), &body).await;
             match &sent {
-                Ok(answer) if !matches!(answer.status, 500 | 502 | 504) => break sent?,
+                Ok(answer) if !answer.may_be_lost() => break sent?,
                 Err(Refusal::Unreachable { .. }) | Ok(_) => {}
                 Err(_) => break sent?,
             }

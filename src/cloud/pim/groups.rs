@@ -121,8 +121,7 @@ impl Api for Groups<'_> {
                 let found = self.look().await?;
                 return found.ok_or(Refusal::Unreachable { service, why });
             }
-            // A gateway's answer, or one of a service that failed after it took the request.
-            Ok(answer) if matches!(answer.status, 500 | 502 | 504) => match self.look().await? {
+            Ok(answer) if answer.may_be_lost() => match self.look().await? {
                 Some(found) => return Ok(found),
                 None => answer,
             },
