@@ -12,7 +12,7 @@ mod support;
 #[cfg(target_os = "linux")]
 use {
     pimento::emulator::Scenario,
-    pimento::emulator::scenario::{AzureRole, Policy, Role, vault_path},
+    pimento::emulator::scenario::vault_path,
     std::time::{Duration, Instant},
     support::home::{Home, Running},
 };
@@ -54,15 +54,7 @@ async fn main() {
 async fn home() -> Home {
     let scope = vault_path("kv-linux");
     let mut scenario = Scenario::example().unwrap();
-    scenario.azure_roles = vec![AzureRole {
-        scope: scope.clone(),
-        role: Role::SecretsUser,
-        policy: Policy::default(),
-        eligible: vec![support::USER.to_owned()],
-        through: None,
-        end: None,
-        assigned: Vec::new(),
-    }];
+    scenario.azure_roles = vec![support::eligible_for(&scope)];
     scenario.vaults.first_mut().unwrap().grants.clear();
     let home = Home::in_scenario(scenario).await.configured(|text| {
         let client = format!(

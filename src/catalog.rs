@@ -87,6 +87,11 @@ pub struct WindowSpec {
     pub ticket: Option<Ticket>,
 }
 
+impl WindowSpec {
+    /// PIM activates nothing for longer.
+    pub const LONGEST: SignedDuration = SignedDuration::from_hours(24);
+}
+
 /// The justification of an activation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {

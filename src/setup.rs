@@ -17,7 +17,7 @@ use crate::refusal::{Refusal, Service};
 use crate::requester::Requester;
 use crate::run::{Indoors, StartError};
 
-pub use draft::{Draft, KeyDraft, PasswordDraft, TenantDraft, VaultDraft, WindowDraft};
+pub use draft::{Draft, KeyDraft, PasswordDraft, TenantDraft, VaultDraft, WindowDraft, heading};
 pub use offer::Offer;
 
 mod draft;

@@ -168,17 +168,17 @@ impl Service {
                 debug!(?added, "key added");
                 Response::Success
             }
-            // A FIDO key, say. The other agent keeps its constraints, or says no itself.
-            Err(problem @ (AddProblem::Key(_) | AddProblem::Constraint)) => {
-                debug!(%problem, "key not added");
-                self.pass(message, client)
-                    .await
-                    .unwrap_or(Response::Failure)
-            }
-            // One of the configuration would be got around by the other agent's rules, which are none.
             Err(problem) => {
                 debug!(%problem, "key not added");
-                Response::Failure
+                match problem {
+                    // A FIDO key, say. The other agent keeps its constraints, or says no itself.
+                    AddProblem::Key(_) | AddProblem::Constraint => self
+                        .pass(message, client)
+                        .await
+                        .unwrap_or(Response::Failure),
+                    // One of the configuration would be got around by the other agent, which has no rules.
+                    _ => Response::Failure,
+                }
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::config::Paths;
 use crate::control::proto::import_event::Event;
 use crate::control::proto::{ImportEvent, ImportRequest, Imported};
 use crate::refusal::ExitCode;
+use crate::setup::heading;
 
 /// What to store, and where.
 #[derive(Debug, clap::Args)]
@@ -217,16 +218,18 @@ fn configuration(imported: &Imported, password: bool) -> String {
         public_key,
         ..
     } = imported;
-    // A dot in a name would otherwise begin another table; an empty list would be a mistake.
-    let name = match name.contains('.') {
-        true => toml::Value::String(name.clone()).to_string(),
-        false => name.clone(),
-    };
     let place = format!("vault = \"{vault}\"\nsecret = \"{secret}\"");
+    // An empty list would be a mistake.
     let hosts = "# hosts = [\"…\"]  which it is for";
     match password {
-        true => format!("\n[password.{name}]\n{place}\nuser = \"root\"  # whose it is\n{hosts}"),
-        false => format!("\n[key.{name}]\n{place}\npublic_key = \"{public_key}\"\n{hosts}"),
+        true => format!(
+            "\n{}\n{place}\nuser = \"root\"  # whose it is\n{hosts}",
+            heading("password", name)
+        ),
+        false => format!(
+            "\n{}\n{place}\npublic_key = \"{public_key}\"\n{hosts}",
+            heading("key", name)
+        ),
     }
 }
 

@@ -160,7 +160,8 @@ fn duration(section: &Section<'_>, findings: &mut Findings) -> Option<SignedDura
     let Some(text) = section.text("duration", findings) else {
         return Some(SignedDuration::from_hours(1));
     };
-    let span = span(text, "duration", Limits::new(1, 24 * 3600), findings)?;
+    let limits = Limits::new(1, WindowSpec::LONGEST.as_secs());
+    let span = span(text, "duration", limits, findings)?;
     if span < SignedDuration::from_mins(5) {
         findings.odd(
             text.place,

@@ -208,12 +208,7 @@ struct Section(String);
 
 impl Section {
     fn new(noun: &str, name: &str) -> Self {
-        // A dot in a name would otherwise begin another table.
-        let name = match name.contains('.') {
-            true => quoted(name),
-            false => name.to_owned(),
-        };
-        Self(format!("\n[{noun}.{name}]\n"))
+        Self(format!("\n{}\n", heading(noun, name)))
     }
 
     fn field(&mut self, name: &str, value: &str) {
@@ -240,6 +235,15 @@ impl Section {
     fn line(&mut self, line: &str) {
         // Writing to a `String` does not fail.
         if writeln!(self.0, "{line}").is_err() {}
+    }
+}
+
+/// How a table begins. A dot in a name would otherwise begin another one.
+#[must_use]
+pub fn heading(noun: &str, name: &str) -> String {
+    match name.contains('.') {
+        true => format!("[{noun}.{}]", quoted(name)),
+        false => format!("[{noun}.{name}]"),
     }
 }
 
