@@ -18,7 +18,7 @@ pub struct Closed {
     pub wiped: Vec<Name>,
 }
 
-/// What [`Windows::expire`] did.
+/// What [`Windows::expire`](super::Windows::expire) did.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Sweep {
     /// The windows that had ended.
