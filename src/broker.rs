@@ -22,7 +22,8 @@ use crate::requester::Requester;
 use crate::secret::Material;
 use crate::window::{Closed, Windows};
 
-use flight::{Flight, Refused};
+use flight::Flight;
+use refused::Refused;
 
 pub use end::Ended;
 pub use inspect::{Condition, Contents};
@@ -42,6 +43,7 @@ mod flight;
 mod inspect;
 mod material;
 mod pace;
+mod refused;
 mod shown;
 mod signing;
 mod step_up;
@@ -121,7 +123,7 @@ impl Broker {
     }
 
     /// Waits until the material of `grant` can be used, opening and fetching what is missing;
-    /// `person` is who may have to sign in again for it.
+    /// `person` is who may have to sign in again for it. Tells when the answer is due.
     ///
     /// # Errors
     /// Why it cannot be used, or [`Refusal::NotInTime`] and [`Refusal::AwaitingApproval`] when
@@ -132,13 +134,14 @@ impl Broker {
         id: CorrelationId,
         person: &Requester,
         stages: &dyn StageSink,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Moment, Refusal> {
         let asked = self.clock.now();
+        let due = asked.after(self.limits.answer);
         if self.windows().locked() {
             return Err(Refusal::Locked);
         }
         if self.windows().holds(grant.credential(), asked) {
-            return Ok(());
+            return Ok(due);
         }
         self.flights()
             .refused_fetches
@@ -146,7 +149,7 @@ impl Broker {
         let flight = self.fetch_flight(grant, id, person);
         let vault = &grant.credential().vault;
         tokio::select! {
-            landed = self.landed(&flight, &vault.window, asked, stages) => landed,
+            landed = self.landed(&flight, &vault.window, asked, stages) => landed.map(|()| due),
             outage = self.outage(vault, asked) => Err(outage),
         }
     }

@@ -48,6 +48,7 @@ mod ssh_agent;
 mod ssh_config;
 mod stale;
 mod status;
+mod stop;
 mod sudo;
 mod sync;
 #[cfg(unix)]

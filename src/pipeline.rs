@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::audit::{Audit, Event};
 use crate::broker::{Broker, Signing, unusable};
 use crate::catalog::{Credential, Kind, Part};
-use crate::clock::Clock;
+use crate::clock::{Clock, Moment};
 use crate::cloud::{CorrelationId, StageSink};
 use crate::cores::{Cores, Weight};
 use crate::policy::{Ask, End, Grant, judge};
@@ -98,7 +98,7 @@ impl Pipeline {
         let credential = Arc::clone(&ask.credential);
         let asked = self.asks.begin(id, &ask, requester);
         let answer = async {
-            let grant = self.ready(id, ask, requester, stages).await?;
+            let (grant, _due) = self.ready(id, ask, requester, stages).await?;
             let turn = self.cores.turn(weight(&grant)).await;
             self.record_release(id, &grant, requester).await?;
             turn.run(|| self.broker.with(&grant, using))?
@@ -122,10 +122,12 @@ impl Pipeline {
         let credential = Arc::clone(&ask.credential);
         let asked = self.asks.begin(id, &ask, requester);
         let answer = async {
-            let grant = self.ready(id, ask, requester, stages).await?;
+            let (grant, due) = self.ready(id, ask, requester, stages).await?;
             self.record_release(id, &grant, requester).await?;
             let broker = &self.broker;
-            broker.sign(&grant, signing, id, requester, stages).await
+            broker
+                .sign(&grant, signing, due, id, requester, stages)
+                .await
         };
         let answer = self.told(id, &credential, requester, answer.await);
         asked.answered(answer, Outcome::Released)
@@ -160,14 +162,14 @@ impl Pipeline {
             .record(Event::turned_away(id, what, requester, refusal));
     }
 
-    /// Judges, asks whoever has to agree, and opens.
+    /// Judges, asks whoever has to agree, and opens; tells when the answer is due.
     async fn ready(
         &self,
         id: CorrelationId,
         ask: Ask,
         requester: &Requester,
         stages: &dyn StageSink,
-    ) -> Result<Grant, Refusal> {
+    ) -> Result<(Grant, Moment), Refusal> {
         self.audit.record(Event::asked(id, &ask, requester))?;
         let grant = judge(ask)?;
         self.confirmed(id, &grant, requester).await?;
@@ -177,10 +179,10 @@ impl Pipeline {
             // What PIM's policy wants is known only now.
             Err(Refusal::ReasonNeeded { what, .. }) => {
                 let (grant, _said) = self.asked(what, grant, requester).await?;
-                self.broker.ready(&grant, id, requester, stages).await?;
-                Ok(grant)
+                let due = self.broker.ready(&grant, id, requester, stages).await?;
+                Ok((grant, due))
             }
-            ready => ready.map(|()| grant),
+            ready => ready.map(|due| (grant, due)),
         }
     }
 

@@ -294,14 +294,17 @@ async fn what_the_user_has_copied_meanwhile_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ctrl_c_takes_it_back() {
+async fn ctrl_c_and_a_terminal_that_is_closed_take_it_back() {
+    use rustix::process::{Pid, Signal, kill_process};
+
     let (world, display) = started().await;
-    let clipping = display.clip(&world, &[]);
-    support::until("it is there", || display.is_owned()).await;
-    let pid = rustix::process::Pid::from_child(&clipping.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    clipping.ends();
-    assert!(!display.is_owned());
+    for signal in [Signal::INT, Signal::HUP] {
+        let clipping = display.clip(&world, &[]);
+        support::until("it is there", || display.is_owned()).await;
+        kill_process(Pid::from_child(&clipping.child), signal).unwrap();
+        clipping.ends();
+        assert!(!display.is_owned());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,8 @@
 //! One piece of work that any number of askers wait for.
 
-use std::collections::HashMap;
-
 use tokio::sync::watch;
 
 use super::Wish;
-use crate::catalog::Name;
-use crate::clock::Moment;
 use crate::cloud::{Stage, StageSink};
 use crate::refusal::Refusal;
 
@@ -96,43 +92,6 @@ impl StageSink for Flight {
         });
         if let Some(seen) = &self.seen {
             seen.send_replace(());
-        }
-    }
-}
-
-/// Refusals that are given again for a while without asking the cloud, or each retry of `ssh`
-/// would be another request to PIM.
-#[derive(Default)]
-pub(super) struct Refused(HashMap<Name, (Moment, Refusal)>);
-
-impl Refused {
-    /// Gives the refusal of `name` again, if it is recent.
-    pub(super) fn again(&self, name: &Name, now: Moment) -> Result<(), Refusal> {
-        match self.0.get(name) {
-            Some((until, refusal)) if now < *until => Err(refusal.clone()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Forgets what a sign-in to `tenant` may have mended.
-    pub(super) fn signed_in(&mut self, tenant: &Name) {
-        let of_it = |refusal: &Refusal| match refusal {
-            Refusal::StepUpFailed { tenant: of, .. } => of == tenant.as_str(),
-            _ => false,
-        };
-        self.0.retain(|_, (_, refusal)| !of_it(refusal));
-    }
-
-    /// Remembers how `name` ended at `now`.
-    pub(super) fn ended(&mut self, name: &Name, outcome: &Result<(), Refusal>, now: Moment) {
-        match outcome {
-            Ok(()) => {
-                self.0.remove(name);
-            }
-            Err(refusal) => {
-                let until = now.after(refusal.remembered());
-                self.0.insert(name.clone(), (until, refusal.clone()));
-            }
         }
     }
 }

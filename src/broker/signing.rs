@@ -11,6 +11,7 @@ use super::Broker;
 use super::certify::no_signature;
 use super::step_up::Errand;
 use crate::catalog::Credential;
+use crate::clock::Moment;
 use crate::cloud::{AccessToken, CorrelationId, StageSink};
 use crate::policy::Grant;
 use crate::refusal::Refusal;
@@ -28,14 +29,16 @@ pub struct Signing<'a> {
 }
 
 impl Broker {
-    /// Has the vault sign; one call, on a connection that is kept.
+    /// Has the vault sign, by when [`Self::ready`] said; one call, on a connection that is kept.
     ///
     /// # Errors
-    /// If the window ends meanwhile, the vault refuses, or what it answers is no signature.
+    /// If the window ends meanwhile, the vault refuses, or what it answers is no signature;
+    /// [`Refusal::NotInTime`] if it answers too late.
     pub async fn sign(
         &self,
         grant: &Grant,
         signing: Signing<'_>,
+        due: Moment,
         id: CorrelationId,
         person: &Requester,
         stages: &dyn StageSink,
@@ -46,12 +49,11 @@ impl Broker {
             let asks = key.asks(signing.data, signing.flags);
             asks.map_err(|problem| Refusal::Unsupported(problem.to_string()))
         })?;
-        let began = self.clock.now();
         let errand = Errand::new(&vault.window.tenant, person, id, stages);
         let errand = errand.using(&credential.object);
         let answer = tokio::select! {
             answer = self.signature(credential, &asked, errand) => answer?,
-            () = self.clock.sleep_until(began.after(self.limits.answer)) => {
+            () = self.clock.sleep_until(due) => {
                 return Err(Refusal::NotInTime {
                     window: vault.window.name.to_string(),
                     stage: "the vault signs".to_owned(),

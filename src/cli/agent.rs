@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::output::{self, Output};
+use super::stop::Stop;
 use super::{Failure, load, runtime, sync};
 use crate::clock::SystemClock;
 use crate::config::Paths;
@@ -29,7 +30,7 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
         let agent = Agent::start(config, paths, Arc::new(SystemClock), handed)
             .map_err(|error| Failure::failed(error.to_string()))?;
         // Listened for before anybody can know that there is something to stop.
-        let stop = Stop::listen().map_err(|error| Failure::failed(error.to_string()))?;
+        let stop = Stop::of_service().map_err(|error| Failure::failed(error.to_string()))?;
         output.hint(&format!(
             "pimento agent is listening; to use it in this shell:\n  {}",
             in_this_shell(&paths.agent_socket())
@@ -49,47 +50,5 @@ pub(super) fn in_this_shell(socket: &Path) -> String {
     match cfg!(windows) {
         true => format!("$env:SSH_AUTH_SOCK = '{socket}'"),
         false => format!("export SSH_AUTH_SOCK={socket}"),
-    }
-}
-
-/// Ctrl-C, or a service manager's SIGTERM.
-pub(super) struct Stop {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(windows)]
-    interrupt: tokio::signal::windows::CtrlC,
-}
-
-impl Stop {
-    #[cfg(unix)]
-    pub(super) fn listen() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Self {
-            interrupt,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    #[cfg(unix)]
-    pub(super) async fn asked(mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    #[cfg(windows)]
-    pub(super) fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: tokio::signal::windows::ctrl_c()?,
-        })
-    }
-
-    #[cfg(windows)]
-    pub(super) async fn asked(mut self) {
-        let _pressed = self.interrupt.recv().await;
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::Failure;
-use super::agent::Stop;
 use super::output::Output;
 use super::password::Released;
+use super::stop::Stop;
 use crate::clock::{Clock, SystemClock};
 use crate::refusal::ExitCode;
 
@@ -103,7 +103,7 @@ impl Clip {
     ) -> Result<ExitCode, Failure> {
         let left = Duration::from_secs(released.facts.seconds_left);
         let span = self.span.min(left);
-        let stop = Stop::listen().map_err(|error| Failure::failed(error.to_string()))?;
+        let stop = Stop::of_terminal().map_err(|error| Failure::failed(error.to_string()))?;
         let name = &released.facts.credential;
         output.hint(&format!(
             "pimento: {name} is on the clipboard for {}{} s (Ctrl-C takes it back)",

@@ -5,9 +5,11 @@
 //! terminal that is left as no shell wants it.
 
 use std::io::IsTerminal;
+use std::pin::pin;
 use std::time::Duration;
 
 use super::output::Output;
+use super::stop::Stop;
 use super::{Agent, Failure, connect, status};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Paths;
@@ -51,7 +53,8 @@ async fn live(paths: &Paths, agent: Agent, reply: StatusReply) -> Result<ExitCod
     let mut link = Link::new(paths.control_socket(), agent);
     let mut screen = Screen::enter().map_err(|error| unusable(&error))?;
     let mut typed = screen.keys();
-    let mut ended = terminal::ended();
+    let stop = Stop::of_terminal().map_err(|error| unusable(&error))?;
+    let mut ended = pin!(stop.asked());
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     loop {
         screen

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::SignedDuration;
 use pimento::emulator::World as Cloud;
 use pimento::emulator::scenario::Fault;
 
@@ -123,6 +124,28 @@ async fn a_vault_that_is_busy_is_asked_again_and_one_that_fails_refuses() {
     world.ssh("web").await.assert_refused();
     assert_eq!(world.why().code(), "cloud");
     assert_eq!(world.activations(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_opening_and_the_signature_share_the_time_that_an_answer_may_take() {
+    let world = World::plan()
+        .speed(5)
+        .answer_within("20s")
+        .vault_key("ec-p256")
+        .scenario(|it| it.delays.provisioning = SignedDuration::from_secs(12))
+        .start()
+        .await;
+    world.fault(Fault {
+        operation: SIGN.to_owned(),
+        times: Some(1),
+        delay: SignedDuration::from_millis(9_500),
+        ..Fault::default()
+    });
+    world.ssh("web").await.assert_refused();
+    let refusal = world.why();
+    assert_eq!(refusal.code(), "not_usable_in_time");
+    assert!(refusal.to_string().contains("the vault signs"), "{refusal}");
+    world.ssh("web").await.assert_ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -319,7 +342,7 @@ async fn a_signature_that_comes_back_after_a_lock_or_the_end_is_thrown_away() {
         world.clock.advance(Duration::from_secs(3588));
         world.fault(Fault {
             operation: SIGN.to_owned(),
-            delay: jiff::SignedDuration::from_secs(2),
+            delay: SignedDuration::from_secs(2),
             ..Fault::default()
         });
         let (login, ()) = tokio::join!(world.ssh("web"), async {

@@ -1,7 +1,6 @@
 //! The terminal of the live view: taken, and given back as it was, however this ends.
 
 use std::io::{self, Stdout, stdout};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -119,36 +118,6 @@ fn restore_on_panic() {
         leave();
         before(panic);
     }));
-}
-
-/// Returns when this process is told to end.
-#[cfg(unix)]
-pub(super) fn ended() -> Pin<Box<dyn Future<Output = ()>>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let kinds = [
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-        SignalKind::interrupt(),
-    ];
-    let signals: Vec<_> = kinds
-        .into_iter()
-        .filter_map(|kind| signal(kind).ok())
-        .collect();
-    Box::pin(async move {
-        let waits = signals.into_iter().map(|mut signal| {
-            Box::pin(async move {
-                signal.recv().await;
-            })
-        });
-        futures_util::future::select_all(waits).await;
-    })
-}
-
-/// Here the terminal's end is the only sign.
-#[cfg(not(unix))]
-pub(super) fn ended() -> Pin<Box<dyn Future<Output = ()>>> {
-    Box::pin(std::future::pending())
 }
 
 /// How long until the thread that waits for keys looks whether it is to stop.

@@ -143,7 +143,7 @@ struct Loopback {
 }
 
 impl Loopback {
-    /// Takes a port that is free on both; else another program could wait on the other one.
+    /// Takes a port that is free on both, or none; else another program could wait on the other one.
     async fn bind() -> std::io::Result<Self> {
         let mut tries = 0;
         loop {
@@ -158,8 +158,11 @@ impl Loopback {
                         six: Some(six),
                     });
                 }
-                Err(error)
-                    if error.kind() == std::io::ErrorKind::AddrInUse && tries < MOST_TRIES => {}
+                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                    if tries == MOST_TRIES {
+                        return Err(error);
+                    }
+                }
                 // A machine without IPv6.
                 Err(_) => {
                     return Ok(Self {
