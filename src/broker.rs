@@ -16,7 +16,7 @@ use crate::audit::{Audit, Event};
 use crate::catalog::{Name, Target, VaultSpec, WindowSpec};
 use crate::clock::{Clock, Moment};
 use crate::cloud::{Cloud, CorrelationId, Demands, Rehearsed, Stage, StageSink};
-use crate::policy::Grant;
+use crate::policy::{End, Grant};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::Material;
@@ -123,7 +123,8 @@ impl Broker {
     }
 
     /// Waits until the material of `grant` can be used, opening and fetching what is missing;
-    /// `person` is who may have to sign in again for it. Tells when the answer is due.
+    /// `person` is who may have to sign in again for it. Tells when the answer is due; whoever
+    /// only prepares waits for as long as the opening takes: no server counts yet.
     ///
     /// # Errors
     /// Why it cannot be used, or [`Refusal::NotInTime`] and [`Refusal::AwaitingApproval`] when
@@ -134,9 +135,10 @@ impl Broker {
         id: CorrelationId,
         person: &Requester,
         stages: &dyn StageSink,
-    ) -> Result<Moment, Refusal> {
+    ) -> Result<Option<Moment>, Refusal> {
         let asked = self.clock.now();
-        let due = asked.after(self.limits.answer);
+        let prepares = matches!(grant.end(), End::Prepare { .. });
+        let due = (!prepares).then(|| asked.after(self.limits.answer));
         if self.windows().locked() {
             return Err(Refusal::Locked);
         }
@@ -149,7 +151,8 @@ impl Broker {
         let flight = self.fetch_flight(grant, id, person);
         let vault = &grant.credential().vault;
         tokio::select! {
-            landed = self.landed(&flight, &vault.window, asked, stages) => landed.map(|()| due),
+            landed = flight.landed(stages) => landed.map(|()| due),
+            () = self.overdue(due) => Err(self.too_late(&flight, &vault.window)),
             outage = self.outage(vault, asked) => Err(outage),
         }
     }
@@ -171,9 +174,10 @@ impl Broker {
     }
 
     /// Opens `window` without fetching anything; for longer, if it is open and that is wanted.
+    /// Returns once it is open, however long that takes.
     ///
     /// # Errors
-    /// As [`Self::ready`].
+    /// Why it does not open.
     pub async fn open(
         self: &Arc<Self>,
         window: &Arc<WindowSpec>,
@@ -192,8 +196,7 @@ impl Broker {
         }
         // Whoever asks by hand has just mended the network, or wants to know.
         self.cloud.reach.retry_now();
-        let flight = self.opening_flight(window, wish);
-        self.landed(&flight, window, asked, stages).await
+        self.opening_flight(window, wish).landed(stages).await
     }
 
     /// Lets `using` read the material, if it is there at this very moment.
@@ -293,21 +296,11 @@ impl Broker {
         sweep.next
     }
 
-    /// Waits for `flight`, at most as long as an ask may take.
-    async fn landed(
-        &self,
-        flight: &Flight,
-        window: &WindowSpec,
-        asked: Moment,
-        stages: &dyn StageSink,
-    ) -> Result<(), Refusal> {
-        tokio::select! {
-            landed = flight.landed(stages) => landed,
-            () = self.clock.sleep_until(asked.after(self.limits.answer)) => {
-                // A fetch hears of its opening's stages a moment later than they are reached.
-                let stage = self.opening(&window.name).unwrap_or_else(|| flight.stage());
-                Err(self.too_late(stage, window, asked))
-            }
+    /// Returns when an answer is due; never, where none is.
+    async fn overdue(&self, due: Option<Moment>) {
+        match due {
+            Some(due) => self.clock.sleep_until(due).await,
+            None => std::future::pending().await,
         }
     }
 
@@ -333,7 +326,10 @@ impl Broker {
         }
     }
 
-    fn too_late(&self, stage: Stage, window: &WindowSpec, asked: Moment) -> Refusal {
+    fn too_late(&self, flight: &Flight, window: &WindowSpec) -> Refusal {
+        // A fetch hears of its opening's stages a moment later than they are reached.
+        let stage = self.opening(&window.name);
+        let stage = stage.unwrap_or_else(|| flight.stage());
         let window = window.name.to_string();
         if let Stage::AwaitingApproval { request, approvers } = stage {
             return Refusal::AwaitingApproval {
@@ -342,11 +338,10 @@ impl Broker {
                 approvers,
             };
         }
-        let waited = asked.until(self.clock.now());
         Refusal::NotInTime {
             window,
             stage: stage.to_string(),
-            waited,
+            waited: self.limits.answer,
         }
     }
 

@@ -169,7 +169,7 @@ impl Pipeline {
         ask: Ask,
         requester: &Requester,
         stages: &dyn StageSink,
-    ) -> Result<(Grant, Moment), Refusal> {
+    ) -> Result<(Grant, Option<Moment>), Refusal> {
         self.audit.record(Event::asked(id, &ask, requester))?;
         let grant = judge(ask)?;
         self.confirmed(id, &grant, requester).await?;

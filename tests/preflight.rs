@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use jiff::SignedDuration;
 use support::home::text;
 use support::sshd::user;
-use support::{Plan, World};
+use support::{GROUP, Plan, World, until};
 
 /// A host that waits for nobody, and a PIM that takes its time.
 fn slow() -> Plan {
@@ -85,6 +85,44 @@ async fn ends(mut command: Command) -> Output {
 
 fn was_asked(world: &World) -> bool {
     world.folder().join("asked.sh.log").exists()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_before_ssh_connects_waits_for_an_approver_as_long_as_it_takes() {
+    let world = World::plan()
+        .answer_within("1s")
+        .scenario(|scenario| {
+            let group = scenario.groups.iter_mut().find(|it| it.id == GROUP);
+            group.unwrap().policy.approvers = vec!["alex@contoso.onmicrosoft.com".to_owned()];
+        })
+        .start()
+        .await;
+    for command in [&["preflight", "host.test"][..], &["open", "linux-root"]] {
+        let mut waits = world.pimento(command);
+        waits.stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut waits = waits.spawn().unwrap();
+        world.awaits_approval().await;
+        // A login gives up meanwhile, and says who can approve.
+        world.ssh("web").await.assert_refused();
+        assert_eq!(world.why().code(), "awaiting_approval");
+        assert_eq!(waits.try_wait().unwrap(), None);
+        assert_eq!(world.emulator.change(|cloud| cloud.decide(GROUP, true)), 1);
+        let ended = tokio::task::spawn_blocking(move || waits.wait().unwrap());
+        assert!(ended.await.unwrap().success(), "{command:?}");
+        world.ssh("web").await.assert_ok();
+        world.after_the_window();
+        until("the end is recorded", || {
+            world.events().last().unwrap() == "closed"
+        })
+        .await;
+    }
+    // And so it does for one who says no.
+    let mut preflight = world.pimento(&["preflight", "host.test"]);
+    let preflight = tokio::task::spawn_blocking(move || preflight.output().unwrap());
+    world.awaits_approval().await;
+    assert_eq!(world.emulator.change(|cloud| cloud.decide(GROUP, false)), 1);
+    let refused = preflight.await.unwrap();
+    assert_eq!(refused.status.code(), Some(6), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,9 +43,7 @@ impl Broker {
         if let Some(longest) = shortened {
             stages.reached(Stage::Shortened { longest });
         }
-        let flight = self.opening_flight(window, wish);
-        let asked = self.clock.now();
-        self.landed(&flight, window, asked, stages).await
+        self.opening_flight(window, wish).landed(stages).await
     }
 
     /// Ends what is open of the activation's window, and activates it anew.

@@ -38,7 +38,7 @@ impl Broker {
         &self,
         grant: &Grant,
         signing: Signing<'_>,
-        due: Moment,
+        due: Option<Moment>,
         id: CorrelationId,
         person: &Requester,
         stages: &dyn StageSink,
@@ -53,7 +53,7 @@ impl Broker {
         let errand = errand.using(&credential.object);
         let answer = tokio::select! {
             answer = self.signature(credential, &asked, errand) => answer?,
-            () = self.clock.sleep_until(due) => {
+            () = self.overdue(due) => {
                 return Err(Refusal::NotInTime {
                     window: vault.window.name.to_string(),
                     stage: "the vault signs".to_owned(),
