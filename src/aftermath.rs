@@ -164,11 +164,15 @@ impl Aftermath {
     }
 }
 
-/// What was done in the windows that are open now.
+/// What was done in the windows that are open now, or ended only to be opened for longer.
 fn in_use(pipeline: &Pipeline) -> Trace {
+    let broker = &pipeline.broker;
+    let open = broker.views().into_iter().map(|view| view.window);
+    let anew = broker.openings().into_iter().map(|(window, _)| window);
+    let anew = anew.filter(|window| broker.extends(window));
     let mut all = Trace::default();
-    for view in pipeline.broker.views() {
-        let trace = pipeline.traces.of_window(&view.window);
+    for window in open.chain(anew) {
+        let trace = pipeline.traces.of_window(&window);
         all.sudo |= trace.sudo;
         all.logins.extend(trace.logins);
     }

@@ -13,14 +13,14 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::audit::{Audit, Event};
-use crate::catalog::{Name, Target, VaultSpec, WindowSpec};
+use crate::catalog::{Name, WindowSpec};
 use crate::clock::{Clock, Moment};
-use crate::cloud::{Cloud, CorrelationId, Demands, Rehearsed, Stage, StageSink};
+use crate::cloud::{Cloud, CorrelationId, Demands, Rehearsed, StageSink};
 use crate::policy::{End, Grant};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::Material;
-use crate::window::{Closed, Windows};
+use crate::window::{Closed, Since, Windows};
 
 use flight::Flight;
 use refused::Refused;
@@ -43,6 +43,7 @@ mod flight;
 mod inspect;
 mod material;
 mod pace;
+mod patience;
 mod refused;
 mod shown;
 mod signing;
@@ -139,16 +140,14 @@ impl Broker {
         let asked = self.clock.now();
         let prepares = matches!(grant.end(), End::Prepare { .. });
         let due = (!prepares).then(|| asked.after(self.limits.answer));
-        if self.windows().locked() {
-            return Err(Refusal::Locked);
-        }
+        let since = self.asked_for(&grant.credential().vault.window)?;
         if self.windows().holds(grant.credential(), asked) {
             return Ok(due);
         }
         self.flights()
             .refused_fetches
             .again(&grant.credential().name, asked)?;
-        let flight = self.fetch_flight(grant, id, person);
+        let flight = self.fetch_flight(grant, since, id, person);
         let vault = &grant.credential().vault;
         tokio::select! {
             landed = flight.landed(stages) => landed.map(|()| due),
@@ -184,19 +183,22 @@ impl Broker {
         wish: Wish,
         stages: &dyn StageSink,
     ) -> Result<(), Refusal> {
-        let asked = self.clock.now();
-        if self.windows().locked() {
-            return Err(Refusal::Locked);
-        }
-        let terms = self.windows().terms(&window.name, asked).cloned();
+        let since = self.asked_for(window)?;
+        let terms = self
+            .windows()
+            .terms(&window.name, self.clock.now())
+            .cloned();
         match terms {
-            Some(terms) if wish.extends => return self.extend(window, &terms, wish, stages).await,
+            Some(terms) if wish.extends => {
+                return self.extend(window, &terms, wish, since, stages).await;
+            }
             Some(_) => return Ok(()),
             None => {}
         }
         // Whoever asks by hand has just mended the network, or wants to know.
         self.cloud.reach.retry_now();
-        self.opening_flight(window, wish).landed(stages).await
+        let flight = self.opening_flight(window, wish, since);
+        flight.landed(stages).await
     }
 
     /// Lets `using` read the material, if it is there at this very moment.
@@ -296,52 +298,12 @@ impl Broker {
         sweep.next
     }
 
-    /// Returns when an answer is due; never, where none is.
-    async fn overdue(&self, due: Option<Moment>) {
-        match due {
-            Some(due) => self.clock.sleep_until(due).await,
-            None => std::future::pending().await,
-        }
-    }
-
-    /// Returns once the asker has waited long enough for a cloud that was out before.
-    ///
-    /// What tries it goes on: if it succeeds, the next attempt finds the window open.
-    async fn outage(&self, vault: &VaultSpec, asked: Moment) -> Refusal {
-        let (tenant, target) = (&vault.window.tenant, &vault.window.target);
-        let pim = match target {
-            Target::Group { .. } => &tenant.graph,
-            Target::AzureRole { .. } => &tenant.arm,
-        };
-        let hosts = [&tenant.authority, pim, &vault.url];
-        let hosts = hosts.map(|url| url.host_str().unwrap_or_default());
-        if self.cloud.reach.outage(&hosts).is_none() {
-            return std::future::pending().await;
-        }
-        self.clock.sleep_until(asked.after(OUTAGE)).await;
-        match self.cloud.reach.outage(&hosts) {
-            Some(outage) => outage.refusal(),
-            // It answers by now, and what was asked for is on its way.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn too_late(&self, flight: &Flight, window: &WindowSpec) -> Refusal {
-        // A fetch hears of its opening's stages a moment later than they are reached.
-        let stage = self.opening(&window.name);
-        let stage = stage.unwrap_or_else(|| flight.stage());
-        let window = window.name.to_string();
-        if let Stage::AwaitingApproval { request, approvers } = stage {
-            return Refusal::AwaitingApproval {
-                window,
-                request,
-                approvers,
-            };
-        }
-        Refusal::NotInTime {
-            window,
-            stage: stage.to_string(),
-            waited: self.limits.answer,
+    /// How things stand for whoever asks for `window` now; whoever closes it later has the last word.
+    fn asked_for(&self, window: &WindowSpec) -> Result<Since, Refusal> {
+        let windows = self.windows();
+        match windows.locked() {
+            true => Err(Refusal::Locked),
+            false => Ok(windows.since(&window.name)),
         }
     }
 
@@ -383,9 +345,6 @@ impl Broker {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// What a cloud that is out may cost an asker.
-const OUTAGE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests;

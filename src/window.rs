@@ -61,7 +61,7 @@ struct Held {
 }
 
 impl Windows {
-    /// How things stand for an opening of `window` that begins now.
+    /// How things stand for an opening of `window` that is asked for now.
     #[must_use]
     pub fn since(&self, window: &Name) -> Since {
         self.closings.so_far(window)
@@ -72,7 +72,7 @@ impl Windows {
         self.closings.one(window);
     }
 
-    /// Whether an opening of `window` that began at `since` is still wanted.
+    /// Whether an opening of `window` that was last asked for at `since` is still wanted.
     ///
     /// # Errors
     /// If pimento is locked, or the window was closed, or locked away, meanwhile.
@@ -84,7 +84,7 @@ impl Windows {
         Err(closed(window))
     }
 
-    /// Opens `window` on `terms`, as was begun at `since`; one that is open already gets the new terms.
+    /// Opens `window` on `terms`, as was asked for at `since`; one that is open already gets the new terms.
     ///
     /// # Errors
     /// If pimento was locked or the window closed meanwhile, or the end has passed.

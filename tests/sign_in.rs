@@ -384,6 +384,25 @@ async fn two_accounts_of_one_tenant_open_each_their_own_windows_and_leave_each_o
     assert_eq!(home.run(&["logout"]).status.code(), Some(4));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_out_is_told_of_what_pim_opens_all_the_same() {
+    let mut scenario = Scenario::example().unwrap();
+    scenario.delays.provisioning = jiff::SignedDuration::from_secs(6);
+    let home = Home::in_scenario(scenario).await;
+    let _agent = home.agent();
+    home.sign_in();
+    let mut open = home.pimento(&["open", "linux-root"]);
+    let open = open.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut open = open.spawn().unwrap();
+    let mut lines = BufReader::new(open.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("PIM: ")));
+    let left = home.run(&["logout"]);
+    let told = text(&left.stderr);
+    assert_eq!(left.status.code(), Some(5), "{told}");
+    assert!(told.contains("window linux-root is closed"), "{told}");
+    assert!(!open.wait().unwrap().success());
+}
+
 fn login_as(home: &Home, tenant: &str, user: &str) -> Option<i32> {
     let mut login = home.pimento(&["login", tenant, "--device-code"]);
     let login = login.stderr(Stdio::piped()).stdout(Stdio::null());

@@ -16,8 +16,10 @@ pub enum Ended {
     Closed,
     /// There was nothing to close.
     Nothing,
-    /// It was being opened, or waited for approval, and is no longer asked for.
+    /// It waited for approval, and is no longer asked for.
     TakenBack,
+    /// PIM is about to open it, and ends it once it has: here it does not open.
+    Abandoned,
 }
 
 impl Broker {
@@ -30,7 +32,12 @@ impl Broker {
         window: &Arc<WindowSpec>,
         why: &str,
     ) -> Result<Ended, Refusal> {
-        let closed = self.windows_mut().close(&window.name);
+        let closed = {
+            let mut windows = self.windows_mut();
+            // First of all, so that what is being opened, or opened anew, does not come after it.
+            windows.abandon(&window.name);
+            windows.close(&window.name)
+        };
         let Some(closed) = closed else {
             return self.take_back(window).await;
         };
@@ -49,9 +56,8 @@ impl Broker {
                 return Ok(Ended::TakenBack);
             }
         }
-        self.windows_mut().abandon(&window.name);
         Ok(match self.opening(&window.name) {
-            Some(_) => Ended::TakenBack,
+            Some(_) => Ended::Abandoned,
             None => Ended::Nothing,
         })
     }
@@ -63,8 +69,9 @@ impl Broker {
         since: Since,
         id: CorrelationId,
     ) {
-        // PIM's own end stands where pimento was locked.
-        if self.locked() || self.windows().wanted(&window.name, since).is_ok() {
+        // Where everything was wiped or locked away, PIM's own end stands.
+        let now = self.windows().since(&window.name);
+        if !since.was_closed(now) {
             return;
         }
         if let Err(refusal) = self.end_at_pim(window, id).await {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use serde_json::json;
 
+use super::flight::Flight;
 use super::{Broker, Wish};
 use crate::catalog::WindowSpec;
 use crate::cloud::{
@@ -26,6 +27,7 @@ impl Broker {
         window: &Arc<WindowSpec>,
         terms: &Terms,
         wish: Wish,
+        since: Since,
         stages: &dyn StageSink,
     ) -> Result<(), Refusal> {
         self.cloud.reach.retry_now();
@@ -43,7 +45,8 @@ impl Broker {
         if let Some(longest) = shortened {
             stages.reached(Stage::Shortened { longest });
         }
-        self.opening_flight(window, wish).landed(stages).await
+        let flight = self.opening_flight(window, wish, since);
+        flight.landed(stages).await
     }
 
     /// Ends what is open of the activation's window, and activates it anew.
@@ -51,13 +54,12 @@ impl Broker {
         &self,
         mut activation: Activation,
         person: &Requester,
-        since: Since,
-        stages: &dyn StageSink,
+        stages: &Flight,
     ) -> Result<Activated, Refusal> {
         let window = Arc::clone(&activation.window);
         let began = self.clock.now();
         stages.reached(Stage::Ending);
-        let (terms, sure) = self.end_first(&window, activation.id, since).await?;
+        let (terms, sure) = self.end_first(&window, activation.id, stages).await?;
         let ends = terms.as_ref().map(|terms| terms.ends);
         activation.after = ends.filter(|_| sure);
         let active = self.activate(&activation, person, stages).await;
@@ -66,7 +68,7 @@ impl Broker {
             refusal: Box::new(refusal),
         })?;
         if let Some(terms) = terms.filter(|terms| terms.ends == active.ends) {
-            self.admit_window(&window, terms, since).await?;
+            self.admit_window(&window, terms, stages).await?;
             let why = "PIM gave no answer when it was to end it, and has it as before".to_owned();
             return Err(not_extended(&window, why, again(&window)));
         }
@@ -83,7 +85,7 @@ impl Broker {
         &self,
         window: &Arc<WindowSpec>,
         id: CorrelationId,
-        since: Since,
+        flight: &Flight,
     ) -> Result<(Option<Terms>, bool), Refusal> {
         let (now, name) = (self.clock.now(), &window.name);
         let (terms, closed) = {
@@ -105,7 +107,7 @@ impl Broker {
             }
             Err(Refusal::Cloud { status: 500.., .. }) => Ok((Some(terms), false)),
             Err(refusal) => {
-                self.admit_window(window, terms, since).await?;
+                self.admit_window(window, terms, flight).await?;
                 Err(goes_on(window, &refusal))
             }
         }

@@ -22,19 +22,24 @@ use crate::requester::Requester;
 use crate::window::{Since, Terms};
 
 impl Broker {
-    /// Joins the fetch of the grant's credential, or starts it.
+    /// Joins the fetch of the grant's credential, or starts it; asked for at `since`.
     pub(super) fn fetch_flight(
         self: &Arc<Self>,
         grant: &Grant,
+        since: Since,
         id: CorrelationId,
         person: &Requester,
     ) -> Arc<Flight> {
         let credential = Arc::clone(grant.credential());
         let mut flights = self.flights();
         if let Some(flight) = flights.fetches.get(&credential.name) {
+            flight.joined(since);
+            if let Some(opening) = flights.openings.get(&credential.vault.window.name) {
+                opening.joined(since);
+            }
             return Arc::clone(flight);
         }
-        let flight = Arc::new(Flight::new());
+        let flight = Arc::new(Flight::new(since));
         flights
             .fetches
             .insert(credential.name.clone(), Arc::clone(&flight));
@@ -61,34 +66,38 @@ impl Broker {
         flight
     }
 
-    /// Joins the opening of `window`, or starts it.
+    /// Joins the opening of `window`, or starts it; asked for at `since`.
     pub(super) fn opening_flight(
         self: &Arc<Self>,
         window: &Arc<WindowSpec>,
         wish: Wish,
+        since: Since,
     ) -> Arc<Flight> {
         let mut flights = self.flights();
         if let Some(flight) = flights.openings.get(&window.name) {
+            flight.joined(since);
             return Arc::clone(flight);
         }
-        let flight = Arc::new(Flight::of(&wish, self.seen.clone()));
+        let flight = Arc::new(Flight::of(&wish, since, self.seen.clone()));
         flights
             .openings
             .insert(window.name.clone(), Arc::clone(&flight));
         drop(flights);
         self.seen.send_replace(());
-        let since = self.windows().since(&window.name);
         let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
         let window = Arc::clone(window);
         self.run(async move {
             let id = wish.id;
-            let outcome = settled(broker.open_window(&window, wish, since, &landing)).await;
+            let outcome = settled(broker.open_window(&window, wish, &landing)).await;
             if let Err(refusal) = &outcome {
                 let event = Event::not_opened(id, window.name.as_str(), refusal);
                 if let Err(unwritable) = broker.audit.record(event) {
                     tracing::error!(%unwritable, "a refused opening was not recorded");
                 }
-                broker.give_back(&window, since, id).await;
+                // What PIM said no to, or was told to forget, has nothing to be ended.
+                if !matches!(refusal, Refusal::Denied { .. }) {
+                    broker.give_back(&window, landing.since(), id).await;
+                }
             }
             let mut flights = broker.flights();
             flights.openings.remove(&window.name);
@@ -108,7 +117,6 @@ impl Broker {
         &self,
         window: &Arc<WindowSpec>,
         wish: Wish,
-        since: Since,
         stages: &Flight,
     ) -> Result<(), Refusal> {
         let name = window.name.as_str();
@@ -119,11 +127,12 @@ impl Broker {
         if !extends && self.is_standing(window).is_ok() {
             return Ok(());
         }
+        self.windows().wanted(&window.name, stages.since())?;
         self.audit
             .record(Event::opening(id, name, &activation.reason))?;
         let active = match extends {
             true => {
-                let anew = self.activate_anew(activation, &person, since, stages);
+                let anew = self.activate_anew(activation, &person, stages);
                 anew.await?
             }
             false => self.activate(&activation, &person, stages).await?,
@@ -136,7 +145,7 @@ impl Broker {
         };
         self.tell_standing(window, active.standing);
         stages.reached(Stage::Active { ends: terms.ends });
-        self.admit_window(window, terms, since).await
+        self.admit_window(window, terms, stages).await
     }
 
     /// Has `window` open on `terms`; recorded on disk before anything can be fetched in it.
@@ -144,13 +153,14 @@ impl Broker {
         &self,
         window: &WindowSpec,
         terms: Terms,
-        since: Since,
+        flight: &Flight,
     ) -> Result<(), Refusal> {
-        self.windows().wanted(&window.name, since)?;
+        self.windows().wanted(&window.name, flight.since())?;
         let opened = Event::opened(window.name.as_str(), &terms);
         self.audit.record_synced(opened).await?;
         let now = self.clock.now();
-        self.windows_mut().open(&window.name, terms, since, now)?;
+        self.windows_mut()
+            .open(&window.name, terms, flight.since(), now)?;
         self.changed.notify_one();
         self.seen.send_replace(());
         Ok(())
@@ -183,7 +193,8 @@ impl Broker {
         let opens = self.windows().terms(&window.name, now).is_none();
         if opens {
             self.flights().refused_openings.again(&window.name, now)?;
-            self.opening_flight(window, wish).landed(stages).await?;
+            let opening = self.opening_flight(window, wish, stages.since());
+            opening.landed(stages).await?;
         }
         let active = self.clock.now();
         let errand = Errand::new(&window.tenant, &person, id, stages).using(&credential.object);

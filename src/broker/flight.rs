@@ -1,15 +1,20 @@
 //! One piece of work that any number of askers wait for.
 
+use std::sync::{Mutex, PoisonError};
+
 use tokio::sync::watch;
 
 use super::Wish;
 use crate::cloud::{Stage, StageSink};
 use crate::refusal::Refusal;
+use crate::window::Since;
 
 /// Work under way: how far it is, and how it ended.
 pub(super) struct Flight {
     /// Whether it ends the window first, to open it for longer.
     pub(super) extends: bool,
+    /// How things stood when somebody last asked for it.
+    since: Mutex<Since>,
     state: watch::Sender<State>,
     /// Tells those who watch all windows, if it is an opening.
     seen: Option<watch::Sender<()>>,
@@ -24,9 +29,10 @@ struct State {
 }
 
 impl Flight {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(since: Since) -> Self {
         Self {
             extends: false,
+            since: Mutex::new(since),
             state: watch::Sender::new(State {
                 stage: Stage::Starting,
                 notices: Vec::new(),
@@ -37,12 +43,23 @@ impl Flight {
     }
 
     /// That of an opening, which tells `seen` how far it is.
-    pub(super) fn of(wish: &Wish, seen: watch::Sender<()>) -> Self {
+    pub(super) fn of(wish: &Wish, since: Since, seen: watch::Sender<()>) -> Self {
         Self {
             extends: wish.extends,
             seen: Some(seen),
-            ..Self::new()
+            ..Self::new(since)
         }
+    }
+
+    /// How things stood when somebody last asked for it.
+    pub(super) fn since(&self) -> Since {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody joins who asked when things stood like this: what was closed before is wanted again.
+    pub(super) fn joined(&self, since: Since) {
+        let mut last = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = last.latest(since);
     }
 
     pub(super) fn stage(&self) -> Stage {

@@ -14,7 +14,7 @@ use crate::clock::manual::ManualClock;
 use crate::cloud::{
     AccessToken, Account, Activated, Activation, Approval, Approvals, Decision, FetchedKey,
     FetchedSecret, Freshness, Identity, Network, Pim, Reach, ReadError, Resource, SecretFacts,
-    SignInGuide, StepUp, Vault,
+    SignInGuide, Stage, StepUp, Vault,
 };
 use crate::policy::{Ask, End, Said, judge};
 use crate::prompt::{Browser, Environment};

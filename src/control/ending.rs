@@ -16,6 +16,7 @@ pub(super) async fn close(house: &House, name: &str) -> Result<proto::CloseReply
     for window in windows {
         house.pipeline.wrong.forgive(&window.name);
         let name = window.name.to_string();
+        let was_open = house.pipeline.broker.view(&window.name).is_some();
         match house
             .pipeline
             .broker
@@ -23,11 +24,14 @@ pub(super) async fn close(house: &House, name: &str) -> Result<proto::CloseReply
             .await
         {
             Ok(Ended::Nothing) => {}
-            Ok(Ended::TakenBack) => reply.taken_back.push(name),
+            Ok(Ended::TakenBack | Ended::Abandoned) => reply.taken_back.push(name),
             Ok(Ended::Closed) => reply.closed.push(name),
             Err(refusal) => {
                 reply.not_ended.push(message(&refusal));
-                reply.closed.push(name);
+                match was_open {
+                    true => reply.closed.push(name),
+                    false => reply.taken_back.push(name),
+                }
             }
         }
     }
@@ -57,9 +61,16 @@ pub(super) async fn sign_out(house: &House, tenant: &str) -> Result<proto::Logou
     let windows = house.windows.iter();
     let mut not_ended = Vec::new();
     for window in windows.filter(|window| window.tenant.name == tenant.name) {
-        if let Err(refusal) = house.pipeline.broker.close(window, "signed out").await {
-            not_ended.push(message(&refusal));
-        }
+        let ended = house.pipeline.broker.close(window, "signed out").await;
+        let refusal = match ended {
+            // Once it is open at PIM, nobody is signed in to end it.
+            Ok(Ended::Abandoned) => Some(Refusal::NotEndedYet {
+                window: window.name.to_string(),
+            }),
+            Ok(_) => None,
+            Err(refusal) => Some(refusal),
+        };
+        not_ended.extend(refusal.as_ref().map(message));
     }
     let was_signed_in = house.identity.sign_out(tenant).await;
     Ok(proto::LogoutReply {

@@ -11,11 +11,28 @@ pub(super) struct Closings {
     of_all: u64,
 }
 
-/// How things stood when an opening began.
+/// How things stood when an opening was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Since {
     own: u64,
     all: u64,
+}
+
+impl Since {
+    /// The later of two.
+    #[must_use]
+    pub fn latest(self, other: Self) -> Self {
+        Self {
+            own: self.own.max(other.own),
+            all: self.all.max(other.all),
+        }
+    }
+
+    /// Whether that one window was closed between the two, and not all at once.
+    #[must_use]
+    pub const fn was_closed(self, now: Self) -> bool {
+        self.own != now.own
+    }
 }
 
 impl Closings {

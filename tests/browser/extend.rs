@@ -48,3 +48,18 @@ async fn a_step_up_that_is_cancelled_ends_nothing() {
     assert_eq!(person.home.run(&REVEAL).status.code(), Some(0));
     assert_eq!(person.count(READ), 0, "it was still held");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_is_closed_while_the_context_is_shown_stays_closed() {
+    let person = with_a_window().await;
+    let asking = person.start(&EXTEND);
+    person.sees_page(2).await;
+    let closed = person.home.run(&["close", "linux-root"]);
+    assert_eq!(closed.status.code(), Some(0), "{closed:?}");
+    person.signs_in().await;
+    let refused = ended(asking).await;
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let status = person.home.run(&["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["windows"][0]["state"], "closed", "{status}");
+}

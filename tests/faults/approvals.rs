@@ -8,8 +8,8 @@ use pimento::refusal::Refusal;
 use serde_json::Value;
 
 use crate::stage::{Colleague, Stage};
-use crate::support::GROUP;
 use crate::support::home::text;
+use crate::support::{GROUP, until};
 
 pub const ALEX: &str = "alex@contoso.onmicrosoft.com";
 
@@ -299,7 +299,7 @@ async fn taking_back_is_asked_for_again_where_pim_did_not_take_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn taking_back_that_fails_is_not_repeated_and_leaves_the_request() {
+async fn taking_back_that_fails_is_not_repeated_and_the_window_does_not_open_all_the_same() {
     let (stage, _alex) = with_approver().await;
     asked(&stage).await;
     stage.fault(Fault {
@@ -309,9 +309,13 @@ async fn taking_back_that_fails_is_not_repeated_and_leaves_the_request() {
     });
     let closed = stage.pimento(&["close", "linux-root"]).await;
     assert_eq!(code(&closed), 5, "{closed:?}");
+    assert_eq!(text(&closed.stdout), "no longer asked for: linux-root\n");
     assert_eq!(stage.emulator.count(CANCEL), 1);
-    let pending = stage.emulator.change(|world| world.decide(GROUP, false));
+    let pending = stage.emulator.change(|world| world.decide(GROUP, true));
     assert_eq!(pending, 1);
+    let broker = &stage.house.pipeline.broker;
+    until("PIM has answered", || broker.openings().is_empty()).await;
+    assert!(broker.views().is_empty());
 }
 
 #[cfg(unix)]

@@ -68,7 +68,7 @@ async fn what_is_closed_while_it_opens_does_not_open_and_is_given_back() {
     let closes = async |house: &House| {
         let window = &password("db01").vault.window;
         let closed = house.broker.close(window, "a test").await;
-        assert_eq!(closed, Ok(Ended::TakenBack));
+        assert_eq!(closed, Ok(Ended::Abandoned));
     };
     assert_eq!(ended_meanwhile(closes).await, (Err("window_ended"), 0, 1));
     let nothing = async |_: &House| {};
@@ -81,10 +81,35 @@ async fn what_was_asked_for_before_a_lock_is_not_opened_after_it() {
         house.broker.lock();
         house.broker.unlock();
     };
-    let (answer, open, _) = ended_meanwhile(locks).await;
-    assert_eq!((answer, open), (Err("window_ended"), 0));
+    assert_eq!(ended_meanwhile(locks).await, (Err("window_ended"), 0, 0));
     let stays_locked = async |house: &House| {
         house.broker.lock();
     };
     assert_eq!(ended_meanwhile(stays_locked).await, (Err("locked"), 0, 0));
+}
+
+#[tokio::test]
+async fn what_is_wiped_while_it_opens_does_not_open_and_stands_at_pim() {
+    let wipes = async |house: &House| {
+        house.broker.wipe("a test");
+    };
+    assert_eq!(ended_meanwhile(wipes).await, (Err("window_ended"), 0, 0));
+}
+
+#[tokio::test]
+async fn whoever_asks_again_after_a_close_has_the_opening_go_on() {
+    let closes_and_asks = async |house: &House| {
+        let window = &password("db01").vault.window;
+        let closed = house.broker.close(window, "a test").await;
+        assert_eq!(closed, Ok(Ended::Abandoned));
+        drop(house.ask("db01"));
+        let joined = || {
+            let flights = house.broker.flights();
+            flights.openings[&window.name].since() == house.broker.windows().since(&window.name)
+        };
+        while !joined() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert_eq!(ended_meanwhile(closes_and_asks).await, (Ok(()), 1, 0));
 }
