@@ -5,7 +5,7 @@
 //! What never happens here: success before the kernel has the line. Callers release nothing when
 //! a record fails.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +32,8 @@ pub struct Audit {
     clock: Arc<dyn Clock>,
     path: PathBuf,
     log: Mutex<Log>,
+    /// The same file: a slow disk must not hold up those who only write, so it is synced without the lock.
+    disk: File,
     /// Whether something is written that is not yet synced to disk.
     unsynced: AtomicBool,
     /// Wakes [`Self::keep_synced`].
@@ -65,15 +67,12 @@ impl Audit {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path)?;
-        file.try_lock().map_err(|_| {
-            io::Error::new(
-                io::ErrorKind::ResourceBusy,
-                "another agent is writing this record",
-            )
-        })?;
+        file.try_lock().map_err(unlocked)?;
         let log = Log::resume(&mut file)?;
+        let disk = file.try_clone()?;
         let log = Log { file, ..log };
         Ok(Self {
+            disk,
             clock,
             path,
             log: Mutex::new(log),
@@ -177,9 +176,7 @@ impl Audit {
     fn flush(&self) -> io::Result<()> {
         // First, so that a line written meanwhile counts as not yet synced.
         self.unsynced.store(false, Ordering::Release);
-        // Not under the lock: a slow disk must not hold up those who only write.
-        let file = self.log().file.try_clone();
-        file.and_then(|file| file.sync_data()).inspect_err(|error| {
+        self.disk.sync_data().inspect_err(|error| {
             self.unsynced.store(true, Ordering::Release);
             let _told_before = self.lost.set(error.to_string());
         })
@@ -270,6 +267,24 @@ impl Log {
             self.torn = false;
         }
         Ok(())
+    }
+}
+
+/// Why this process may not write the file.
+fn unlocked(error: TryLockError) -> io::Error {
+    match error {
+        TryLockError::WouldBlock => io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "another agent is writing this record, here or on another machine that has the same folder: give this one \
+             a folder of its own, by --state-dir or `folder` in [audit]",
+        ),
+        TryLockError::Error(error) => io::Error::new(
+            error.kind(),
+            format!(
+                "its file system cannot lock it ({error}): put it on a disk of this machine, by --state-dir or \
+                 `folder` in [audit]"
+            ),
+        ),
     }
 }
 

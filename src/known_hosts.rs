@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -53,6 +54,14 @@ pub enum Nameless {
     /// No line has its key.
     #[error("known_hosts has no allowed name for its key")]
     Unknown,
+    /// What a file revokes cannot be told.
+    #[error("{file} cannot be read ({why}), so what it revokes is not known")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why not.
+        why: String,
+    },
 }
 
 /// Tells whether a file has changed.
@@ -79,18 +88,15 @@ impl KnownHosts {
     /// A hashed name cannot be read, only tried: those of `wanted` without wildcards are.
     ///
     /// # Errors
-    /// If it has none.
+    /// If it has none, or a file that is there cannot be read.
     pub fn names(
         &self,
         key: &KeyData,
         wanted: &[String],
         now: Timestamp,
     ) -> Result<Vec<String>, Nameless> {
-        let files: Vec<Arc<Lines>> = self
-            .files
-            .iter()
-            .filter_map(|file| self.lines(file))
-            .collect();
+        let files = self.files.iter().filter_map(|file| self.lines(file));
+        let files = files.collect::<Result<Vec<Arc<Lines>>, Nameless>>()?;
         names_of(&files, key, wanted, now)
     }
 
@@ -99,36 +105,50 @@ impl KnownHosts {
     /// They are what a host may show; which names that gives it, [`Self::names`] tells.
     #[must_use]
     pub fn keys_of(&self, hosts: &[String], port: u16) -> Vec<KeyData> {
-        let files = self.files.iter().filter_map(|file| self.lines(file));
+        let files = self.readable();
         files.flat_map(|lines| lines.keys_of(hosts, port)).collect()
     }
 
     /// Whether an authority is known that may certify a host of these names.
     #[must_use]
     pub fn certifies(&self, hosts: &[String]) -> bool {
-        let mut files = self.files.iter().filter_map(|file| self.lines(file));
-        files.any(|lines| lines.certifies(hosts))
+        self.readable().any(|lines| lines.certifies(hosts))
     }
 
-    /// What the file says; read again only if it has changed.
-    fn lines(&self, file: &Path) -> Option<Arc<Lines>> {
+    /// What those files say that can be read.
+    fn readable(&self) -> impl Iterator<Item = Arc<Lines>> {
+        let files = self.files.iter().filter_map(|file| self.lines(file));
+        files.filter_map(Result::ok)
+    }
+
+    /// What the file says, if it is there; read again only if it has changed.
+    fn lines(&self, file: &Path) -> Option<Result<Arc<Lines>, Nameless>> {
+        match self.read(file) {
+            Ok(lines) => Some(Ok(lines)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(Err(Nameless::Unreadable {
+                file: file.display().to_string(),
+                why: error.to_string(),
+            })),
+        }
+    }
+
+    fn read(&self, file: &Path) -> io::Result<Arc<Lines>> {
         let stamp = Stamp::of(file)?;
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, lines)) = read.get(file)
             && *known == stamp
         {
-            return Some(Arc::clone(lines));
+            return Ok(Arc::clone(lines));
         }
-        let lines = if stamp.length > LONGEST_FILE {
-            // Taken for an empty one, so that this is said once and not at each use.
-            tracing::warn!(file = %file.display(), "not read: it is longer than {LONGEST_FILE} bytes");
-            Arc::default()
-        } else {
-            let text = fs::read(file).ok()?;
-            Arc::new(Lines::parse(&String::from_utf8_lossy(&text)))
-        };
+        if stamp.length > LONGEST_FILE {
+            let why = format!("it is longer than {LONGEST_FILE} bytes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
+        let text = fs::read(file)?;
+        let lines = Arc::new(Lines::parse(&String::from_utf8_lossy(&text)));
         read.insert(file.to_owned(), (stamp, Arc::clone(&lines)));
-        Some(lines)
+        Ok(lines)
     }
 }
 
@@ -196,13 +216,13 @@ fn cut(name: &str) -> String {
 }
 
 impl Stamp {
-    fn of(file: &Path) -> Option<Self> {
-        let found = fs::metadata(file).ok()?;
+    fn of(file: &Path) -> io::Result<Self> {
+        let found = fs::metadata(file)?;
         let length = found.len();
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
-            Some(Self {
+            Ok(Self {
                 written: (found.mtime(), found.mtime_nsec()),
                 length,
                 file: found.ino(),
@@ -211,7 +231,7 @@ impl Stamp {
         #[cfg(windows)]
         {
             use std::os::windows::fs::MetadataExt;
-            Some(Self {
+            Ok(Self {
                 written: (found.last_write_time().cast_signed(), 0),
                 length,
                 file: 0,

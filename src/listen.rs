@@ -157,7 +157,7 @@ impl Door {
         }
     }
 
-    /// How many clients may be served at once. A door of an agent has a third of what the limit of
+    /// How many clients may be served at once. A door of an agent has a fifth of what the limit of
     /// open files allows: there are two doors, and the process of each client is held on to as well.
     #[must_use]
     pub const fn room(&self) -> usize {

@@ -296,7 +296,9 @@ mod process {
 
     impl Stat {
         fn of(pid: u32) -> Option<Self> {
-            Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+            // The kernel cuts a name at 15 bytes, in the middle of a character too.
+            let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+            Self::parse(&String::from_utf8_lossy(&stat))
         }
 
         /// The name stands in brackets and may hold brackets and spaces itself.
@@ -331,6 +333,22 @@ mod process {
             let stat = Stat::parse(stat).unwrap();
             assert_eq!((stat.name.as_str(), stat.parent), ("a) b (c", 1));
             assert_eq!((stat.terminal, stat.started), (34816, 999));
+        }
+
+        #[test]
+        fn a_name_that_is_cut_in_the_middle_of_a_character_is_one_all_the_same() {
+            let folder = tempfile::tempdir().unwrap();
+            // The kernel keeps 15 bytes, and each of these letters has two.
+            let program = folder.path().join("развёртывание");
+            std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
+            let mut child = std::process::Command::new(&program)
+                .arg("100")
+                .spawn()
+                .unwrap();
+            let found = Stat::of(child.id());
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert!(found.unwrap().name.starts_with("развёрт"));
         }
 
         #[test]

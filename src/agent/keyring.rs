@@ -94,17 +94,18 @@ impl Keyring {
         let mut wire = Wire::new(content);
         let (key, blob) = PrivateKey::read_added(&mut wire)?;
         let comment = wire.string().map_err(KeyProblem::from)?;
-        let constraints = Constraints::parse(wire).map_err(|_| AddProblem::Constraint)?;
-        if let Ok(certificate) = Certificate::from_bytes(&blob) {
-            is_signed(&certificate)?;
+        // Before what another agent may understand: it must not have these either.
+        if configured(&blob) {
+            return Err(AddProblem::Configured);
         }
         // One with a NUL makes OpenSSH's clients reject the whole list.
         if comment.contains(&0) {
             return Err(AddProblem::Comment);
         }
-        if configured(&blob) {
-            return Err(AddProblem::Configured);
+        if let Ok(certificate) = Certificate::from_bytes(&blob) {
+            is_signed(&certificate)?;
         }
+        let constraints = Constraints::parse(wire).map_err(|_| AddProblem::Constraint)?;
         let lifetime = constraints.lifetime.or(self.lifetime);
         let added = Arc::new(AddedKey {
             identity: Identity {

@@ -268,7 +268,10 @@ fn cut(value: &mut Value) {
             text.push('…');
         }
         Value::Array(list) => {
-            list.truncate(LONGEST_LIST);
+            if list.len() > LONGEST_LIST {
+                list.truncate(LONGEST_LIST);
+                list.push("…".into());
+            }
             list.iter_mut().for_each(cut);
         }
         Value::Object(fields) => fields.values_mut().for_each(cut),

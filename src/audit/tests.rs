@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::agent::Holder;
 use crate::catalog::Name;
 use crate::clock::SystemClock;
 use crate::cloud::CorrelationId;
@@ -167,6 +168,23 @@ fn no_text_of_a_client_makes_a_line_that_is_not_read_back() {
     // After a restart the chain goes on behind such a line.
     open(folder.path()).unwrap().record(event()).unwrap();
     assert_eq!(lines(folder.path()), 4);
+}
+
+#[test]
+fn a_list_of_more_than_a_record_holds_is_seen_to_be_cut() {
+    let recorded = |count: usize| {
+        let end = crate::policy::End::Certify {
+            names: vec!["web".to_owned(); count],
+            key: "SHA256:x".to_owned(),
+        };
+        let nobody = crate::requester::Requester::default();
+        let id = CorrelationId::new();
+        let signing = Event::signing(id, "SHA256:y", Holder::Added, &end, &nobody);
+        signing.into_fields()["names"].as_array().unwrap().clone()
+    };
+    assert_eq!(recorded(256), vec![Value::from("web"); 256]);
+    let cut = recorded(257);
+    assert_eq!((cut.len(), cut.last().unwrap()), (257, &"…".into()));
 }
 
 #[cfg(target_os = "linux")]

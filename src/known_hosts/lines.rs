@@ -147,9 +147,10 @@ fn covers(patterns: &HostPatterns, name: &str) -> bool {
     }
 }
 
+/// OpenSSH hashes a name in lower case.
 fn is_hash(salt: &[u8], hash: &[u8], name: &str) -> bool {
     let salt = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, salt);
-    hmac::verify(&salt, name.as_bytes(), hash).is_ok()
+    hmac::verify(&salt, name.to_ascii_lowercase().as_bytes(), hash).is_ok()
 }
 
 /// `[host]:port` as `host`, with the `!` that may stand in front.

@@ -47,6 +47,7 @@ fn a_host_key_has_every_name_that_its_lines_give_it() {
 fn a_hashed_name_is_found_if_it_is_one_that_is_wanted() {
     let text = format!("{} {KEY}\n", hashed("db01"));
     assert_eq!(names(&text, &["db*", "db01"]), ["db01"]);
+    assert_eq!(names(&text, &["DB01"]), ["DB01"]);
     assert!(names(&text, &["db*", "db02"]).is_empty());
 }
 
@@ -88,14 +89,35 @@ fn a_missing_file_is_an_empty_one() {
 }
 
 #[test]
+fn no_name_counts_while_a_file_that_may_revoke_it_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mine, global) = (folder.path().join("mine"), folder.path().join("global"));
+    fs::write(&mine, format!("web01 {KEY}\n")).unwrap();
+    let known = KnownHosts::new(vec![mine, global.clone()]);
+    let names = || known.names(&key(), &[], NOW);
+    assert_eq!(names().unwrap(), ["web01"]);
+    fs::create_dir(&global).unwrap();
+    let unread = names().unwrap_err();
+    assert!(
+        unread.to_string().contains("global cannot be read ("),
+        "{unread}"
+    );
+    fs::remove_dir(&global).unwrap();
+    let long = fs::File::create(&global).unwrap();
+    long.set_len(LONGEST_FILE + 1).unwrap();
+    let unread = names().unwrap_err();
+    assert!(unread.to_string().contains("longer than"), "{unread}");
+}
+
+#[test]
 fn a_file_that_changes_is_read_again_and_one_that_does_not_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("known_hosts");
     fs::write(&file, format!("web01 {KEY}\n")).unwrap();
     let known = KnownHosts::new(vec![file.clone()]);
     assert_eq!(known.names(&key(), &[], NOW).unwrap(), ["web01"]);
-    let first = known.lines(&file).unwrap();
-    assert!(Arc::ptr_eq(&first, &known.lines(&file).unwrap()));
+    let first = known.read(&file).unwrap();
+    assert!(Arc::ptr_eq(&first, &known.read(&file).unwrap()));
     fs::write(&file, format!("web01,web02 {KEY}\n")).unwrap();
     assert_eq!(known.names(&key(), &[], NOW).unwrap(), ["web01", "web02"]);
     fs::remove_file(&file).unwrap();

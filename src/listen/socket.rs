@@ -88,12 +88,12 @@ pub(super) fn is_private(folder: &Path) -> io::Result<bool> {
     Ok(ours && found.mode() & 0o077 == 0)
 }
 
-/// A third of the open files that this process may have: there are two doors, and the process of
-/// a client is held on to as well.
+/// A fifth of the open files that this process may have: there are two doors, the process of a client is
+/// held on to as well, and something is left for everything else.
 pub(super) fn most_connections() -> usize {
     let limit = getrlimit(Resource::Nofile).current;
     limit.map_or(usize::MAX, |limit| {
-        usize::try_from(limit / 3).unwrap_or(usize::MAX)
+        usize::try_from(limit / 5).unwrap_or(usize::MAX)
     })
 }
 

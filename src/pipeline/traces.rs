@@ -16,7 +16,7 @@ pub struct Traces {
 /// What was done in a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// Who used it first: there somebody can be told of its end.
+    /// Who used it last: there somebody can be told of its end.
     pub requester: Option<Arc<Requester>>,
     /// Whether sudo on this machine got a password, which it remembers for a while.
     pub sudo: bool,
@@ -47,7 +47,11 @@ impl Traces {
         let Some(trace) = of.get_mut(window) else {
             return;
         };
-        if trace.requester.is_none() {
+        if trace
+            .requester
+            .as_ref()
+            .is_none_or(|last| last.pid != requester.pid)
+        {
             trace.requester = Some(Arc::new(requester.clone()));
         }
         match grant.end() {

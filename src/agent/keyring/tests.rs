@@ -105,6 +105,13 @@ fn a_key_of_the_configuration_cannot_be_added() {
         .keyring
         .add(&content, &Bound::default(), |added| added == blob);
     assert_eq!(refused.unwrap_err(), AddProblem::Configured);
+    // Nor by a constraint that only another agent would understand.
+    let unknown = [&content[..], &[200, 1, 2, 3]].concat();
+    let refused = desk
+        .keyring
+        .add(&unknown, &Bound::default(), |added| added == blob);
+    assert_eq!(refused.unwrap_err(), AddProblem::Configured);
+    assert_eq!(desk.add(&unknown), Err(AddProblem::Constraint));
     assert!(desk.keyring.is_empty());
 }
 

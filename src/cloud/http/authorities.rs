@@ -37,7 +37,8 @@ fn among(found: Vec<CertificateDer<'static>>) -> Vec<Certificate> {
         .collect()
 }
 
-/// By its basic constraints (RFC 5280, section 4.2.1.9). Version 1 has none, and old roots of companies are of it.
+/// By its basic constraints (RFC 5280, section 4.2.1.9). Version 1 has none, and old roots of
+/// companies are of it: they signed themselves.
 fn is_authority(certificate: &[u8]) -> bool {
     let Ok(certificate) = x509_cert::Certificate::from_der(certificate) else {
         return false;
@@ -45,7 +46,7 @@ fn is_authority(certificate: &[u8]) -> bool {
     let told: &TbsCertificate = certificate.tbs_certificate();
     match told.get_extension::<BasicConstraints>() {
         Ok(Some((_, constraints))) => constraints.ca,
-        Ok(None) => told.version() == Version::V1,
+        Ok(None) => told.version() == Version::V1 && told.issuer() == told.subject(),
         Err(_) => false,
     }
 }
@@ -83,6 +84,24 @@ mod tests {
         CertificateDer::from_pem_file(file("certificate")).unwrap()
     }
 
+    /// One of version 1 that an authority has signed for somebody else.
+    fn signed_by_another() -> CertificateDer<'static> {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "set -e\n\
+            openssl req -x509 -newkey ed25519 -nodes -subj /CN=ca -keyout ca.key -out ca.pem\n\
+            openssl req -new -newkey ed25519 -nodes -subj /CN=server -keyout key -out csr\n\
+            : > none\n\
+            openssl x509 -req -in csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile none -out made";
+        let mut shell = Command::new("sh");
+        let made = shell.args(["-c", script]).current_dir(folder.path());
+        let output = made.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let made = CertificateDer::from_pem_file(folder.path().join("made")).unwrap();
+        let read = x509_cert::Certificate::from_der(&made).unwrap();
+        assert_eq!(read.tbs_certificate().version(), Version::V1);
+        made
+    }
+
     fn authority() -> CertificateDer<'static> {
         made("basicConstraints = critical, CA:true")
     }
@@ -96,8 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn an_old_root_of_version_one_is_an_authority() {
+    fn an_old_root_of_version_one_is_an_authority_and_what_another_has_signed_is_none() {
         assert_eq!(among(vec![made("")]).len(), 1);
+        assert_eq!(among(vec![signed_by_another()]).len(), 0);
     }
 
     #[test]
