@@ -1,4 +1,4 @@
-//! READ FIRST: judge → ask → open → record → use. One function, for both doors.
+//! READ FIRST: judge → ask → open → record → use. One way, for both doors.
 //!
 //! A door hands over an [`Ask`] and a closure over the material, and gets the closure's answer or a
 //! [`Refusal`]. What never happens here: an answer before its record, or a refusal without one.
@@ -17,6 +17,8 @@ use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::secret::Material;
 use crate::window::ended;
+
+use asks::Pending;
 
 pub use asks::{Asked, Asks, Outcome};
 pub use memory::{Memory, Refused};
@@ -57,6 +59,14 @@ pub struct Pipeline {
     pub wrong: Wrong,
 }
 
+/// An ask on its way.
+struct Begun<'a> {
+    id: CorrelationId,
+    credential: Arc<Credential>,
+    requester: &'a Requester,
+    asked: Pending<'a>,
+}
+
 impl Pipeline {
     /// A path that remembers nothing but which passwords were shown, as the record of before tells.
     #[must_use]
@@ -94,17 +104,15 @@ impl Pipeline {
         stages: &dyn StageSink,
         using: impl FnOnce(&Material) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let id = CorrelationId::new();
-        let credential = Arc::clone(&ask.credential);
-        let asked = self.asks.begin(id, &ask, requester);
+        let begun = self.begin(&ask, requester);
+        let id = begun.id;
         let answer = async {
             let (grant, _due) = self.ready(id, ask, requester, stages).await?;
             let turn = self.cores.turn(weight(&grant)).await;
             self.record_release(id, &grant, requester).await?;
             turn.run(|| self.broker.with(&grant, using))?
         };
-        let answer = self.told(id, &credential, requester, answer.await);
-        asked.answered(answer, Outcome::Released)
+        self.end(begun, answer.await, Outcome::Released)
     }
 
     /// Answers `ask` with a signature that the vault makes; the key stays there.
@@ -118,9 +126,8 @@ impl Pipeline {
         stages: &dyn StageSink,
         signing: Signing<'_>,
     ) -> Result<Vec<u8>, Refusal> {
-        let id = CorrelationId::new();
-        let credential = Arc::clone(&ask.credential);
-        let asked = self.asks.begin(id, &ask, requester);
+        let begun = self.begin(&ask, requester);
+        let id = begun.id;
         let answer = async {
             let (grant, due) = self.ready(id, ask, requester, stages).await?;
             self.record_release(id, &grant, requester).await?;
@@ -129,8 +136,7 @@ impl Pipeline {
                 .sign(&grant, signing, due, id, requester, stages)
                 .await
         };
-        let answer = self.told(id, &credential, requester, answer.await);
-        asked.answered(answer, Outcome::Released)
+        self.end(begun, answer.await, Outcome::Released)
     }
 
     /// Has the material of `ask` there, and releases nothing.
@@ -143,12 +149,9 @@ impl Pipeline {
         requester: &Requester,
         stages: &dyn StageSink,
     ) -> Result<(), Refusal> {
-        let id = CorrelationId::new();
-        let credential = Arc::clone(&ask.credential);
-        let asked = self.asks.begin(id, &ask, requester);
-        let ready = self.ready(id, ask, requester, stages).await;
-        let ready = self.told(id, &credential, requester, ready.map(drop));
-        asked.answered(ready, Outcome::Prepared)
+        let begun = self.begin(&ask, requester);
+        let ready = self.ready(begun.id, ask, requester, stages).await;
+        self.end(begun, ready.map(drop), Outcome::Prepared)
     }
 
     /// Records and remembers a no to whoever asked for `what` before anything could be judged.
@@ -184,6 +187,26 @@ impl Pipeline {
             }
             ready => ready.map(|due| (grant, due)),
         }
+    }
+
+    fn begin<'a>(&'a self, ask: &Ask, requester: &'a Requester) -> Begun<'a> {
+        let id = CorrelationId::new();
+        Begun {
+            id,
+            credential: Arc::clone(&ask.credential),
+            requester,
+            asked: self.asks.begin(id, ask, requester),
+        }
+    }
+
+    fn end<T>(
+        &self,
+        begun: Begun<'_>,
+        answer: Result<T, Refusal>,
+        done: Outcome,
+    ) -> Result<T, Refusal> {
+        let answer = self.told(begun.id, &begun.credential, begun.requester, answer);
+        begun.asked.answered(answer, done)
     }
 
     /// Records and remembers a refusal.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::convert::status;
 use super::proto;
 use super::session::requester;
 use crate::broker::Wish;
@@ -19,13 +18,10 @@ pub(super) async fn waiting(
     request: &Request<proto::ApprovalsRequest>,
 ) -> Result<Response<proto::ApprovalsReply>, Status> {
     let person = requester(request)?;
-    let tenant = house.tenant(&request.get_ref().tenant);
-    let tenant = tenant.map_err(|no| status(&no))?;
+    let tenant = house.tenant(&request.get_ref().tenant)?;
     let services = services(house, tenant);
     let found = house.pipeline.broker.waiting(tenant, &services, &person);
-    let found = found.await;
-    let found = found.map_err(|no| status(&no))?;
-    let approvals = found.into_iter().map(shown).collect();
+    let approvals = found.await?.into_iter().map(shown).collect();
     Ok(Response::new(proto::ApprovalsReply { approvals }))
 }
 
@@ -35,8 +31,7 @@ pub(super) async fn decide(
     request: &Request<proto::DecideRequest>,
 ) -> Result<Response<proto::DecideReply>, Status> {
     let (person, request) = (requester(request)?, request.get_ref());
-    let tenant = house.tenant(&request.tenant);
-    let tenant = tenant.map_err(|no| status(&no))?;
+    let tenant = house.tenant(&request.tenant)?;
     let verdict = match request.approve {
         true => Verdict::Approve,
         false => Verdict::Deny,
@@ -47,8 +42,7 @@ pub(super) async fn decide(
         reason: &request.reason,
     };
     let (broker, services) = (&house.pipeline.broker, services(house, tenant));
-    let decided = broker.decide(tenant, &services, &person, &decision).await;
-    decided.map_err(|no| status(&no))?;
+    broker.decide(tenant, &services, &person, &decision).await?;
     Ok(Response::new(proto::DecideReply {}))
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use ssh_key::{Certificate, PublicKey};
-use tonic::Response;
+use tonic::{Response, Status};
 
-use super::convert::{said, status};
+use super::convert::said;
 use super::proto::{CertifyHostEvent, CertifyHostRequest, certify_host_event::Event};
 use super::release::{Events, streamed};
 use super::sink::Sink;
@@ -35,7 +35,7 @@ pub(super) fn host(
     Ok(streamed(move |sink: Sink<CertifyHostEvent>| async move {
         let made = house.certify_host(&authority, host, said, &requester, &sink);
         let made = made.await.and_then(|blob| in_a_file(&blob, &authority));
-        sink.send(made.map_err(|no| status(&no)).map(|text| CertifyHostEvent {
+        sink.send(made.map_err(Status::from).map(|text| CertifyHostEvent {
             event: Some(Event::Certificate(text)),
         }));
     }))

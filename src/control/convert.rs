@@ -32,15 +32,15 @@ fn needed(refusal: &Refusal) -> Option<proto::Needed> {
     }
 }
 
-/// The refusal as a status.
-#[must_use]
-pub fn status(refusal: &Refusal) -> Status {
-    let details = message(refusal).encode_to_vec();
-    Status::with_details(
-        grpc_code(refusal.exit_code()),
-        refusal.to_string(),
-        details.into(),
-    )
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let details = message(&refusal).encode_to_vec();
+        Self::with_details(
+            grpc_code(refusal.exit_code()),
+            refusal.to_string(),
+            details.into(),
+        )
+    }
 }
 
 /// What the server said, whether it was a refusal of ours or something of the transport.
@@ -118,7 +118,7 @@ mod tests {
             window: "ops".to_owned(),
             status: "Denied".to_owned(),
         };
-        assert_eq!(refusal(&status(&denied)), message(&denied));
+        assert_eq!(refusal(&denied.clone().into()), message(&denied));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use ssh_key::HashAlg;
 use tonic::Response;
 use zeroize::Zeroizing;
 
-use super::convert::{given, status};
+use super::convert::given;
 use super::proto::import_event::Event;
 use super::proto::{self, ImportEvent, OpenRequest, PassphraseNeeded};
 use super::release::{Events, streamed, wish};
@@ -36,7 +36,7 @@ pub(super) fn stream(
         let event = match done {
             Ok(imported) => Ok(Event::Imported(told(&imported))),
             Err(NotImported::PassphraseNeeded) => Ok(Event::PassphraseNeeded(PassphraseNeeded {})),
-            Err(NotImported::Refused(no)) => Err(status(&no)),
+            Err(NotImported::Refused(no)) => Err(no.into()),
         };
         sink.send(event.map(|event| ImportEvent { event: Some(event) }));
     })

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::{Response, Status};
 
-use super::convert::{said, status};
+use super::convert::said;
 use super::prompt::Claim;
 use super::proto::{self, lookup_request, password_event};
 use super::sink::Sink;
@@ -45,7 +45,7 @@ impl Release {
                 sink.send(Ok(proto::PasswordEvent { event: Some(event) }));
             }
             let answer = self.released(&house, &sink).await;
-            sink.send(answer.map_err(|no| status(&no)).map(|released| {
+            sink.send(answer.map_err(Status::from).map(|released| {
                 let event = password_event::Event::Released(released);
                 proto::PasswordEvent { event: Some(event) }
             }));
@@ -157,7 +157,7 @@ pub(super) fn preflight(
         let ready = house.prepare(&credential, end, said, &requester, &sink);
         let window = || view::window(&house, &credential.vault.window);
         let ready = ready.await.map(|()| window());
-        sink.opened(ready.map_err(|no| status(&no)));
+        sink.opened(ready);
     })
 }
 

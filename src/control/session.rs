@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use super::approvals;
 use super::certify;
 use super::check;
-use super::convert::{given, said, status};
+use super::convert::{given, said};
 use super::ending;
 use super::import;
 use super::pins;
@@ -105,10 +105,7 @@ impl Control for Session {
     ) -> Result<Response<Self::LoginStream>, Status> {
         let person = requester(&request)?;
         let request = request.into_inner();
-        let tenant = self
-            .house
-            .tenant(&request.tenant)
-            .map_err(|no| status(&no))?;
+        let tenant = self.house.tenant(&request.tenant)?;
         let tenant = Arc::clone(tenant);
         let method = match request.method() {
             login_request::Method::Unspecified => tenant.sign_in,
@@ -123,7 +120,7 @@ impl Control for Session {
         request: Request<proto::LogoutRequest>,
     ) -> Result<Response<proto::LogoutReply>, Status> {
         let reply = ending::sign_out(&self.house, &request.get_ref().tenant).await;
-        reply.map(Response::new).map_err(|no| status(&no))
+        reply.map(Response::new).map_err(Status::from)
     }
 
     async fn open(
@@ -132,11 +129,7 @@ impl Control for Session {
     ) -> Result<Response<Self::OpenStream>, Status> {
         let person = requester(&request)?;
         let request = request.into_inner();
-        let window = Arc::clone(
-            self.house
-                .window(&request.window)
-                .map_err(|no| status(&no))?,
-        );
+        let window = Arc::clone(self.house.window(&request.window)?);
         let wish = wish(&window, request, &person);
         let house = Arc::clone(&self.house);
         Ok(streamed(move |sink| async move {
@@ -145,7 +138,7 @@ impl Control for Session {
                 release::certify(&house, &window, &person, &sink).await;
             }
             let opened = opened.map(|()| view::window(&house, &window));
-            sink.opened(opened.map_err(|no| status(&no)));
+            sink.opened(opened);
         }))
     }
 
@@ -155,11 +148,10 @@ impl Control for Session {
     ) -> Result<Response<proto::RehearseReply>, Status> {
         let person = requester(&request)?;
         let request = request.into_inner();
-        let window = self.house.window(&request.window);
-        let window = window.map_err(|no| status(&no))?;
+        let window = self.house.window(&request.window)?;
         let wish = wish(window, request, &person);
         let reply = approvals::rehearse(&self.house, window, wish).await;
-        reply.map(Response::new).map_err(|no| status(&no))
+        reply.map(Response::new).map_err(Status::from)
     }
 
     async fn approvals(
@@ -181,7 +173,7 @@ impl Control for Session {
         request: Request<proto::CloseRequest>,
     ) -> Result<Response<proto::CloseReply>, Status> {
         let reply = ending::close(&self.house, &request.get_ref().window).await;
-        reply.map(Response::new).map_err(|no| status(&no))
+        reply.map(Response::new).map_err(Status::from)
     }
 
     async fn lock(
@@ -189,7 +181,7 @@ impl Control for Session {
         request: Request<proto::LockRequest>,
     ) -> Result<Response<proto::LockReply>, Status> {
         let reply = ending::lock(&self.house, request.get_ref().locked);
-        reply.map(Response::new).map_err(|no| status(&no))
+        reply.map(Response::new).map_err(Status::from)
     }
 
     async fn password(
@@ -198,10 +190,7 @@ impl Control for Session {
     ) -> Result<Response<Self::PasswordStream>, Status> {
         let requester = requester(&request)?;
         let request = request.into_inner();
-        let (credential, part) = self
-            .house
-            .referred(&request.name)
-            .map_err(|no| status(&no))?;
+        let (credential, part) = self.house.referred(&request.name)?;
         let end = release::end(&credential, part, &request);
         let credential = if request.previous {
             credential.at(Version::Previous)
@@ -236,7 +225,7 @@ impl Control for Session {
             claim,
         } = match found {
             Ok(found) => found,
-            Err(no) => return Err(status(&self.unanswered(no, &requester))),
+            Err(no) => return Err(self.unanswered(no, &requester).into()),
         };
         let release = Release {
             notice: Some(release::notice(&credential, &receiver)),
@@ -256,14 +245,13 @@ impl Control for Session {
         let requester = requester(&request)?;
         let request = request.into_inner();
         // On another host even a prompt that stays without an answer counts as a wrong one.
-        prompt::hopeful(&self.house, &request.hosts).map_err(|no| status(&no))?;
+        prompt::hopeful(&self.house, &request.hosts)?;
         let plan = Plan {
             hosts: request.hosts,
             command: request.command,
             said: said(request.said),
         };
-        let announced = self.prompts.announce(&requester, plan);
-        let announced = announced.map_err(|no| status(&no))?;
+        let announced = self.prompts.announce(&requester, plan)?;
         Ok(Response::new(proto::ExpectReply {
             prompt: announced.prompt,
             begins: announced.begins,
@@ -276,7 +264,7 @@ impl Control for Session {
         request: Request<proto::LookupRequest>,
     ) -> Result<Response<Self::LookupStream>, Status> {
         let requester = requester(&request)?;
-        let to = release::used(request.get_ref().r#use()).map_err(|no| status(&no))?;
+        let to = release::used(request.get_ref().r#use())?;
         let request = request.into_inner();
         let receiver = Receiver {
             to,
@@ -284,10 +272,8 @@ impl Control for Session {
             host: request.host,
             command: requester.command.clone(),
         };
-        let found = prompt::fitting(&self.house.catalog, &receiver).map_err(|no| {
-            let no = self.unanswered(no.into(), &requester);
-            status(&no)
-        });
+        let found = prompt::fitting(&self.house.catalog, &receiver)
+            .map_err(|no| self.unanswered(no.into(), &requester));
         let release = Release {
             credential: found?,
             end: End::Give(receiver),
@@ -314,7 +300,7 @@ impl Control for Session {
     ) -> Result<Response<Self::CertifyHostStream>, Status> {
         let requester = requester(&request)?;
         let certified = certify::host(&self.house, request.into_inner(), requester);
-        certified.map_err(|no| status(&no))
+        certified.map_err(Status::from)
     }
 
     async fn watch(
@@ -354,7 +340,7 @@ impl Control for Session {
     ) -> Result<Response<proto::PinsReply>, Status> {
         let person = requester(&request)?;
         let found = pins::found(&self.house, &request.get_ref().window, &person).await;
-        found.map(Response::new).map_err(|no| status(&no))
+        found.map(Response::new).map_err(Status::from)
     }
 
     async fn import(
@@ -375,5 +361,5 @@ impl Control for Session {
 
 pub(super) fn requester<T>(request: &Request<T>) -> Result<Arc<Requester>, Status> {
     let found = request.extensions().get::<Arc<Requester>>().cloned();
-    found.ok_or_else(|| status(&Refusal::Unsupported("the requester is unknown".to_owned())))
+    found.ok_or_else(|| Refusal::Unsupported("the requester is unknown".to_owned()).into())
 }

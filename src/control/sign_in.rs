@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use tonic::Response;
+use tonic::{Response, Status};
 
-use super::convert::status;
 use super::proto::{LoginEvent, login_event};
 use super::release::{Events, streamed};
 use super::sink::Guide;
@@ -29,7 +28,7 @@ pub(super) fn stream(
         if account.is_ok() {
             house.pipeline.broker.signed_in(&tenant.name);
         }
-        sink.send(account.map_err(|no| status(&no)).map(|account| {
+        sink.send(account.map_err(Status::from).map(|account| {
             let (tenant, user_name) = (tenant.name.to_string(), account.user_name);
             let event = login_event::SignedIn { tenant, user_name };
             LoginEvent {

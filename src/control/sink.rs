@@ -12,6 +12,7 @@ use super::proto::{
 };
 use crate::cloud::{SignInGuide, SignInStep, Stage, StageSink};
 use crate::doctor::{self, Chart, Verdict};
+use crate::refusal::Refusal;
 use crate::requester::Requester;
 
 /// Sends events of one call. A client that hung up simply gets no more of them.
@@ -25,8 +26,8 @@ impl<T> Sink<T> {
 
 impl Sink<OpenEvent> {
     /// Tells how an opening ended.
-    pub(super) fn opened(&self, outcome: Result<Window, Status>) {
-        self.send(outcome.map(|window| OpenEvent {
+    pub(super) fn opened(&self, outcome: Result<Window, Refusal>) {
+        self.send(outcome.map_err(Status::from).map(|window| OpenEvent {
             event: Some(open_event::Event::Opened(window)),
             ..OpenEvent::default()
         }));
