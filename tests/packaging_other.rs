@@ -43,7 +43,7 @@ fn python(program: &str, file: &Path) -> Option<Value> {
         .unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr);
     if complaint.contains("ModuleNotFoundError") {
-        println!("SKIPPED: {complaint}");
+        environment::skip::skipped(&complaint);
         return None;
     }
     assert!(output.status.success(), "{}: {complaint}", file.display());

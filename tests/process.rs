@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use support::home::{Home, text};
+use support::skip::skipped;
 use support::{CLIENT, GROUP, KEYS, USER};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +40,7 @@ async fn a_second_agent_is_refused_and_the_first_one_unharmed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_user_is_turned_away_even_where_the_socket_is_open_to_all() {
     if !rustix::process::geteuid().is_root() {
-        println!("SKIPPED: only root can become another user");
+        skipped("only root can become another user");
         return;
     }
     let home = Home::new().await;

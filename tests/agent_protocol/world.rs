@@ -1,5 +1,8 @@
 //! A house full of ssh-keygen's keys behind a real socket, and real SSH hosts.
 
+#[path = "../support/skip.rs"]
+mod skip;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +21,8 @@ use pimento::requester::{Caller, Requester};
 use pimento::secret::private_key::PrivateKey;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+
+pub(crate) use skip::skipped;
 
 /// A key pair of ssh-keygen in a folder of its own.
 pub(crate) struct Key {
@@ -386,13 +391,6 @@ impl Host {
         line.extend(command.iter().map(|&word| word.to_owned()));
         line
     }
-}
-
-/// Says on the terminal that a test was skipped; the harness swallows what the macros print.
-pub(crate) fn skipped(why: &str) {
-    std::io::stderr()
-        .write_all(format!("SKIPPED: {why}\n").as_bytes())
-        .unwrap();
 }
 
 fn find_sshd() -> Option<String> {

@@ -1,5 +1,8 @@
 //! Where the contracts are, and how a file of them is read.
 
+#[path = "../support/skip.rs"]
+pub mod skip;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -13,10 +16,10 @@ pub fn folder() -> Option<PathBuf> {
     if folder.join("graph/pim-groups.openapi.json").is_file() {
         return Some(folder);
     }
-    eprintln!(
-        "SKIPPED: no contracts in {}; set PIMENTO_CONTRACTS to their folder to run this test",
+    skip::skipped(&format!(
+        "no contracts in {}; set PIMENTO_CONTRACTS to their folder to run this test",
         folder.display()
-    );
+    ));
     None
 }
 

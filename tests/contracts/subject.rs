@@ -5,7 +5,6 @@
 //! value of a secret in a message, or a change of a live tenant that was not allowed.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +19,7 @@ use url::Url;
 
 use crate::openapi::{Descriptions, Exchange};
 use crate::source;
+use crate::source::skip::skipped;
 use crate::wire::{CLIENT, MIA, TENANT, VAULT, group_id};
 
 /// A tenant, as the file describes it; docs/azure-conformance.md says what each member is.
@@ -129,7 +129,7 @@ impl Subject {
     pub fn may_change(&self, what: &str) -> bool {
         let allowed = self.refresh.is_some() || std::env::var_os("PIMENTO_LIVE_CHANGES").is_some();
         if !allowed {
-            loudly(&format!(
+            skipped(&format!(
                 "{what}: it changes the tenant, and PIMENTO_LIVE_CHANGES is not set"
             ));
         }
@@ -143,7 +143,7 @@ impl Subject {
         }
         let token = match self.tenant.tokens.get(&resource) {
             None => {
-                loudly(&format!(
+                skipped(&format!(
                     "the file of PIMENTO_LIVE_TENANT has no token for {resource:?}"
                 ));
                 return None;
@@ -212,12 +212,6 @@ impl Subject {
 /// The file of the live tenant.
 pub fn live() -> Option<PathBuf> {
     std::env::var_os("PIMENTO_LIVE_TENANT").map(PathBuf::from)
-}
-
-/// To where a test's output is not kept back.
-pub fn loudly(what: &str) {
-    let line = format!("SKIPPED: {what}\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// A client that trusts that authority, and finds hosts where they are said to be.

@@ -8,6 +8,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+pub use super::skip::skipped;
 use super::sshd::run;
 
 /// The user of the copy, and their id.
@@ -204,10 +205,4 @@ impl Etc {
         let kept = fs::read_to_string(&path).unwrap();
         fs::write(path, kept + text).unwrap();
     }
-}
-
-/// Says on the terminal that something was not tried.
-pub fn skipped(why: &str) {
-    let line = format!("SKIPPED: {why}\n");
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
 }

@@ -15,6 +15,7 @@ pub mod etc;
 pub mod home;
 pub mod memory;
 pub mod ready;
+pub mod skip;
 pub mod sshd;
 pub mod terminal;
 pub mod tls;

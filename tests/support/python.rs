@@ -1,10 +1,14 @@
 //! The Python environment with the clients that others wrote (`tests/requirements.txt`).
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
-use std::io::Write as _;
+#[path = "skip.rs"]
+pub mod skip;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+
+use skip::skipped;
 
 /// The Python that has them; made once, where `./check` did not make it.
 pub fn python() -> Option<PathBuf> {
@@ -12,8 +16,9 @@ pub fn python() -> Option<PathBuf> {
     match MADE.get_or_init(environment) {
         Ok(python) => Some(python.clone()),
         Err(problem) if std::env::var_os("PIMENTO_OFFLINE").is_some() => {
-            let line = format!("SKIPPED: no Python ({problem}), and PIMENTO_OFFLINE is set\n");
-            std::io::stderr().write_all(line.as_bytes()).unwrap();
+            skipped(&format!(
+                "no Python ({problem}), and PIMENTO_OFFLINE is set"
+            ));
             None
         }
         Err(problem) => panic!(

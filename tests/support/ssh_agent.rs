@@ -7,8 +7,13 @@ pub mod client;
 pub mod footprint;
 #[path = "ssh_agent/keys.rs"]
 pub mod keys;
+#[path = "skip.rs"]
+mod skip;
 #[path = "ssh_agent/verify.rs"]
 pub mod verify;
+
+#[allow(unused_imports, reason = "not every test says both")]
+pub use skip::{say, skipped};
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -39,17 +44,6 @@ pub fn agent_command() -> Command {
 /// Whether the agent under test is OpenSSH's.
 pub fn under_test_is_stock() -> bool {
     agent_command().get_args().next().is_none()
-}
-
-/// Says on the terminal that a test was skipped.
-pub fn skipped(why: &str) {
-    say(&format!("SKIPPED: {}", why.trim_start_matches("SKIPPED: ")));
-}
-
-/// Says something on the terminal; the harness swallows what the macros print.
-pub fn say(line: &str) {
-    let line = format!("{line}\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// An agent in the foreground, on a socket in a folder of its own; ended when dropped.
