@@ -9,7 +9,7 @@ use std::process::ExitCode as Exit;
 
 use clap::Parser;
 
-use crate::config::{Config, Overrides, Paths};
+use crate::config::{Config, ConfigError, Overrides, Paths};
 use crate::control::proto;
 use crate::refusal::ExitCode;
 
@@ -159,20 +159,39 @@ type Agent = proto::control_client::ControlClient<tonic::transport::Channel>;
 async fn connect(paths: &Paths) -> Result<Agent, Failure> {
     crate::control::client::connect(&paths.control_socket()).await.map_err(|absent| {
         let advice = if paths.have_configuration() {
-            "start it with `pimento agent`"
+            START.to_owned()
         } else {
-            "to see pimento work without Azure, run `pimento demo`; to set it up for your tenant, run \
-             `pimento init`, then start it with `pimento agent`"
+            format!("to set pimento up for your tenant, run `pimento init`; then {START}{WITHOUT_AZURE}")
         };
-        Failure::new("no_agent", ExitCode::NoAgent, absent.to_string(), advice)
+        Failure::new("no_agent", ExitCode::NoAgent, absent.to_string(), &advice)
     })
 }
 
 /// The configuration.
 fn load(paths: &Paths) -> Result<Config, Failure> {
-    Config::load(paths)
-        .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))
+    Config::load(paths).map_err(|error| {
+        let advice = match error {
+            ConfigError::Absent(_) => WITHOUT_AZURE.trim_start_matches("; "),
+            ConfigError::Invalid(_) => "",
+        };
+        Failure::new("config", ExitCode::Usage, error.to_string(), advice)
+    })
 }
+
+/// How the agent is started.
+const START: &str = if cfg!(target_os = "linux") {
+    "start it with `pimento agent`, or, where a package or `pimento service install` has set that \
+     up, with `systemctl --user start pimento.socket`"
+} else {
+    "start it with `pimento agent`, or have it started by `pimento service install`"
+};
+
+/// What else can be done where nothing is set up, if the build has it.
+const WITHOUT_AZURE: &str = if cfg!(feature = "emulator") {
+    "; to see pimento work without Azure, run `pimento demo`"
+} else {
+    ""
+};
 
 fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Failure> {
     builder

@@ -15,7 +15,7 @@ class Pimento < Formula
     generate_completions_from_executable(bin/"pimento", "completions")
     system bin/"pimento", "manual", "--out", buildpath/"man"
     man1.install Dir["man/*.1"]
-    doc.install Dir["docs/*.md"]
+    doc.install Dir["docs/*.md"], "docs/decisions", "docs/recipes"
   end
 
   # The agent listens for itself here. `pimento service install` has launchd listen, which starts it

@@ -6,8 +6,8 @@
 
 use serde_json::{Value, json};
 
-use super::Failure;
 use super::output::Output;
+use super::{Failure, START};
 use crate::config::Paths;
 use crate::control::client;
 use crate::control::proto::control_client::ControlClient;
@@ -58,8 +58,8 @@ async fn agent(paths: &Paths, report: &mut Report<'_>) -> Option<Agent> {
     let mut agent = match client::connect(&paths.control_socket()).await {
         Ok(agent) => agent,
         Err(absent) => {
-            let remedy = "start it with `pimento agent`: the checks of the cloud are the agent's, \
-                          which has your sign-in";
+            let remedy =
+                format!("{START}: the checks of the cloud are the agent's, which has your sign-in");
             report.add(case.failure(absent.to_string(), remedy));
             return None;
         }
@@ -67,16 +67,13 @@ async fn agent(paths: &Paths, report: &mut Report<'_>) -> Option<Agent> {
     let own = env!("CARGO_PKG_VERSION");
     let status = agent.status(StatusRequest {}).await;
     report.add(match status.map(tonic::Response::into_inner) {
-        Err(status) => case.failure(
-            format!("it does not answer: {}", status.message()),
-            "start it again: `pimento agent`",
-        ),
+        Err(status) => case.failure(format!("it does not answer: {}", status.message()), AGAIN),
         Ok(status) if status.version != own => case.warning(
             format!(
                 "it is version {}, and this command is {own}",
                 status.version
             ),
-            "start the agent again, so that both are of one version",
+            format!("so that both are of one version, {AGAIN}"),
         ),
         Ok(status) if status.locked => case.warning(
             "it is locked, and refuses everything",
@@ -162,6 +159,13 @@ impl<'o> Report<'o> {
         }
     }
 }
+
+/// How an agent is started anew.
+const AGAIN: &str = if cfg!(target_os = "linux") {
+    "start it again: `systemctl --user restart pimento.service`, or end it and run `pimento agent`"
+} else {
+    "end it, and start it again: `pimento agent`"
+};
 
 fn given(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())

@@ -207,6 +207,11 @@ fn tell(imported: &Imported, password: bool, output: &Output) {
         "repairs": imported.repairs, "configured": imported.configured, "id": imported.id,
     });
     output.result(&lines.join("\n"), &value);
+    if !imported.configured {
+        output.hint(
+            "pimento: once these lines are in the configuration, start the agent again to use them",
+        );
+    }
 }
 
 /// The lines that name it.

@@ -11,11 +11,12 @@ use serde_json::json;
 use super::agent::in_this_shell;
 use super::output::{self, Output, counted};
 use super::{Failure, runtime, sign_in, ssh_config};
+use crate::catalog::{Keep, SignInMethod};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Paths};
 use crate::harden::harden;
 use crate::refusal::{ExitCode, Refusal};
-use crate::setup::{self, Draft, Setup, SetupError};
+use crate::setup::{self, Draft, Setup, SetupError, TenantDraft};
 
 use args::Args as Options;
 pub(super) use args::Args;
@@ -119,10 +120,17 @@ impl<'a> Init<'a> {
     fn tell(&self, made: &ssh_config::Text<'_>) {
         let draft = &self.draft;
         let shell = in_this_shell(&self.paths.agent_socket());
+        let login = match signs_in_anew(&draft.tenant) {
+            true => format!(
+                "\n# The agent has a sign-in of its own, once it runs:\npimento login {}",
+                draft.tenant.name
+            ),
+            false => String::new(),
+        };
         let text = format!(
             "wrote {}: {}, {}, {}\n\n\
              # Start the agent, and have this shell use it:\n\
-             pimento agent &\n{shell}\n\n{}",
+             pimento agent &\n{shell}{login}\n\n{}",
             self.paths.config.display(),
             counted(draft.windows.len(), "window"),
             counted(draft.keys.len(), "key"),
@@ -153,6 +161,12 @@ impl<'a> Init<'a> {
         self.output.hint(&format!("left out {name}: {why}"));
         self.skipped.push((name.to_owned(), why));
     }
+}
+
+/// Whether the agent knows nothing of the sign-in that was made here, in this process.
+fn signs_in_anew(tenant: &TenantDraft) -> bool {
+    let methods = [SignInMethod::Browser, SignInMethod::DeviceCode];
+    tenant.sign_in.is_some_and(|it| methods.contains(&it)) && tenant.keep == Keep::Memory
 }
 
 fn configured(paths: &Paths) -> Failure {

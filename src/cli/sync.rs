@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::person::{Person, ask, terminal};
-use super::{Agent, Failure, load, window};
+use super::{Agent, Failure, START, load, window};
 use crate::config::{Config, Paths, repin};
 use crate::control::client;
 use crate::control::proto::window::State;
@@ -81,9 +81,8 @@ impl Sync<'_> {
                 return Ok(());
             }
             Err(absent) => {
-                let advice = "start it with `pimento agent`";
                 let message = absent.to_string();
-                return Err(Failure::new("no_agent", ExitCode::NoAgent, message, advice));
+                return Err(Failure::new("no_agent", ExitCode::NoAgent, message, START));
             }
         };
         let windows = match args.windows.as_slice() {

@@ -142,6 +142,17 @@ fn client_id(
     findings: &mut Findings,
 ) -> Option<String> {
     let text = match (section.field("client_id"), &workload.client_id) {
+        // A user-assigned one would be named by it, and is not asked for.
+        (Some(field), _) if sign_in == Some(SignInMethod::ManagedIdentity) => {
+            findings.wrong(
+                field.place,
+                "client_id is not for sign_in = \"managed-identity\", which is the identity that the \
+                 machine has of its own (system-assigned)",
+                "remove it; for another identity take sign_in = \"workload-identity\" or \
+                 \"client-certificate\" (docs/sign-in.md)",
+            );
+            return None;
+        }
         (Some(field), _) => field.text(findings)?,
         (None, Some(told)) => section.says(told),
         (None, None) => {

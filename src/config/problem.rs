@@ -34,8 +34,8 @@ pub enum ConfigError {
     /// No file exists.
     #[error(
         "there is no configuration: {} does not exist\n    \
-         to see pimento work without Azure, run `pimento demo`; to set it up for your tenant, \
-         run `pimento init`, or write that file (docs/configuration.md)",
+         to set it up for your tenant, run `pimento init`, or write that file \
+         (docs/configuration.md)",
         .0.display()
     )]
     Absent(PathBuf),

@@ -108,6 +108,7 @@ fn azure_cli(id: &str, why: &str) -> String {
 fn no_match(kind: &str) -> String {
     match kind {
         "key" | "password" => "`pimento keys` lists what is configured".to_owned(),
+        "request" => "`pimento approvals` lists what waits for you".to_owned(),
         _ => format!("`pimento status` lists every {kind}"),
     }
 }
@@ -135,15 +136,13 @@ fn pim_policy(window: &str, rules: &str) -> String {
 
 const fn unreachable_service(service: Service) -> &'static str {
     match service {
-        Service::Entra => {
-            "check the network and the proxy: `curl -I https://login.microsoftonline.com`"
-        }
         Service::KeyVault => {
             "check the network, and whether the vault's private endpoint resolves from here"
         }
-        Service::Pim => "check the network and the proxy: `curl -I https://graph.microsoft.com`",
-        Service::PimAzure => {
-            "check the network and the proxy: `curl -I https://management.azure.com`"
+        // Which hosts they are depends on the tenant's cloud.
+        Service::Entra | Service::Pim | Service::PimAzure => {
+            "check the network, and the proxy in the agent's environment (docs/configuration.md, \
+             \"Proxies\"); `pimento doctor` asks the same hosts"
         }
     }
 }
@@ -154,10 +153,40 @@ const AMBIGUOUS: &str =
 const AUDIT: &str = "free space on, or make writable, the audit folder that `pimento status` names";
 
 const BINDING: &str = "connect with OpenSSH 8.9 or newer and without agent forwarding, to a host \
-                       that `hosts` and known_hosts name; `pimento why` shows what was seen";
+                       that `hosts` and known_hosts name; where known_hosts has hashed names (|1|…), \
+                       `hosts` has to have the full one, without * and ?; `pimento why` shows what \
+                       was seen";
 
 const UNANSWERED: &str =
     "try again and answer in time; `prompt_timeout` of [agent] is how long it stands";
 
 const DECLINED: &str = "try again and answer yes; if you did not expect the question, `pimento why` \
                         shows which program asked";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_request_is_looked_for_where_requests_are_listed() {
+        let unknown = Refusal::NoMatch {
+            kind: "request",
+            name: "5f1d3b3c".to_owned(),
+            nearest: None,
+        };
+        assert!(unknown.advice().contains("`pimento approvals`"));
+    }
+
+    #[test]
+    fn advice_on_a_service_names_no_host_of_one_cloud() {
+        for service in [Service::Entra, Service::Pim, Service::PimAzure] {
+            let unreachable = Refusal::Unreachable {
+                service,
+                why: "timed out".to_owned(),
+            };
+            let advice = unreachable.advice();
+            assert!(!advice.contains("microsoft"), "{advice}");
+            assert!(!advice.contains("azure.com"), "{advice}");
+        }
+    }
+}

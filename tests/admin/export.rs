@@ -215,6 +215,55 @@ fn a_configuration_that_has_nothing_to_set_up_is_refused_with_what_to_write() {
     }
 }
 
+/// The texts of a tenant with these fields and this window.
+fn of_tenant(fields: &str, window: &str) -> [String; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    let text = format!(
+        "[tenant.contoso]\nid = \"contoso.onmicrosoft.com\"\n{fields}\n\
+         [window.linux]\ntenant = \"contoso\"\n{window}\n"
+    );
+    fs::write(&config, text).unwrap();
+    ["--az", "--terraform"].map(|form| {
+        let output = export(&config, &[form]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    })
+}
+
+const ROLE: &str = "role = \"Key Vault Secrets User\"\n\
+                    scope = \"/subscriptions/129ff972-28f8-46b8-a726-e497be039368\"";
+
+#[test]
+fn who_signs_in_by_the_azure_cli_needs_no_application() {
+    let [script, terraform] = of_tenant("sign_in = \"azure-cli\"", ROLE);
+    assert!(script.contains("set -- groups pim vaults\n"), "{script}");
+    assert!(!terraform.contains("azuread_application"), "{terraform}");
+    assert!(terraform.contains("azurerm_role_management_policy"));
+}
+
+#[test]
+fn azure_service_management_is_for_windows_of_azure_roles_and_has_an_id_in_each_cloud() {
+    let client = "client_id = \"7d9b0c3e-7f5e-4c8b-9d5b-2a6f4f0e1b22\"";
+    let group = "group = \"8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b\"";
+    let (public, government) = (
+        "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+        "40a69793-8fe6-4db1-9591-dbc5c57b17d8",
+    );
+    for text in of_tenant(client, group) {
+        assert!(!text.contains(public), "{text}");
+    }
+    for text in of_tenant(client, ROLE) {
+        assert!(text.contains(public), "{text}");
+    }
+    for text in of_tenant(&format!("{client}\ncloud = \"us-gov\""), ROLE) {
+        assert!(
+            text.contains(government) && !text.contains(public),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn exactly_one_form_is_asked_for() {
     for args in [&[][..], &["--az", "--bicep"]] {

@@ -109,6 +109,7 @@ async fn a_new_key_is_stored_whole_and_logs_in_by_the_lines_that_are_told() {
     let lines =
         format!("[key.new]\nvault = \"linux\"\nsecret = \"new-ssh\"\npublic_key = \"{line}\"\n");
     assert!(out.contains(&lines), "{out}");
+    assert!(err.contains("start the agent again to use them"), "{err}");
     let (sent, sent_id) = sent(&home);
     assert_eq!(sent["contentType"], "application/x-openssh-private-key");
     assert_eq!(sent["tags"]["public-key"], line);

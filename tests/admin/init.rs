@@ -135,6 +135,8 @@ async fn a_role_on_one_secret_leads_to_that_secret_without_a_list() {
     command.env("PATH", home.path_with_azure_cli());
     let made = command.output().unwrap();
     assert!(made.status.success(), "{}", text(&made.stderr));
+    // The agent asks `az` itself.
+    assert!(!text(&made.stdout).contains("pimento login"), "{made:?}");
     let config = config(&home);
     assert_eq!(config.matches("[key.").count(), 1, "{config}");
     let lists = home.emulator.calls();
@@ -238,6 +240,21 @@ async fn every_choice_can_be_an_option_and_each_secret_read_is_on_record() {
     ]
     .concat();
     assert!(!text(&said).contains(&password));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_at_the_end_leads_to_an_agent_that_is_signed_in() {
+    let home = home().await;
+    let args = ["--window", "PIM Linux root", "--vault", "kv-linux", "--all"];
+    let made = text(&init(&home, &args).stdout);
+    let login = made.lines().find(|it| it.starts_with("pimento login"));
+    let login: Vec<&str> = login.unwrap().split(' ').skip(1).collect();
+    let _agent = home.agent();
+    let refused = home.ssh("web");
+    assert!(!refused.status.success(), "init signs in, not the agent");
+    let signed = signed_in(&home, home.pimento(&login));
+    assert!(signed.status.success(), "{}", text(&signed.stderr));
+    assert!(home.ssh("web").status.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

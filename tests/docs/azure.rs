@@ -43,6 +43,7 @@ async fn a_tenant_is_set_up_step_by_step() {
         "register",
         "device-code",
         "permissions",
+        "role-permission",
         "consent",
         "group",
         "vault",
@@ -59,12 +60,20 @@ async fn a_tenant_is_set_up_step_by_step() {
     let called = calls(&reader);
     assert_eq!(
         called.matches("permission add --id 7d9b0c3e-").count(),
-        5,
+        6,
         "{called}"
     );
     let granted = "--assignee-object-id 8f3c2d10-6b7a-4c1e-9a90-1c2d3e4f5a6b --assignee-principal-type Group \
         --scope /subscriptions/s/resourceGroups/ops/providers/Microsoft.KeyVault/vaults/kv-linux ";
     assert!(called.contains(granted), "{called}");
+    let officer = |what| {
+        called
+            .matches(&format!(
+                "role assignment {what} --role Key Vault Secrets Officer"
+            ))
+            .count()
+    };
+    assert_eq!((officer("create"), officer("delete")), (1, 1), "{called}");
     is_exported(&page, &reader);
     // The configuration: that of docs/configuration.md.
     reader.ok(&page.block("first-login"));
@@ -75,6 +84,15 @@ async fn a_tenant_is_set_up_step_by_step() {
     reader.configures(&format!("{tenant}{tiers}"));
     let exported = reader.ok("pimento export --az").out;
     assert!(exported.contains("ELIGIBLE_DOMAIN"), "{exported}");
+    let role = page
+        .block("role")
+        .replace("SUBSCRIPTION", "129ff972-28f8-46b8-a726-e497be039368");
+    reader.configures(&role);
+    let exported = reader.ok("pimento export --az").out;
+    assert!(
+        exported.contains("set -- groups pim vaults\n"),
+        "{exported}"
+    );
 }
 
 fn is_exported(page: &Walk, reader: &Reader) {

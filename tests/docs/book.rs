@@ -61,6 +61,25 @@ fn the_summary_has_every_page_once() {
     assert_eq!(listed, expected);
 }
 
+#[test]
+fn every_folder_of_pages_is_in_each_package() {
+    let pages = pages();
+    let folders: BTreeSet<&str> = pages
+        .iter()
+        .filter_map(|it| Some(it.split_once('/')?.0))
+        .collect();
+    assert_eq!(folders, BTreeSet::from(["decisions", "recipes"]));
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let (deb, rpm) = (read("Cargo.toml"), read("packaging/rpm/pimento.spec"));
+    let brew = read("packaging/homebrew/pimento.rb");
+    for folder in folders {
+        let pages = format!("docs/{folder}/*.md");
+        assert!(deb.contains(&format!("source = \"{pages}\"")), "{folder}");
+        assert!(rpm.contains(&format!("%{{checkout}}/{pages}")), "{folder}");
+        assert!(brew.contains(&format!("\"docs/{folder}\"")), "{folder}");
+    }
+}
+
 /// As GitHub and mdBook make it of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().chars().filter_map(|it| match it {

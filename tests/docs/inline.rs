@@ -67,9 +67,11 @@ const PROGRAMS: [&str; 34] = [
 
 /// Every command of the pages, in the order in which those that are run can be run.
 #[rustfmt::skip]
-pub(crate) const INLINE: [(&str, Typed); 142] = [
+pub(crate) const INLINE: [(&str, Typed); 151] = [
     // Before anything is open.
     ("pimento login", Desk("pimento login", 0, "signed in to contoso as mia@")),
+    ("ssh-keygen -R HOST", Desk("cp .ssh/known_hosts hosts; ssh-keygen -R web1.contoso.com -f hosts", 0, "found: line 1")),
+    ("ssh -J BASTION HOST", Desk("ssh -G -J bastion.test inner.test", 0, "proxyjump bastion.test")),
     ("pimento login NAME", Desk("pimento login contoso", 0, "signed in to contoso as mia@")),
     ("pimento login TENANT", Desk("pimento login contoso", 0, "signed in to contoso as mia@")),
     ("pimento login TENANT --browser", Desk("pimento login contoso --browser", 0, "signed in to contoso as mia@")),
@@ -94,6 +96,7 @@ pub(crate) const INLINE: [(&str, Typed); 142] = [
     ("pimento doctor --keys", Desk("pimento doctor --keys", 5, "material")),
     ("pimento doctor --json", Desk("pimento doctor --json", 5, "\"worst\"")),
     ("pimento sync", Desk("pimento sync", 0, "")),
+    ("pimento sync WINDOW", Desk("pimento sync linux-root", 0, "")),
     ("pimento sync linux-root", Desk("pimento sync linux-root", 0, "")),
     ("pimento password NAME", Desk("pimento password db01-root", 0, "pw-")),
     ("pimento password NAME --previous", Desk("pimento password db01-root --previous", 1, "no earlier version")),
@@ -110,6 +113,8 @@ pub(crate) const INLINE: [(&str, Typed); 142] = [
     ("pimento close WINDOW", Desk("pimento close linux-root", 5, "")),
     ("pimento close --all", Desk("pimento close --all", 0, "")),
     ("pimento lock", Desk("pimento lock; pimento lock --off", 0, "")),
+    ("pimento lock --off", Desk("pimento lock; pimento lock --off", 0, "")),
+    ("ssh-add -X", Desk("export SSH_ASKPASS=$HOME/bin/pass SSH_ASKPASS_REQUIRE=force; printf '#!/bin/sh\\necho pass\\n' > bin/pass; chmod 700 bin/pass; ssh-add -x; ssh-add -X", 0, "unlocked")),
     ("pimento logout", Desk("pimento logout", 0, "")),
     // Besides pimento's own agent.
     ("pimento ssh-agent -D -a SOCKET", Desk("pimento ssh-agent -D -a sock & export SSH_AUTH_SOCK=sock; until ssh-add -l || [ $? = 1 ]; do kill -0 $!; done; ssh-add -l", 1, "no identities")),
@@ -123,6 +128,7 @@ pub(crate) const INLINE: [(&str, Typed); 142] = [
     // A systemd.
     ("systemctl --user set-environment", Systemd("systemctl --user set-environment HTTPS_PROXY=http://proxy:1; systemctl --user show-environment", "HTTPS_PROXY=http://proxy:1")),
     ("systemctl --user import-environment DISPLAY WAYLAND_DISPLAY XAUTHORITY", Systemd("export DISPLAY=:77 WAYLAND_DISPLAY=w XAUTHORITY=x; systemctl --user import-environment DISPLAY WAYLAND_DISPLAY XAUTHORITY; systemctl --user show-environment", "DISPLAY=:77")),
+    ("systemctl --user mask gcr-ssh-agent.socket", Systemd("systemctl --user mask gcr-ssh-agent.socket; systemctl --user is-enabled gcr-ssh-agent.socket || true", "masked")),
     ("pimento service install", Systemd("pimento service install", "enabled and started pimento.socket")),
     ("pimento service install --ssh-auth-sock", Systemd("pimento service install --ssh-auth-sock", "60-pimento.conf")),
     ("systemctl --user start pimento.socket", Systemd("systemctl --user stop pimento.socket; systemctl --user start pimento.socket; ssh-add -l", "web (ED25519)")),
@@ -163,7 +169,9 @@ pub(crate) const INLINE: [(&str, Typed); 142] = [
     ("ssh-keygen -Y", Lacks),
     ("sudo -A", Lacks),
     ("sudo -S", Lacks),
+    ("ssh -A", Lacks),
     // In blocks.
+    ("export SSH_AUTH_SOCK=\"$XDG_RUNTIME_DIR/pimento/agent.sock\"", Block("docs/operating", "export SSH_AUTH_SOCK=\"$XDG_RUNTIME_DIR/pimento/agent.sock\"")),
     ("cargo run -- demo", Block("README", "demo")),
     ("pimento demo", Block("README", "demo")),
     ("pimento init TENANT --client-id GUID", Block("docs/init", "pimento init contoso.onmicrosoft.com --client-id GUID")),
@@ -194,6 +202,7 @@ pub(crate) const INLINE: [(&str, Typed); 142] = [
     ("cargo bench --bench custody", Left(Why::Project)),
     ("cargo bench --bench idle", Left(Why::Project)),
     ("cargo build", Left(Why::Project)),
+    ("cargo install --path . --no-default-features --features clipboard", Left(Why::Project)),
     ("cargo test --release --test soak -- --ignored", Left(Why::Project)),
     ("just fuzz", Left(Why::Project)),
     ("just fuzz message 600", Left(Why::Project)),

@@ -55,11 +55,11 @@ async fn the_quick_start_leads_to_a_login_and_ends_the_window() {
         "{shown}"
     );
     let _agent = reader.starts("pimento agent");
-    let [doctor, status] = page.lines("look").try_into().unwrap();
+    let [export, doctor, status] = page.lines("look").try_into().unwrap();
     // The way to the cloud of a test is one to warn of.
     reader.types(&doctor, 5, "ok       eligibility  kv-linux");
     reader.types(&status, 0, "kv-linux  closed");
-    reader.ok(&page.block("log-in"));
+    reader.ok(&format!("{export}\n{}", page.block("log-in")));
     assert_eq!(reader.recorded("released"), 1);
     let [status, close] = page.lines("see").try_into().unwrap();
     reader.types(&status, 0, "kv-linux  open");

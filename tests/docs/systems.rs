@@ -81,6 +81,22 @@ async fn two_commands_begin_the_search_for_what_is_wrong() {
     let reader = Reader::new().await;
     let _agent = reader.agent();
     reader.types(&page.block("first"), 5, "ok       agent");
+    more_is_logged(&page, &Reader::new().await);
+}
+
+fn more_is_logged(page: &Walk, reader: &Reader) {
+    let lines = page.lines("log");
+    let script = format!(
+        "pimento service install\n{}\n{}\nSSH_AUTH_SOCK=\"$XDG_RUNTIME_DIR/pimento/agent.sock\" ssh-add -l\n\
+         tr '\\0' '\\n' < /proc/$(systemctl --user show -P MainPID pimento.service)/environ\n{}\n\
+         systemctl --user show-environment | grep -c PIMENTO_LOG || true",
+        lines[0], lines[1], lines[3]
+    );
+    let Some(ran) = reader.managed(&script) else {
+        return;
+    };
+    assert!(ran.out.contains("\nPIMENTO_LOG=pimento=debug\n"), "{ran:?}");
+    assert!(ran.out.ends_with("\n0\n"), "{ran:?}");
 }
 
 /// What an administrator brings out: users need no configuration of their own.
@@ -116,7 +132,7 @@ async fn a_managed_configuration_is_brought_out_and_is_enough() {
     let reader = reader.in_etc(etc);
     let _agent = reader.agent();
     reader.types("pimento keys", 0, "web");
-    reader.types(&page.block("doctor"), 5, "\"worst\"");
+    reader.types(&page.block("doctor"), 5, "0\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,7 +91,10 @@ fn repository(folder: &Path) {
     );
 }
 
-const BLOCKS: [&str; 5] = [
+const BLOCKS: [&str; 8] = [
+    "over-ssh",
+    "signing",
+    "sign",
     "config",
     "install",
     "configure",
@@ -280,5 +283,49 @@ async fn another_account_than_the_configured_one_gets_nothing() {
         text(&filled.stdout).contains(&expected),
         "{}",
         told(&filled)
+    );
+}
+
+/// A new key: its private half, and the line of its public half.
+fn key(kitchen: &Kitchen, name: &str) -> (String, String) {
+    let script = format!("ssh-keygen -q -t ed25519 -N '' -C {name} -f {name}; cat {name}");
+    let private = kitchen.ok(&script);
+    let public = kitchen.ok(&format!("cut -d ' ' -f 1,2 {name}.pub; rm {name}"));
+    (private, public.trim().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_is_signed_by_a_key_of_the_vault() {
+    let server = Server::start("https");
+    let mut kitchen = kitchen(&server).await;
+    let mut keys = String::new();
+    let mut signer = String::new();
+    for (block, name) in [("over-ssh", "git-deploy"), ("signing", "git-signing")] {
+        let (private, public) = key(&kitchen, name);
+        let put =
+            |cloud: &mut pimento::emulator::World| cloud.put_secret("kv-linux", name, &private);
+        kitchen.home.emulator.change(put);
+        keys += &kitchen.page.block(block, &[("ssh-ed25519 AAAA…", &public)]);
+        signer = public;
+    }
+    kitchen.starts_again_with(&keys);
+    kitchen.follow("sign", &[("ssh-ed25519 AAAA…", &signer)]);
+    let socket = kitchen.home.path("run/agent.sock").display().to_string();
+    let script = format!(
+        "export SSH_AUTH_SOCK={socket}\necho 'mia@contoso.com {signer}' > allowed\n\
+         git config --global gpg.ssh.allowedSignersFile \"$PWD/allowed\"\n\
+         git init -q repo; cd repo; git config user.name Mia; git config user.email mia@contoso.com\n\
+         git commit -q --allow-empty -m one; git verify-commit -v HEAD 2>&1"
+    );
+    let told = kitchen.ok(&script);
+    assert!(
+        told.contains("Good \"git\" signature for mia@contoso.com"),
+        "{told}"
+    );
+    let released = kitchen.recorded("released");
+    assert_eq!(released.len(), 1);
+    assert_eq!(
+        (&released[0]["credential"], &released[0]["namespace"]),
+        (&"signing".into(), &"git".into())
     );
 }

@@ -85,6 +85,15 @@ impl Kitchen {
         self.ok(&self.page.block(block, replaced))
     }
 
+    /// Starts the agent anew, with this besides what is configured.
+    pub fn starts_again_with(&mut self, added: &str) {
+        self.agent = None;
+        let text = fs::read_to_string(self.home.path("config.toml")).unwrap();
+        self.home.write_config(&format!("{added}\n{text}"));
+        self.agent = Some(self.home.agent());
+        self.home.sign_in();
+    }
+
     pub fn stop_the_agent(&mut self) {
         self.agent = None;
     }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::cli::WITHOUT_AZURE;
 use crate::cli::agent::in_this_shell;
 use crate::config::{Config, ConfigError, Paths};
 use crate::doctor::{Case, Finding};
@@ -55,8 +56,7 @@ impl<'p> Machine<'p> {
             Err(absent @ ConfigError::Absent(_)) => {
                 let what = absent.to_string();
                 let what = what.lines().next().unwrap_or_default().to_owned();
-                let remedy = "`pimento init` writes one; or see pimento work without Azure: \
-                              `pimento demo`";
+                let remedy = format!("`pimento init` writes one{WITHOUT_AZURE}");
                 return vec![Case::of("config", file).failure(what, remedy)];
             }
         };

@@ -22,12 +22,28 @@ pub(super) fn text(plan: &Plan<'_>) -> String {
             ("ARM", tenant.arm.as_str().trim_end_matches('/')),
             ("DEVICE_CODE", &plan.device_code().to_string()),
             ("SCOPES", &GRAPH_SCOPES.join(" ")),
+            ("AZURE", &azure(plan)),
+            ("STEPS", steps(plan)),
             ("VARIABLES", &variables),
             ("GROUPS", nothing_or(&groups)),
             ("PIM", nothing_or(&pim)),
             ("VAULTS", nothing_or(&vaults)),
         ],
     )
+}
+
+/// The permission that windows of Azure roles need.
+fn azure(plan: &Plan<'_>) -> String {
+    let line = |id| format!("    printf ', '\n    permissions {id} user_impersonation\n");
+    plan.service_management().map(line).unwrap_or_default()
+}
+
+/// The steps that are done unless others are named.
+fn steps(plan: &Plan<'_>) -> &'static str {
+    match plan.has_application() {
+        true => "app groups pim vaults",
+        false => "groups pim vaults",
+    }
 }
 
 /// The lines of a step; a shell takes no empty one.

@@ -8,7 +8,9 @@ use std::collections::HashSet;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::catalog::{AccessId, Role, Scope, SignInMethod, Target, Tenant, VaultSpec, WindowSpec};
+use crate::catalog::{
+    AccessId, AzureCloud, Role, Scope, SignInMethod, Target, Tenant, VaultSpec, WindowSpec,
+};
 use crate::config::Config;
 
 /// Everything to set up for one tenant.
@@ -108,6 +110,21 @@ impl<'c> Plan<'c> {
     /// Whether somebody signs in with a code on another device, which the application has to allow.
     pub(super) fn device_code(&self) -> bool {
         self.tenant.sign_in == SignInMethod::DeviceCode
+    }
+
+    /// Whether people sign in by an application of the tenant's own.
+    pub(super) fn has_application(&self) -> bool {
+        let of_others = [SignInMethod::AzureCli, SignInMethod::ManagedIdentity];
+        !of_others.contains(&self.tenant.sign_in)
+    }
+
+    /// Azure Service Management, if there is an Azure role to be activated by it.
+    pub(super) fn service_management(&self) -> Option<&'static str> {
+        let id = match self.tenant.cloud {
+            AzureCloud::UsGov | AzureCloud::UsGovDod => "40a69793-8fe6-4db1-9591-dbc5c57b17d8",
+            AzureCloud::Public | AzureCloud::China => "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+        };
+        (!self.roles.is_empty()).then_some(id)
     }
 
     fn add_window(&mut self, window: &WindowSpec, labels: &mut Labels) {

@@ -6,24 +6,13 @@ use crate::cloud::GRAPH_SCOPES;
 
 pub(super) fn text(plan: &Plan<'_>) -> String {
     let tenant = plan.tenant;
-    let device_code = plan.device_code().to_string();
-    let scopes: Vec<String> = GRAPH_SCOPES
-        .iter()
-        .map(|it| format!("    \"{it}\","))
-        .collect();
     let mut text = fill(
         include_str!("terraform/head.tf"),
-        &[
-            ("TENANT", tenant.name.as_str()),
-            ("TENANT_ID", &tenant.id),
-            (
-                "CLIENT_ID",
-                tenant.client_id.as_deref().unwrap_or("none yet"),
-            ),
-            ("DEVICE_CODE", &device_code),
-            ("SCOPES", &scopes.join("\n")),
-        ],
+        &[("TENANT", tenant.name.as_str()), ("TENANT_ID", &tenant.id)],
     );
+    if plan.has_application() {
+        text.push_str(&application_text(plan));
+    }
     for group in &plan.groups {
         text.push_str(&group_text(group));
         for membership in &group.memberships {
@@ -35,6 +24,36 @@ pub(super) fn text(plan: &Plan<'_>) -> String {
     }
     for vault in &plan.vaults {
         text.push_str(&vault_text(vault));
+    }
+    text
+}
+
+fn application_text(plan: &Plan<'_>) -> String {
+    let tenant = plan.tenant;
+    let scopes: Vec<String> = GRAPH_SCOPES
+        .iter()
+        .map(|it| format!("    \"{it}\","))
+        .collect();
+    let azure = plan.service_management();
+    let access = azure.map_or("", |_| include_str!("terraform/azure_access.tf"));
+    let mut text = fill(
+        include_str!("terraform/application.tf"),
+        &[
+            ("TENANT", tenant.name.as_str()),
+            (
+                "CLIENT_ID",
+                tenant.client_id.as_deref().unwrap_or("none yet"),
+            ),
+            ("DEVICE_CODE", &plan.device_code().to_string()),
+            ("SCOPES", &scopes.join("\n")),
+            ("AZURE_ACCESS", access),
+        ],
+    );
+    if let Some(azure) = azure {
+        text.push_str(&fill(
+            include_str!("terraform/azure.tf"),
+            &[("AZURE", azure)],
+        ));
     }
     text
 }

@@ -144,3 +144,12 @@ fn what_is_no_person_may_hold_a_role_and_opens_no_group() {
         assert!(problem.remedy.contains("scope, role"), "{problem}");
     }
 }
+
+#[test]
+fn a_managed_identity_is_the_machines_own_and_takes_no_client_id() {
+    let sign_in = "sign_in = \"managed-identity\"";
+    let problem = wrong(&with(&format!("{CLIENT}\n{sign_in}")), &paths());
+    assert!(problem.what.contains("system-assigned"), "{problem}");
+    let config = Config::parse(&with(sign_in), &paths()).unwrap();
+    assert_eq!(config.tenants[0].client_id, None);
+}

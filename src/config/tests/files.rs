@@ -46,14 +46,13 @@ fn the_managed_file_wins_and_the_user_is_told() {
 }
 
 #[test]
-fn no_file_at_all_points_to_the_demo_and_to_init() {
+fn no_file_at_all_points_to_init() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths {
         config: folder.path().join("config.toml"),
         ..paths()
     };
     let text = report(&paths);
-    assert!(text.contains("pimento demo"), "{text}");
     assert!(text.contains("pimento init"), "{text}");
 }
 

@@ -38,6 +38,7 @@ resource log_linux 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = 
   scope: vault_linux
   properties: {
     workspaceId: logWorkspaceId
+    logAnalyticsDestinationType: 'Dedicated'
     logs: [
       {
         category: 'AuditEvent'
@@ -80,6 +81,7 @@ resource log_tier0 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = 
   scope: vault_tier0
   properties: {
     workspaceId: logWorkspaceId
+    logAnalyticsDestinationType: 'Dedicated'
     logs: [
       {
         category: 'AuditEvent'
@@ -122,6 +124,7 @@ resource log_branch 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' =
   scope: vault_branch
   properties: {
     workspaceId: logWorkspaceId
+    logAnalyticsDestinationType: 'Dedicated'
     logs: [
       {
         category: 'AuditEvent'

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Made by `pimento export --az` from the configuration of tenant contoso.
 #
-#   sh FILE [STEP ...]     the steps app, groups, pim, vaults; all of them, if none is named
+#   sh FILE [STEP ...]     the steps app, groups, pim, vaults; if none is named: app groups pim vaults
 #
 # Each step can be repeated; what PIM refuses (RoleAssignmentExists: eligible already) is told, and the
 # rest goes on. Not tried on a live tenant (docs/azure-setup.md). Sign in before:
@@ -108,6 +108,8 @@ manifest() {
     permissions 00000003-0000-0000-c000-000000000000 User.Read PrivilegedEligibilitySchedule.Read.AzureADGroup PrivilegedAssignmentSchedule.ReadWrite.AzureADGroup RoleManagementPolicy.Read.AzureADGroup
     printf ', '
     permissions cfa8b339-82a2-471a-a3c9-0fc0be7a4093 user_impersonation
+    printf ', '
+    permissions 797f4846-ba00-4fd7-ba43-dac1f8f63013 user_impersonation
     printf ']\n'
 }
 
@@ -308,6 +310,7 @@ log() { # vault
     [ -n "$LOG_WORKSPACE" ] || return 0
     id=$(az keyvault show --name "$1" --query id --output tsv </dev/null)
     az monitor diagnostic-settings create --name pimento --resource "$id" --workspace "$LOG_WORKSPACE" \
+        --export-to-resource-specific true \
         --logs '[{"category": "AuditEvent", "enabled": true}]' </dev/null
 }
 

@@ -1,9 +1,10 @@
 # Made by `pimento export --terraform` from the configuration of tenant contoso.
 #
-# It describes the application registration, the PIM groups with their policies, who is eligible,
-# the rights on the vaults, and the vaults' log. What a configuration cannot know is a variable:
-# write those into terraform.tfvars. What exists already is adopted, not made anew; read the plan
-# before you apply it. Not tried on a live tenant (docs/azure-setup.md).
+# It describes the application registration (none where people sign in by the Azure CLI), the PIM
+# groups and Azure roles with their policies, who is eligible, the rights on the vaults, and the
+# vaults' log. What a configuration cannot know is a variable: write those into terraform.tfvars.
+# What exists already is adopted, not made anew; read the plan before you apply it. Not tried on a
+# live tenant (docs/azure-setup.md).
 #
 # Whoever applies it, as an application, needs Application.ReadWrite.All, Group.ReadWrite.All,
 # RoleManagement.ReadWrite.Directory, PrivilegedEligibilitySchedule.ReadWrite.AzureADGroup and
@@ -106,6 +107,15 @@ resource "azuread_application" "pimento" {
       }
     }
   }
+
+  # Windows of Azure roles are activated by it.
+  required_resource_access {
+    resource_app_id = data.azuread_service_principal.azure.client_id
+    resource_access {
+      id   = data.azuread_service_principal.azure.oauth2_permission_scope_ids["user_impersonation"]
+      type = "Scope"
+    }
+  }
 }
 
 resource "azuread_service_principal" "pimento" {
@@ -129,6 +139,17 @@ resource "azuread_service_principal_delegated_permission_grant" "key_vault" {
 output "client_id" {
   description = "client_id of [tenant.contoso]"
   value       = azuread_application.pimento.client_id
+}
+
+# Azure Service Management
+data "azuread_service_principal" "azure" {
+  client_id = "797f4846-ba00-4fd7-ba43-dac1f8f63013"
+}
+
+resource "azuread_service_principal_delegated_permission_grant" "azure" {
+  service_principal_object_id          = azuread_service_principal.pimento.object_id
+  resource_service_principal_object_id = data.azuread_service_principal.azure.object_id
+  claim_values                         = ["user_impersonation"]
 }
 
 # --- Group of: linux-root, linux-night, linux-owner
@@ -540,10 +561,11 @@ variable "linux_vault_id" {
 
 # Who read what: joins pimento's record by its id (docs/audit.md).
 resource "azurerm_monitor_diagnostic_setting" "linux" {
-  count                      = var.log_workspace_id == null ? 0 : 1
-  name                       = "pimento"
-  target_resource_id         = var.linux_vault_id
-  log_analytics_workspace_id = var.log_workspace_id
+  count                          = var.log_workspace_id == null ? 0 : 1
+  name                           = "pimento"
+  target_resource_id             = var.linux_vault_id
+  log_analytics_workspace_id     = var.log_workspace_id
+  log_analytics_destination_type = "Dedicated"
 
   enabled_log {
     category = "AuditEvent"
@@ -575,10 +597,11 @@ variable "tier0_vault_id" {
 
 # Who read what: joins pimento's record by its id (docs/audit.md).
 resource "azurerm_monitor_diagnostic_setting" "tier0" {
-  count                      = var.log_workspace_id == null ? 0 : 1
-  name                       = "pimento"
-  target_resource_id         = var.tier0_vault_id
-  log_analytics_workspace_id = var.log_workspace_id
+  count                          = var.log_workspace_id == null ? 0 : 1
+  name                           = "pimento"
+  target_resource_id             = var.tier0_vault_id
+  log_analytics_workspace_id     = var.log_workspace_id
+  log_analytics_destination_type = "Dedicated"
 
   enabled_log {
     category = "AuditEvent"
@@ -610,10 +633,11 @@ variable "branch_vault_id" {
 
 # Who read what: joins pimento's record by its id (docs/audit.md).
 resource "azurerm_monitor_diagnostic_setting" "branch" {
-  count                      = var.log_workspace_id == null ? 0 : 1
-  name                       = "pimento"
-  target_resource_id         = var.branch_vault_id
-  log_analytics_workspace_id = var.log_workspace_id
+  count                          = var.log_workspace_id == null ? 0 : 1
+  name                           = "pimento"
+  target_resource_id             = var.branch_vault_id
+  log_analytics_workspace_id     = var.log_workspace_id
+  log_analytics_destination_type = "Dedicated"
 
   enabled_log {
     category = "AuditEvent"

@@ -153,10 +153,15 @@ fn it_registers_the_application_makes_the_group_and_gives_it_the_vault() {
             .unwrap();
         let wanted = created.body.as_ref().unwrap();
         let names = |at: usize| wanted[at]["resourceAccess"].as_array().unwrap().len();
-        assert_eq!((names(0), names(1)), (4, 1));
+        assert_eq!((names(0), names(1), names(2)), (4, 1, 1));
+        let services = [1, 2].map(|at: usize| wanted[at]["resourceAppId"].as_str().unwrap());
+        // Key Vault, and Azure Service Management for the window of an Azure role.
         assert_eq!(
-            wanted[1]["resourceAppId"],
-            "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"
+            services,
+            [
+                "cfa8b339-82a2-471a-a3c9-0fc0be7a4093",
+                "797f4846-ba00-4fd7-ba43-dac1f8f63013"
+            ]
         );
         assert!(created.line().contains("--is-fallback-public-client true"));
         let grants: Vec<String> = calls
@@ -180,7 +185,8 @@ fn it_registers_the_application_makes_the_group_and_gives_it_the_vault() {
                 grant("Crypto", MADE, "kv-tier0")
             ]
         );
-        let logs = calls.iter().filter(|it| it.line().contains("AuditEvent"));
+        let dedicated = "--export-to-resource-specific true --logs [{\"category\": \"AuditEvent\"";
+        let logs = calls.iter().filter(|it| it.line().contains(dedicated));
         assert_eq!(logs.count(), 3);
     }
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Made by `pimento export --az` from the configuration of tenant @TENANT@.
 #
-#   sh FILE [STEP ...]     the steps app, groups, pim, vaults; all of them, if none is named
+#   sh FILE [STEP ...]     the steps app, groups, pim, vaults; if none is named: @STEPS@
 #
 # Each step can be repeated; what PIM refuses (RoleAssignmentExists: eligible already) is told, and the
 # rest goes on. Not tried on a live tenant (docs/azure-setup.md). Sign in before:
@@ -69,7 +69,7 @@ manifest() {
     permissions 00000003-0000-0000-c000-000000000000 @SCOPES@
     printf ', '
     permissions cfa8b339-82a2-471a-a3c9-0fc0be7a4093 user_impersonation
-    printf ']\n'
+@AZURE@    printf ']\n'
 }
 
 app() {
@@ -259,6 +259,7 @@ log() { # vault
     [ -n "$LOG_WORKSPACE" ] || return 0
     id=$(az keyvault show --name "$1" --query id --output tsv </dev/null)
     az monitor diagnostic-settings create --name pimento --resource "$id" --workspace "$LOG_WORKSPACE" \
+        --export-to-resource-specific true \
         --logs '[{"category": "AuditEvent", "enabled": true}]' </dev/null
 }
 
@@ -266,7 +267,7 @@ vaults() {
 @VAULTS@
 }
 
-[ $# -gt 0 ] || set -- app groups pim vaults
+[ $# -gt 0 ] || set -- @STEPS@
 for step; do
     case $step in
         app | groups | pim | vaults) ;;

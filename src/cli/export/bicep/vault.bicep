@@ -12,6 +12,7 @@ resource log_@LABEL@ 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   scope: vault_@LABEL@
   properties: {
     workspaceId: logWorkspaceId
+    logAnalyticsDestinationType: 'Dedicated'
     logs: [
       {
         category: 'AuditEvent'
