@@ -159,8 +159,9 @@ pub fn pinned(credential: &Credential, found: &PublicKey) -> Result<(), Refusal>
         ),
         remedy: format!(
             "if the key was replaced on purpose, put its public half into `public_key` of \
-             {}; otherwise tell the owner of the vault",
-            credential.pinned_in()
+             {} (`pimento sync {}` does) and start the agent anew; otherwise tell the owner of the vault",
+            credential.pinned_in(),
+            credential.vault.window.name
         ),
     })
 }
