@@ -7,7 +7,6 @@
 //! decision about access; the end of a secret's validity is enforced where it is read.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,6 +20,7 @@ use crate::clock::Clock;
 use crate::cloud::{
     AccessToken, CorrelationId, FetchedKey, FetchedSecret, NewSecret, ReadError, SecretFacts, Vault,
 };
+use crate::file::{self, Readers};
 use crate::harden;
 use crate::prompt::Notifier;
 use crate::secret::vault_key::ToSign;
@@ -162,19 +162,10 @@ impl Ages {
         }
     }
 
-    /// Replaces the file as a whole, so that it is never half of one.
     fn write(&self, known: &Known) -> std::io::Result<()> {
         let folder = self.file.parent().unwrap_or(Path::new(""));
         harden::private_folder(folder)?;
-        let next = self.file.with_extension("new");
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options
-            .open(&next)?
-            .write_all(&serde_json::to_vec(known)?)?;
-        std::fs::rename(next, &self.file)
+        file::replace(&self.file, &serde_json::to_vec(known)?, Readers::Owner)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -17,7 +17,7 @@ pub use include::Pinned;
 pub use paths::{Overrides, Paths, PathsError, Workload};
 use problem::Findings;
 pub use problem::{ConfigError, Problem};
-pub use repin::{RepinError, is_own, repin, replace};
+pub use repin::{RepinError, is_own, repin};
 pub use settings::{AgentSettings, Danger, known_hosts};
 pub use span::rotation_age;
 

@@ -31,6 +31,7 @@ pub mod window;
 
 pub mod clock;
 pub mod cores;
+pub mod file;
 pub mod harden;
 pub mod markup;
 pub mod outside;

@@ -5,13 +5,13 @@
 //! from. What never happens here: a decision by it, or a secret.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::catalog::WindowSpec;
+use crate::file::{self, Readers};
 
 /// What was measured.
 #[derive(Debug, Default)]
@@ -55,7 +55,11 @@ impl Pace {
         of.drain(..older);
         let text = serde_json::to_vec(&*measured).unwrap_or_default();
         drop(measured);
-        if let Some(Err(error)) = self.file.as_deref().map(|file| write(file, &text)) {
+        if let Some(Err(error)) = self
+            .file
+            .as_deref()
+            .map(|file| file::replace(file, &text, Readers::Owner))
+        {
             tracing::info!(%error, "how long an opening took cannot be kept");
         }
     }
@@ -74,17 +78,6 @@ fn parse(text: &[u8]) -> Option<Measured> {
     let mut measured: Measured = serde_json::from_slice(text).ok()?;
     measured.retain(|_, seconds| (1..=KEPT).contains(&seconds.len()));
     (measured.len() <= MOST).then_some(measured)
-}
-
-/// Replaces the file as a whole, readable by its owner alone.
-fn write(file: &Path, text: &[u8]) -> io::Result<()> {
-    let new = file.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&new)?.write_all(text)?;
-    fs::rename(&new, file)
 }
 
 const FILE: &str = "pace.json";

@@ -16,9 +16,10 @@ use super::person::Person;
 use super::{Agent, Failure, connect, load};
 use crate::catalog::{AuthoritySpec, Catalog, Certifies, Name, nearest};
 use crate::certify::is_host_name;
-use crate::config::{Paths, replace};
+use crate::config::Paths;
 use crate::control::proto::certify_host_event::Event;
 use crate::control::proto::{CertifyHostEvent, CertifyHostRequest};
+use crate::file::{self, Readers};
 use crate::refusal::ExitCode;
 
 /// What to do with an authority.
@@ -190,7 +191,11 @@ async fn sign_host(args: SignHost, paths: &Paths, output: &Output) -> Result<Exi
 /// Puts the certificate beside its key.
 fn keep(certificate: &str, file: &Path, output: &Output) -> Result<ExitCode, Failure> {
     let shown = file.display();
-    if let Err(error) = replace(file, &format!("{certificate}\n")) {
+    if let Err(error) = file::replace(
+        file,
+        format!("{certificate}\n").as_bytes(),
+        Readers::AsBefore,
+    ) {
         // It is made, and on record: it is not lost for want of a place.
         output.result(
             certificate,

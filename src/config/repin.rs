@@ -1,13 +1,14 @@
 //! A new public key in a file of the configuration, with everything else left as it was.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use ssh_key::PublicKey;
 use toml_edit::{DocumentMut, Item, Value};
 
 use super::paths::Paths;
 use crate::catalog::{Credential, Name};
+use crate::file::{self, Readers};
 
 /// Why a pin is not replaced.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +67,7 @@ pub fn repin(credential: &Credential, public: &PublicKey, paths: &Paths) -> Resu
         file: credential.source.clone(),
         key: credential.name.clone(),
     })?;
-    replace(&file, &changed).map_err(failed)
+    file::replace(&file, changed.as_bytes(), Readers::AsBefore).map_err(failed)
 }
 
 /// `text` with another public key for the `noun` `key`; `None` if it has none.
@@ -81,29 +82,6 @@ fn repinned(text: &str, noun: &str, key: &Name, line: &str) -> Option<String> {
     *pinned = Value::from(line);
     *pinned.decor_mut() = around;
     Some(document.to_string())
-}
-
-/// Puts `text` in the place of a file as a whole, with the rights that it had if it was there.
-///
-/// # Errors
-/// If it cannot be written; the file is as it was then.
-pub fn replace(file: &Path, text: &str) -> io::Result<()> {
-    let mut next = file.as_os_str().to_owned();
-    next.push(".new");
-    let next = PathBuf::from(next);
-    let mut created = std::fs::File::create(&next)?;
-    let put = match std::fs::metadata(file) {
-        Ok(before) => created.set_permissions(before.permissions()),
-        Err(_) => Ok(()),
-    };
-    let put = put
-        .and_then(|()| created.write_all(text.as_bytes()))
-        .and_then(|()| created.sync_all())
-        .and_then(|()| std::fs::rename(&next, file));
-    if put.is_err() {
-        let _gone = std::fs::remove_file(&next);
-    }
-    put
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 //!
 //! What never happens here: a private key, or half a file.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::{Credential, KeySpec};
+use crate::file::{self, Readers};
 use crate::harden::private_folder;
 
 /// The folder of the files.
@@ -40,16 +41,11 @@ impl PublicKeys {
         key: &KeySpec,
     ) -> Result<(), (PathBuf, io::Error)> {
         let file = self.file(credential);
-        let new = self
-            .folder
-            .join(format!(".{}.{}", credential.name, std::process::id()));
-        let written = private_folder(&self.folder)
-            .and_then(|()| fill(&new, &text(credential, key)?))
-            .and_then(|()| fs::rename(&new, &file));
-        written.map_err(|error| {
-            let _not_there_at_best = fs::remove_file(&new);
-            (file, error)
-        })
+        // Whatever the umask says: there is nothing to hide, and backups of other users may read it.
+        let written = private_folder(&self.folder).and_then(|()| {
+            file::replace(&file, text(credential, key)?.as_bytes(), Readers::Everybody)
+        });
+        written.map_err(|error| (file, error))
     }
 }
 
@@ -58,15 +54,4 @@ fn text(credential: &Credential, key: &KeySpec) -> io::Result<String> {
     public.set_comment(credential.name.as_str());
     let line = public.to_openssh().map_err(io::Error::other)?;
     Ok(format!("{line}\n"))
-}
-
-fn fill(file: &Path, text: &str) -> io::Result<()> {
-    let mut options = File::options();
-    options.write(true).create_new(true);
-    let mut opened = options.open(file)?;
-    // Whatever the umask says: there is nothing to hide, and backups of other users may read it.
-    #[cfg(unix)]
-    opened.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    opened.write_all(text.as_bytes())?;
-    opened.sync_all()
 }

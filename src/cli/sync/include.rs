@@ -5,6 +5,7 @@
 use crate::cli::Failure;
 use crate::cloud::download;
 use crate::config::{Config, Paths, Pinned};
+use crate::file::{self, Readers};
 use crate::harden;
 use crate::refusal::ExitCode;
 
@@ -48,9 +49,7 @@ fn keep(pinned: &Pinned, paths: &Paths, content: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         harden::private_folder(folder)?;
     }
-    let next = file.with_extension("new");
-    std::fs::write(&next, content)?;
-    std::fs::rename(next, file)
+    file::replace(&file, content, Readers::Owner)
 }
 
 fn unreachable(pinned: &Pinned, why: &str) -> Failure {

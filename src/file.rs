@@ -1,0 +1,106 @@
+//! Files that are replaced as a whole: whoever reads one finds what was there before, or all of what is there now.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Those who could read the file before; of a new one, those whom the umask lets.
+    AsBefore,
+    /// Everybody, whatever the umask says.
+    Everybody,
+    /// Its owner alone.
+    Owner,
+}
+
+/// Puts `content` in the place of `file`, on disk when this returns.
+///
+/// # Errors
+/// If it cannot be written; what was there before is as it was then.
+pub fn replace(file: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
+    let next = beside(file);
+    let written = create(&next, file, readers).and_then(|mut created| {
+        created.write_all(content)?;
+        created.sync_all()?;
+        fs::rename(&next, file)
+    });
+    if written.is_err() {
+        let _not_there_at_best = fs::remove_file(&next);
+    }
+    written
+}
+
+/// A name of this call's own: another process, or thread, may be replacing the same file.
+fn beside(file: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(file.file_name().unwrap_or_default());
+    name.push(format!(".{}", uuid::Uuid::new_v4().simple()));
+    file.with_file_name(name)
+}
+
+fn create(next: &Path, file: &Path, readers: Readers) -> io::Result<File> {
+    let before = fs::metadata(file).map(|found| found.permissions()).ok();
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if readers == Readers::Owner || before.is_some() {
+        // From its first byte on.
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    let created = options.open(next)?;
+    match (readers, before) {
+        (Readers::AsBefore, Some(before)) => created.set_permissions(before)?,
+        #[cfg(unix)]
+        (Readers::Everybody, _) => {
+            created.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        }
+        _ => {}
+    }
+    Ok(created)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(file: &Path) -> u32 {
+        fs::metadata(file).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        for (readers, expected) in [
+            (Readers::Owner, 0o600),
+            (Readers::Everybody, 0o644),
+            (Readers::AsBefore, 0o644),
+        ] {
+            replace(&file, format!("{readers:?}").as_bytes(), readers).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), format!("{readers:?}"));
+            assert_eq!(mode(&file), expected, "{readers:?}");
+        }
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&file, b"again", Readers::AsBefore).unwrap();
+        assert_eq!(mode(&file), 0o640);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_put_in_its_place_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("there");
+        fs::create_dir(&file).unwrap();
+        fs::write(file.join("more"), "").unwrap();
+        assert!(replace(&file, b"x", Readers::Owner).is_err());
+        assert!(file.join("more").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let nowhere = folder.path().join("none/file");
+        assert!(replace(&nowhere, b"x", Readers::Owner).is_err());
+    }
+}
