@@ -32,6 +32,7 @@ pub mod window;
 pub mod clock;
 pub mod cores;
 pub mod harden;
+pub mod inert;
 pub mod markup;
 pub mod outside;
 pub mod refusal;

@@ -12,6 +12,7 @@ use super::Failure;
 use super::output::Output;
 use crate::catalog::Ticket;
 use crate::control::proto::{Needed, Said};
+use crate::inert::inert;
 use crate::refusal::ExitCode;
 
 /// What the person has said so far, and whether there is a terminal to ask more on.
@@ -104,7 +105,7 @@ impl Person {
 fn reason_question(needed: &Needed) -> String {
     let last = match needed.last.as_str() {
         "" => String::new(),
-        last => format!(" [{}]", plain(last)),
+        last => format!(" [{}]", inert(last, ' ')),
     };
     format!("Reason for {}{last}: ", needed.window)
 }
@@ -121,7 +122,7 @@ pub(super) fn ask(terminal: &File, question: &str) -> Result<String, Failure> {
         let nothing = "nothing was said: the input has ended";
         return Err(Failure::new("usage", ExitCode::Usage, nothing, ""));
     }
-    Ok(plain(line.trim()))
+    Ok(inert(line.trim(), ' '))
 }
 
 /// Asks on the terminal, which does not show what is typed.
@@ -145,11 +146,6 @@ pub(super) fn ask_hidden(terminal: &File, question: &str) -> Result<Zeroizing<Ve
     }
     writer.write_all(b"\n").map_err(failed)?;
     Ok(line)
-}
-
-fn plain(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(plain).collect()
 }
 
 fn no_ticket() -> Failure {

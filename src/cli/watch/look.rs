@@ -6,6 +6,8 @@
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
+use crate::cli::show::beginning;
+
 /// Colors and signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Look {
@@ -90,15 +92,7 @@ impl Look {
         if Span::raw(text).width() <= width {
             return text.to_owned();
         }
-        let mut cut = String::new();
-        for c in text.chars() {
-            let mut longer = cut.clone();
-            longer.push(c);
-            if Span::raw(longer.as_str()).width() + 1 > width {
-                break;
-            }
-            cut = longer;
-        }
+        let mut cut = beginning(text, width.saturating_sub(1)).to_owned();
         if width > 0 {
             cut.push_str(self.signs.more);
         }

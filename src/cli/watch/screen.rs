@@ -7,6 +7,7 @@ use ratatui::widgets::Paragraph;
 
 use super::look::{Look, wrapped};
 use super::model::{Mode, Model, Tone};
+use crate::cli::show::plain;
 
 mod asks;
 mod overlay;
@@ -107,7 +108,7 @@ fn header(model: &Model, look: Look, width: u16) -> Line<'static> {
         .iter()
         .map(|tenant| match tenant.user_name.as_str() {
             "" => format!("{}: not signed in", tenant.name),
-            user => format!("{}: {user}", tenant.name),
+            user => format!("{}: {}", tenant.name, plain(user)),
         })
         .collect();
     let name = format!("pimento {}", status.version);
@@ -142,7 +143,7 @@ fn footer(model: &Model, look: Look, width: u16) -> Vec<Line<'static>> {
             Tone::Busy => look.warning(),
             Tone::Bad => look.bad(),
         };
-        let text = super::super::show::plain(&message.text);
+        let text = plain(&message.text);
         lines.extend(
             wrapped(&text, width)
                 .into_iter()
