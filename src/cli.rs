@@ -9,7 +9,7 @@ use std::process::ExitCode as Exit;
 
 use clap::Parser;
 
-use crate::config::{Config, Overrides, Paths};
+use crate::config::{Config, ConfigError, Overrides, Paths};
 use crate::control::proto;
 use crate::refusal::ExitCode;
 
@@ -154,6 +154,12 @@ impl From<crate::refusal::Refusal> for Failure {
     }
 }
 
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new("config", ExitCode::Usage, error.to_string(), "")
+    }
+}
+
 type Agent = proto::control_client::ControlClient<tonic::transport::Channel>;
 
 async fn connect(paths: &Paths) -> Result<Agent, Failure> {
@@ -170,8 +176,7 @@ async fn connect(paths: &Paths) -> Result<Agent, Failure> {
 
 /// The configuration.
 fn load(paths: &Paths) -> Result<Config, Failure> {
-    Config::load(paths)
-        .map_err(|error| Failure::new("config", ExitCode::Usage, error.to_string(), ""))
+    Ok(Config::load(paths)?)
 }
 
 fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runtime, Failure> {
