@@ -99,7 +99,19 @@ impl Look {
         cut
     }
 
-    /// The same, and filled up to that width.
+    /// `text` in at most `most` lines of that width, as [`wrapped`] has them; what was cut is marked.
+    pub(super) fn lines(self, text: &str, width: usize, most: usize) -> Vec<String> {
+        let mut lines = wrapped(text, width);
+        if lines.len() > most {
+            lines.truncate(most);
+            if let Some(last) = lines.last_mut() {
+                *last = self.fit(&format!("{last} {}", self.signs.more), width);
+            }
+        }
+        lines
+    }
+
+    /// The same as [`Self::fit`], and filled up to that width.
     pub(super) fn cell(self, text: &str, width: usize) -> String {
         let mut cell = self.fit(text, width);
         let used = Span::raw(cell.as_str()).width();
