@@ -129,7 +129,7 @@ pub(super) fn ask(terminal: &File, question: &str) -> Result<String, Failure> {
 pub(super) fn ask_hidden(terminal: &File, question: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let failed = |error: std::io::Error| Failure::failed(format!("the terminal is gone: {error}"));
     #[cfg(unix)]
-    let _hidden = super::terminal::Hidden::of(terminal).map_err(failed)?;
+    let hidden = super::terminal::Hidden::of(terminal).map_err(failed)?;
     let mut writer = terminal;
     writer.write_all(question.as_bytes()).map_err(failed)?;
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_LINE));
@@ -140,7 +140,7 @@ pub(super) fn ask_hidden(terminal: &File, question: &str) -> Result<Zeroizing<Ve
         match byte {
             [b'\n' | b'\r'] => break,
             #[cfg(unix)]
-            [super::terminal::INTERRUPT] => return Err(Failure::failed("interrupted")),
+            [byte] if hidden.is_interrupt(byte) => return Err(Failure::failed("interrupted")),
             [byte] => line.push(byte),
         }
     }
