@@ -154,6 +154,16 @@ impl From<crate::refusal::Refusal> for Failure {
     }
 }
 
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let advice = match error {
+            ConfigError::Absent(_) => WITHOUT_AZURE.trim_start_matches("; "),
+            ConfigError::Invalid(_) => "",
+        };
+        Self::new("config", ExitCode::Usage, error.to_string(), advice)
+    }
+}
+
 type Agent = proto::control_client::ControlClient<tonic::transport::Channel>;
 
 async fn connect(paths: &Paths) -> Result<Agent, Failure> {
@@ -169,13 +179,7 @@ async fn connect(paths: &Paths) -> Result<Agent, Failure> {
 
 /// The configuration.
 fn load(paths: &Paths) -> Result<Config, Failure> {
-    Config::load(paths).map_err(|error| {
-        let advice = match error {
-            ConfigError::Absent(_) => WITHOUT_AZURE.trim_start_matches("; "),
-            ConfigError::Invalid(_) => "",
-        };
-        Failure::new("config", ExitCode::Usage, error.to_string(), advice)
-    })
+    Ok(Config::load(paths)?)
 }
 
 /// How the agent is started.

@@ -207,7 +207,7 @@ fn read(entries: &Entries<'_>, paths: &Paths, findings: &mut Findings) -> Config
         access::vault(entry, entries, &windows, &danger, findings)
     });
     Config {
-        agent: settings::agent(entries, home, findings),
+        agent: settings::agent(entries, paths, findings),
         audit: settings::audit(entries, paths, findings),
         catalog: credential::catalog(entries, &vaults, findings),
         danger,

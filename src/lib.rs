@@ -33,6 +33,7 @@ pub mod clock;
 pub mod cores;
 pub mod file;
 pub mod harden;
+pub mod inert;
 pub mod markup;
 pub mod outside;
 pub mod refusal;

@@ -24,7 +24,7 @@ use pipe as system;
 #[cfg(unix)]
 use socket as system;
 
-pub use handed::{Handed, HandedError};
+pub use handed::{Handed, HandedError, same};
 
 mod handed;
 #[cfg(windows)]
@@ -39,8 +39,9 @@ pub struct Door {
     path: PathBuf,
     room: Arc<Semaphore>,
     most: usize,
-    /// A socket that a service manager has made is left for its next start.
-    made_here: bool,
+    /// What was made here, and is taken away again: a socket that a service manager has made is left for
+    /// its next start.
+    made: Option<system::Made>,
     /// Held as long as we listen; the kernel lets go of it however this process ends.
     _lock: Option<File>,
 }
@@ -113,11 +114,7 @@ impl Door {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         match handed.listener(path).map_err(failed)? {
-            Some(listener) => {
-                let mut door = Self::new(listener, path, Some(lock));
-                door.made_here = false;
-                Ok(door)
-            }
+            Some(listener) => Ok(Self::new(listener, path, Some(lock))),
             None => Self::take(path, Some(lock)),
         }
     }
@@ -141,7 +138,9 @@ impl Door {
         }
         system::remove_stale(path).map_err(failed)?;
         let listener = system::listener(path).map_err(failed)?;
-        Ok(Self::new(listener, path, lock))
+        let mut door = Self::new(listener, path, lock);
+        door.made = system::made(path);
+        Ok(door)
     }
 
     fn new(listener: Listener, path: &Path, lock: Option<File>) -> Self {
@@ -152,7 +151,7 @@ impl Door {
             // Some more than are served: those that leave for others need a moment.
             room: Arc::new(Semaphore::new(most + LEAVING)),
             most,
-            made_here: true,
+            made: None,
             _lock: lock,
         }
     }
@@ -201,8 +200,8 @@ impl Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        if self.made_here {
-            system::remove(&self.path);
+        if let Some(made) = &self.made {
+            system::remove(&self.path, made);
         }
     }
 }

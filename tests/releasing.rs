@@ -340,6 +340,54 @@ fn what_is_linked_is_named_with_its_notice_word_for_word_and_c_code_too() {
     }
 }
 
+/// A cargo that has nothing of a registry until it is told to fetch, and writes down the compiler's options.
+const CARGO: &str = r#"#!/bin/bash
+case $1 in
+fetch) mkdir -p "$CARGO_HOME/registry/src/mirror-0123456789abcdef" ;;
+build)
+    echo "$RUSTFLAGS" >> "$CARGO_HOME/options"
+    while [[ $1 != --target-dir ]]; do shift; done
+    built=$2/$4/release
+    mkdir -p "$built"
+    touch "$built/pimento" "$built/pimento-askpass"
+    ;;
+esac
+"#;
+
+#[test]
+fn the_first_build_of_a_machine_names_no_folder_of_it_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("tools")).unwrap();
+    fs::write(path("tools/cargo"), CARGO).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(path("tools/cargo"), executable).unwrap();
+    let tools = format!(
+        "{}:{}",
+        path("tools").display(),
+        std::env::var("PATH").unwrap()
+    );
+    let built = Command::new(Path::new(HERE).join("packaging/build"))
+        .arg(path("programs"))
+        .env("PATH", tools)
+        .env("CARGO_HOME", path("fresh"))
+        .env("CARGO_TARGET_DIR", path("target"))
+        .env("PIMENTO_TARGET", "x86_64-unknown-linux-gnu")
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{built:?}");
+    let options = fs::read_to_string(path("fresh/options")).unwrap();
+    let mapped = format!(
+        "--remap-path-prefix={}/registry/src/mirror-0123456789abcdef=/crates",
+        path("fresh").display()
+    );
+    assert_eq!(options.lines().count(), 2);
+    assert!(
+        options.lines().all(|line| line.contains(&mapped)),
+        "{options}"
+    );
+}
+
 #[test]
 fn what_brings_no_licence_is_named_and_nothing_is_written() {
     for purl in ["pkg:cargo/bytes@0.0.1", "pkg:cargo/no-such-crate@1.0.0"] {

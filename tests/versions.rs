@@ -132,3 +132,19 @@ async fn a_version_that_does_not_exist_is_refused_and_none_stands_in_for_it() {
     }
     assert_eq!(world.activations(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_version_before_the_newest_is_found_however_many_there_are() {
+    let (world, _, new) = changed().await;
+    world.emulator.change(|cloud| {
+        for number in 0..520 {
+            cloud.put_secret("kv-linux", "db01-root", &format!("old-{number}"));
+        }
+        cloud.advance(Duration::from_secs(1));
+        cloud.put_secret("kv-linux", "db01-root", &new);
+        cloud.advance(Duration::from_secs(1));
+        cloud.put_secret("kv-linux", "db01-root", "the-newest");
+    });
+    let previous = password(&world, &["db01-root", "--previous"]).await;
+    assert_eq!(text(&previous.stdout), format!("{new}\n"), "{previous:?}");
+}

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::output::{self, Output};
 use super::stop::Stop;
@@ -25,7 +26,7 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let handed = Handed::take().map_err(|error| Failure::failed(error.to_string()))?;
         let agent = Agent::start(config, paths, Arc::new(SystemClock), handed)
             .map_err(|error| Failure::failed(error.to_string()))?;
@@ -40,8 +41,10 @@ pub(super) fn run(paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
         let serving = tokio::spawn(agent.serve(stop.asked())).await;
         let served = serving.map_err(|error| Failure::failed(error.to_string()))?;
         served.map_err(|error| Failure::failed(error.to_string()))
-    })?;
-    Ok(ExitCode::Done)
+    });
+    // A keystore may still wait for somebody to unlock it.
+    runtime.shutdown_timeout(LAST_WORDS);
+    served.map(|()| ExitCode::Done)
 }
 
 /// The line that has the programs of a shell ask the agent; on Windows, one of PowerShell's.
@@ -52,3 +55,6 @@ pub(super) fn in_this_shell(socket: &Path) -> String {
         false => format!("export SSH_AUTH_SOCK={socket}"),
     }
 }
+
+/// What is under way when the agent ends has this long; nothing of it is needed any more.
+const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -118,14 +118,14 @@ mod tests {
             id: "r1".to_owned(),
             who: "mia\u{1b}[2J".to_owned(),
             what: "member of PIM".to_owned(),
-            reason: "line\nbreak".to_owned(),
+            reason: "line\nbreak \u{202e}turned\u{2069}".to_owned(),
             seconds: 3600,
             ..Approval::default()
         };
         let told = lines(&one);
         assert_eq!(
             told,
-            "r1  mia?[2J asks to be member of PIM for 1 h 00 min\n  why: line?break"
+            "r1  mia?[2J asks to be member of PIM for 1 h 00 min\n  why: line?break ?turned?"
         );
     }
 }

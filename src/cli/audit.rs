@@ -31,33 +31,42 @@ pub(super) enum Verb {
 
 pub(super) async fn run(verb: Verb, paths: &Paths, output: &Output) -> Result<ExitCode, Failure> {
     match verb {
-        Verb::Tail(args) => tail::tail(args, &file(paths, output), output).await,
+        Verb::Tail(args) => {
+            let file = file(paths).unwrap_or_else(|_| {
+                // A record is wanted most when something is wrong.
+                output.hint(
+                    "pimento: the configuration has mistakes (`pimento keys` names them), so that no \
+                     `[audit]` of it counts",
+                );
+                named(&paths.audit())
+            });
+            tail::tail(args, &file, output).await
+        }
         Verb::Verify(args) => {
             let files = match args.files.is_empty() {
-                true => vec![file(paths, output)],
+                true => vec![file(paths)?],
                 false => args.files,
             };
             Ok(verify::verify(&files, output))
         }
-        Verb::Export(args) => export::export(&args, &file(paths, output), output),
+        Verb::Export(args) => export::export(&args, &file(paths)?, output),
     }
 }
 
-/// The file that the agent writes.
-fn file(paths: &Paths, output: &Output) -> PathBuf {
+/// The file that the agent writes. Another than that would be no proof of anything, and no table of it.
+///
+/// # Errors
+/// If the configuration has mistakes: it may name the folder.
+fn file(paths: &Paths) -> Result<PathBuf, Failure> {
     let folder = match Config::load(paths) {
-        Ok(config) => config.audit,
         // There may still be a record of when there was one.
         Err(ConfigError::Absent(_)) => paths.audit(),
-        // A record is wanted most when something is wrong.
-        Err(_) => {
-            output.hint(
-                "pimento: the configuration has mistakes (`pimento keys` names them), so that no \
-                 `[audit]` of it counts",
-            );
-            paths.audit()
-        }
+        loaded => loaded?.audit,
     };
+    Ok(named(&folder))
+}
+
+fn named(folder: &Path) -> PathBuf {
     folder.join("audit.jsonl")
 }
 

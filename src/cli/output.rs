@@ -6,7 +6,9 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use serde_json::{Value, json};
 
 use super::paint::Paint;
+use super::show::{beginning, plain};
 use crate::control::proto;
+use crate::inert::steers;
 
 /// How results and hints are shown.
 pub(super) struct Output {
@@ -73,8 +75,9 @@ impl Output {
     pub(super) fn progress(&self, stage: &str) {
         match (self.quiet, self.live) {
             (true, _) => {}
-            (false, true) => say(format_args!("\r\x1b[K{stage} …")),
-            (false, false) => say(format_args!("{stage}\n")),
+            // A line that breaks could not be rewritten as a whole.
+            (false, true) => say(format_args!("\r\x1b[K{}", of_one_line(stage, width()))),
+            (false, false) => say(format_args!("{}\n", plain(stage))),
         }
     }
 
@@ -88,7 +91,7 @@ impl Output {
     /// What a person should know meanwhile.
     pub(super) fn notice(&self, text: &str) {
         self.progress_ends();
-        self.hint(&format!("pimento: {text}"));
+        self.hint(&format!("pimento: {}", harmless(text)));
     }
 
     /// An error: what, why, and what to do.
@@ -102,9 +105,9 @@ impl Output {
             say(format_args!("{}\n", json!({ "error": error })));
             return;
         }
-        say(format_args!("pimento: {}\n", refusal.message));
+        say(format_args!("pimento: {}\n", harmless(&refusal.message)));
         if !refusal.advice.is_empty() {
-            say(format_args!("  {}\n", refusal.advice));
+            say(format_args!("  {}\n", harmless(&refusal.advice)));
         }
     }
 
@@ -136,6 +139,31 @@ fn print(text: &[u8]) {
     std::process::exit(1);
 }
 
+/// A stage in one line of a terminal, whose last cell stays free: some break the line there.
+fn of_one_line(stage: &str, width: usize) -> String {
+    let stage = plain(stage);
+    format!("{} …", beginning(&stage, width.saturating_sub(3)))
+}
+
+/// What is said in several lines, as far as it steers no terminal.
+fn harmless(text: &str) -> String {
+    let steers = |c: char| steers(c) && !matches!(c, '\n' | '\t');
+    let replaced = text.chars().map(|c| if steers(c) { '?' } else { c });
+    replaced.collect()
+}
+
+/// How wide the terminal of stderr is; far more than anything is long where that is not told.
+fn width() -> usize {
+    #[cfg(unix)]
+    let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map(|size| size.ws_col);
+    #[cfg(not(unix))]
+    let columns = ratatui::crossterm::terminal::size().map(|(columns, _)| columns);
+    match columns {
+        Ok(0) | Err(_) => usize::from(u16::MAX),
+        Ok(columns) => usize::from(columns),
+    }
+}
+
 /// Tells a person something, if anybody still listens.
 fn say(text: std::fmt::Arguments) {
     let _unheard = std::io::stderr().lock().write_fmt(text);
@@ -160,5 +188,27 @@ pub(super) fn logs() {
         .try_init();
     if let Err(error) = started {
         say(format_args!("pimento: logs cannot be shown: {error}\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_its_lines_and_steers_nothing() {
+        let said = "config.toml: x\u{1b}[2J\u{202e}\n\tremedy";
+        assert_eq!(harmless(said), "config.toml: x?[2J?\n\tremedy");
+    }
+
+    #[test]
+    fn a_stage_stays_on_one_line_and_steers_nothing() {
+        assert_eq!(of_one_line("PIM: asking", 80), "PIM: asking …");
+        assert_eq!(of_one_line("PIM: asking", 11), "PIM: ask …");
+        assert_eq!(of_one_line("PIM: 日本語", 10), "PIM: 日 …");
+        let steering = "PIM: waiting for approval by mia\u{1b}[2J\u{202e}\r\n";
+        let told = "PIM: waiting for approval by mia?[2J??? …";
+        assert_eq!(of_one_line(steering, 80), told);
+        assert_eq!(of_one_line("PIM", 0), " …");
     }
 }

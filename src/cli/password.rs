@@ -183,11 +183,11 @@ pub(super) async fn released(
     while let Some(event) = events.message().await? {
         match event.event {
             Some(Event::Stage(stage)) => output.progress(&stage),
-            Some(Event::Notice(notice)) => output.hint(&format!("pimento: {notice}")),
+            Some(Event::Notice(notice)) => output.notice(&notice),
             Some(Event::Released(mut facts)) => {
                 output.progress_ends();
                 for warning in &facts.warnings {
-                    output.hint(&format!("pimento: {warning}"));
+                    output.notice(warning);
                 }
                 let password = Zeroizing::new(std::mem::take(&mut facts.password));
                 return Ok(Released { password, facts });

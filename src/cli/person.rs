@@ -12,6 +12,7 @@ use super::Failure;
 use super::output::Output;
 use crate::catalog::Ticket;
 use crate::control::proto::{Needed, Said};
+use crate::inert::inert;
 use crate::refusal::ExitCode;
 
 /// What the person has said so far, and whether there is a terminal to ask more on.
@@ -104,7 +105,7 @@ impl Person {
 fn reason_question(needed: &Needed) -> String {
     let last = match needed.last.as_str() {
         "" => String::new(),
-        last => format!(" [{}]", plain(last)),
+        last => format!(" [{}]", inert(last, ' ')),
     };
     format!("Reason for {}{last}: ", needed.window)
 }
@@ -121,14 +122,14 @@ pub(super) fn ask(terminal: &File, question: &str) -> Result<String, Failure> {
         let nothing = "nothing was said: the input has ended";
         return Err(Failure::new("usage", ExitCode::Usage, nothing, ""));
     }
-    Ok(plain(line.trim()))
+    Ok(inert(line.trim(), ' '))
 }
 
 /// Asks on the terminal, which does not show what is typed.
 pub(super) fn ask_hidden(terminal: &File, question: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let failed = |error: std::io::Error| Failure::failed(format!("the terminal is gone: {error}"));
     #[cfg(unix)]
-    let _hidden = super::terminal::Hidden::of(terminal).map_err(failed)?;
+    let hidden = super::terminal::Hidden::of(terminal).map_err(failed)?;
     let mut writer = terminal;
     writer.write_all(question.as_bytes()).map_err(failed)?;
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST_LINE));
@@ -139,17 +140,12 @@ pub(super) fn ask_hidden(terminal: &File, question: &str) -> Result<Zeroizing<Ve
         match byte {
             [b'\n' | b'\r'] => break,
             #[cfg(unix)]
-            [super::terminal::INTERRUPT] => return Err(Failure::failed("interrupted")),
+            [byte] if hidden.is_interrupt(byte) => return Err(Failure::failed("interrupted")),
             [byte] => line.push(byte),
         }
     }
     writer.write_all(b"\n").map_err(failed)?;
     Ok(line)
-}
-
-fn plain(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(plain).collect()
 }
 
 fn no_ticket() -> Failure {

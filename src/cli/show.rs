@@ -1,5 +1,6 @@
 //! `pimento keys`, and how windows and times are shown: for people and as JSON.
 
+use ratatui::text::Span;
 use serde_json::{Value, json};
 
 use super::output::Output;
@@ -7,6 +8,7 @@ use super::{Agent, Failure};
 use crate::clock::{Clock, SystemClock};
 use crate::control::proto::window::State;
 use crate::control::proto::{Credential, KeysRequest, Window};
+use crate::inert::inert;
 use crate::refusal::ExitCode;
 
 /// One line for a window: closed, on its way, or open until when.
@@ -22,7 +24,7 @@ pub(super) fn window_state(window: &Window) -> String {
             span(window.seconds_left),
             time(&window.ends)
         ),
-        State::Opening => format!("opening: {}", window.stage),
+        State::Opening => format!("opening: {}", plain(&window.stage)),
         State::Closed | State::Unspecified => "closed".to_owned(),
     }
 }
@@ -54,8 +56,16 @@ pub(super) fn one_line(text: &str) -> String {
 
 /// What a program or somebody else wrote does nothing to this terminal.
 pub(super) fn plain(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().map(plain).collect()
+    inert(text, '?')
+}
+
+/// The beginning of `text` that takes at most `width` cells of a terminal.
+pub(super) fn beginning(text: &str, width: usize) -> &str {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let fitting = ends
+        .map(|end| text.get(..end).unwrap_or_default())
+        .take_while(|it| Span::raw(*it).width() <= width);
+    fitting.last().unwrap_or_default()
 }
 
 pub(super) fn span(seconds: u64) -> String {

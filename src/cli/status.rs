@@ -97,7 +97,7 @@ fn text(reply: &StatusReply, paint: Paint) -> String {
                     it.name.clone(),
                     match it.user_name.as_str() {
                         "" => format!("nobody: `pimento login {}`", it.name),
-                        user => user.to_owned(),
+                        user => plain(user),
                     },
                 )
             }),
@@ -180,7 +180,7 @@ fn window(window: &Window, paint: Paint) -> Vec<Row> {
         State::Opening => {
             let mut rows = vec![Row(
                 name,
-                format!("{}  {}", paint.warning("opening"), window.stage),
+                format!("{}  {}", paint.warning("opening"), plain(&window.stage)),
             )];
             if !window.request.is_empty() {
                 rows.push(below(format!(

@@ -10,8 +10,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{
-    LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcgetwinsize, tcsetattr,
-    tcsetwinsize,
+    LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize,
+    tcsetattr, tcsetwinsize,
 };
 
 /// Both ends of a new terminal, as large as `like`: ours, and the program's.
@@ -62,9 +62,6 @@ impl Drop for Raw {
     }
 }
 
-/// Ctrl-C, to a terminal that sends no signals.
-pub(super) const INTERRUPT: u8 = 3;
-
 /// A terminal that does not show what is typed and sends no signals; put right when dropped.
 pub(super) struct Hidden<'a> {
     terminal: &'a std::fs::File,
@@ -76,18 +73,28 @@ impl<'a> Hidden<'a> {
     pub(super) fn of(terminal: &'a std::fs::File) -> io::Result<Self> {
         let before = tcgetattr(terminal)?;
         let mut hidden = before.clone();
-        // Ctrl-C comes as a byte: as a signal it would end this program and leave the terminal so.
+        // Ctrl-C comes as a byte: as a signal it would end this program and leave the terminal so. And it
+        // ends the line, or it would come with the next Enter only.
         hidden
             .local_modes
             .remove(LocalModes::ECHO | LocalModes::ISIG);
+        let interrupt = before.special_codes[SpecialCodeIndex::VINTR];
+        hidden.special_codes[SpecialCodeIndex::VEOL] = interrupt;
         tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
         Ok(Self { terminal, before })
+    }
+
+    /// Whether `byte` is Ctrl-C, or what the person has in its place.
+    pub(super) fn is_interrupt(&self, byte: u8) -> bool {
+        // Zero is none.
+        byte != 0 && byte == self.before.special_codes[SpecialCodeIndex::VINTR]
     }
 }
 
 impl Drop for Hidden<'_> {
     fn drop(&mut self) {
-        let _terminal_is_gone = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+        // What was typed unseen after the answer is no command for the shell.
+        let _terminal_is_gone = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
     }
 }
 

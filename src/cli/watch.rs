@@ -8,6 +8,8 @@ use std::io::IsTerminal;
 use std::pin::pin;
 use std::time::Duration;
 
+use tokio::time::MissedTickBehavior;
+
 use super::output::Output;
 use super::stop::Stop;
 use super::{Agent, Failure, connect, status};
@@ -21,6 +23,7 @@ use look::Look;
 use model::{Model, Step, Told, Tone};
 use terminal::{Screen, Typed};
 
+mod cursor;
 mod line;
 mod link;
 mod look;
@@ -56,6 +59,8 @@ async fn live(paths: &Paths, agent: Agent, reply: StatusReply) -> Result<ExitCod
     let stop = Stop::of_terminal().map_err(|error| unusable(&error))?;
     let mut ended = pin!(stop.asked());
     let mut tick = tokio::time::interval(Duration::from_secs(1));
+    // After a suspend there would be one for every second of it.
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         screen
             .draw(|frame| screen::draw(frame, &model, look))
@@ -107,6 +112,10 @@ fn take(model: &mut Model, news: News, clock: &SystemClock) -> Step {
 fn press(model: &mut Model, typed: Option<Typed>) -> Step {
     match typed {
         Some(Typed::Key(key)) => model.press(key),
+        Some(Typed::Pasted(text)) => {
+            model.paste(&text);
+            Step::Nothing
+        }
         Some(Typed::Resized) => Step::Nothing,
         // Nobody can press anything any more.
         None => Step::Quit,

@@ -21,6 +21,7 @@ use crate::clock::Moment;
 use crate::refusal::Refusal;
 
 use browser::Browser;
+use keystore::Keystore;
 use oauth::{OAuth, Tokens};
 use signed_in::SignedIn;
 use step_up::Turns;
@@ -46,6 +47,7 @@ pub(super) struct Entra {
     wanted: Mutex<HashMap<Name, String>>,
     /// Tenants that were left on purpose: another program's sign-in is not taken up again there.
     left: Mutex<HashSet<Name>>,
+    keystore: Keystore,
     turns: Turns,
 }
 
@@ -57,6 +59,7 @@ impl Entra {
             tenants: Mutex::default(),
             wanted: Mutex::default(),
             left: Mutex::default(),
+            keystore: Keystore::default(),
             turns: Turns::default(),
         }
     }
@@ -155,10 +158,16 @@ impl Entra {
 
     /// Has the sign-in outlast the agent, where that is wanted.
     async fn keep(&self, tenant: &Tenant) {
-        if let Some(signed_in) = self.signed_in(tenant)
-            && let Some(refresh) = &*signed_in.refresh.lock().await
-        {
-            keystore::save(tenant, &signed_in.account, refresh).await;
+        let Some(signed_in) = self.signed_in(tenant) else {
+            return;
+        };
+        let refresh = signed_in.refresh.lock().await;
+        let saving = refresh
+            .as_ref()
+            .map(|refresh| self.keystore.save(tenant, &signed_in.account, refresh));
+        drop(refresh);
+        if let Some(saving) = saving {
+            saving.done().await;
         }
     }
 
@@ -242,7 +251,11 @@ impl Entra {
             .refresh(current.expose_secret(), resource, &claims)
             .await?;
         if let Some(next) = tokens.refresh {
-            keystore::save(tenant, &signed_in.account, &next).await;
+            let current = self.signed_in(tenant);
+            if current.is_some_and(|it| std::ptr::eq(&raw const *it, signed_in)) {
+                // Nobody waits for a keystore: the token is good without it.
+                let _under_way = self.keystore.save(tenant, &signed_in.account, &next);
+            }
             *refresh = Some(next);
         }
         let token = Arc::new(tokens.access);
@@ -315,7 +328,7 @@ impl Identity for Entra {
             // A redemption under way keeps what it is given until it is done.
             left.refresh.lock().await.take();
         }
-        keystore::forget(tenant).await;
+        self.keystore.forget(tenant).done().await;
         left.is_some()
     }
 
@@ -341,13 +354,15 @@ impl Identity for Entra {
         if token.as_ref().is_err_and(Refusal::wants_sign_in) {
             // This sign-in is dead; `status` must not go on showing it. There may be another by now.
             let dead = |known: &Arc<SignedIn>| Arc::ptr_eq(known, &signed_in);
-            let was = self
-                .tenants()
+            let mut tenants = self.tenants();
+            let was = tenants
                 .extract_if(|name, known| *name == tenant.name && dead(known))
                 .count();
             if was > 0 {
-                keystore::forget(tenant).await;
+                // Before another is let in, which would be forgotten with it.
+                let _under_way = self.keystore.forget(tenant);
             }
+            drop(tenants);
         }
         token
     }

@@ -11,9 +11,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
+use url::Url;
 use zeroize::Zeroizing;
 
 use super::http::{Answer, Http, unreachable};
+use super::list;
 use super::{
     AccessToken, CorrelationId, FetchedKey, FetchedSecret, NewSecret, ReadError, SecretFacts, Vault,
 };
@@ -98,13 +100,17 @@ impl KeyVault {
     ) -> Result<String, ReadError> {
         let path = format!("{}/versions", credential.object.path());
         let mut versions = Vec::new();
-        let mut page = Some(path);
-        for _ in 0..MOST_PAGES {
-            let Some(path) = page else { break };
-            let answer = self.get(credential, &path, token, id).await?;
-            let list = versions::Page::of(&answer).map_err(ReadError::Refused)?;
-            versions.extend(list.versions);
-            page = list.next;
+        let mut next = Some(address(credential, &path));
+        for _ in 0..list::MOST_PAGES {
+            let Some(url) = next else { break };
+            let answer = self.read(credential, url.clone(), token, id).await?;
+            let page = versions::Page::of(&answer, &url).map_err(ReadError::Refused)?;
+            versions.extend(page.versions);
+            next = page.next;
+        }
+        if next.is_some() {
+            // The newest one could be among those that were not read.
+            return Err(ReadError::Refused(list::endless(Service::KeyVault)));
         }
         versions::previous(versions).ok_or_else(|| {
             ReadError::Refused(Refusal::Material {
@@ -123,14 +129,18 @@ impl KeyVault {
         token: &AccessToken,
         id: CorrelationId,
     ) -> Result<Answer, ReadError> {
-        let mut url = credential.vault.url.clone();
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        url.set_path(path);
-        let version = format!("api-version={API_VERSION}");
-        match query {
-            "" => url.set_query(Some(&version)),
-            rest => url.set_query(Some(&format!("{version}&{rest}"))),
-        }
+        let url = address(credential, path);
+        self.read(credential, url, token, id).await
+    }
+
+    /// Reads what is at `url`, which is of the credential's vault.
+    async fn read(
+        &self,
+        credential: &Credential,
+        url: Url,
+        token: &AccessToken,
+        id: CorrelationId,
+    ) -> Result<Answer, ReadError> {
         let answer = self.http.get(Service::KeyVault, url, Some(token), id).await;
         let answer = answer.map_err(ReadError::Refused)?;
         if answer.is_success() {
@@ -138,6 +148,14 @@ impl KeyVault {
         }
         Err(refused(credential, &answer))
     }
+}
+
+/// Where `path` of the credential's vault is.
+fn address(credential: &Credential, path: &str) -> Url {
+    let mut url = credential.vault.url.clone();
+    url.set_path(path);
+    url.set_query(Some(&format!("api-version={API_VERSION}")));
+    url
 }
 
 #[derive(Deserialize)]
@@ -244,5 +262,3 @@ fn latest(answer: &Answer, heard: Timestamp) -> Timestamp {
 
 /// The newest stable version that Microsoft's own clients use by default.
 pub(super) const API_VERSION: &str = "2025-07-01";
-/// Pages of 25 versions that are read: more than a secret has kept for years.
-const MOST_PAGES: usize = 20;

@@ -93,11 +93,22 @@ impl Paths {
     /// # Errors
     /// If there is no home folder, or no private folder for the sockets.
     pub fn from_environment(overrides: Overrides) -> Result<Self, PathsError> {
+        Self::in_environment(|name| std::env::var_os(name), overrides)
+    }
+
+    /// The same for a process of this user that has those variables.
+    ///
+    /// # Errors
+    /// As [`Self::from_environment`].
+    pub fn in_environment(
+        variable: impl Fn(&str) -> Option<OsString>,
+        overrides: Overrides,
+    ) -> Result<Self, PathsError> {
         let system = match overrides.state {
             Some(_) => None,
             None => of_system(Path::new(SYSTEM_STATE)),
         };
-        let mut paths = Self::from_variables(|name| std::env::var_os(name), overrides)?;
+        let mut paths = Self::from_variables(variable, overrides)?;
         if let Some(state) = system {
             paths.cache = state.join("cache");
             paths.state = state;
@@ -105,7 +116,7 @@ impl Paths {
         Ok(paths)
     }
 
-    /// The same with another environment.
+    /// The same with another environment, and nothing of this machine's.
     ///
     /// # Errors
     /// If there is no home folder, or no private folder for the sockets.

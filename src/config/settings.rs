@@ -13,6 +13,7 @@ use super::problem::Findings;
 use super::section::{Field, Section, Text, one_of};
 use super::span::{Limits, span};
 use crate::aftermath::AtEnd;
+use crate::listen::same;
 use crate::prompt::{self, is_ours};
 
 /// How the agent behaves.
@@ -62,9 +63,10 @@ impl Danger {
 /// Reads `[agent]`.
 pub(super) fn agent(
     entries: &Entries<'_>,
-    home: Option<&Path>,
+    paths: &Paths,
     findings: &mut Findings,
 ) -> AgentSettings {
+    let home = paths.home.as_deref();
     let mut settings = AgentSettings {
         answer_within: Duration::from_secs(60),
         propagation: Duration::from_secs(300),
@@ -102,9 +104,7 @@ pub(super) fn agent(
     read("propagation", PROPAGATION, &mut settings.propagation);
     read("approval_wait", APPROVAL, &mut settings.approval_wait);
     read("prompt_timeout", PROMPT, &mut settings.prompts.timeout);
-    settings.upstream = section
-        .text("upstream", findings)
-        .map(|socket| socket.place.document.resolve(socket.text, home));
+    settings.upstream = upstream(section, paths, findings);
     settings.openssh_pipe = openssh_pipe(section, findings);
     settings.prompts.askpass = program(section, "askpass", home, findings);
     settings.prompts.pinentry = program(section, "pinentry", home, findings);
@@ -116,6 +116,28 @@ pub(super) fn agent(
         settings.known_hosts = files.into_iter().map(file).collect();
     }
     settings
+}
+
+/// The agent behind this one, which cannot be this one: each request would cause the next.
+fn upstream(section: &Section<'_>, paths: &Paths, findings: &mut Findings) -> Option<PathBuf> {
+    let socket = section.text("upstream", findings)?;
+    let home = paths.home.as_deref();
+    let path = socket.place.document.resolve(socket.text, home);
+    // It may be a link, such as one that SSH_AUTH_SOCK names for good.
+    let leads = path.canonicalize().unwrap_or_else(|_| path.clone());
+    let own = paths.agent_socket();
+    if same(&path, &own) || same(&leads, &own) {
+        findings.wrong(
+            socket.place,
+            format!(
+                "upstream {} is the socket of this agent itself",
+                path.display()
+            ),
+            "name the socket of the other agent, or take it out",
+        );
+        return None;
+    }
+    Some(path)
 }
 
 /// Only Windows has that pipe: elsewhere it would be a promise that is not kept.

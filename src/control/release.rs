@@ -15,6 +15,7 @@ use super::view;
 use crate::broker::Wish;
 use crate::catalog::{Credential, Kind, Part, PasswordUse, Use, WindowSpec};
 use crate::house::House;
+use crate::inert::inert;
 use crate::policy::{End, Receiver, Said, host_matches};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
@@ -119,8 +120,7 @@ pub(super) fn notice(credential: &Credential, receiver: &Receiver) -> String {
     );
     if !receiver.command.is_empty() {
         let command = receiver.command.join(" ");
-        let plain = |c: char| if c.is_control() { '?' } else { c };
-        let shown: String = command.chars().map(plain).take(LONGEST_COMMAND).collect();
+        let shown: String = inert(&command, '?').chars().take(LONGEST_COMMAND).collect();
         line.push_str(&format!(", by: {shown}"));
     }
     line

@@ -189,7 +189,7 @@ impl StageSink for Waiting<'_> {
     fn reached(&self, stage: Stage) {
         tracing::debug!(%stage, "opening");
         if stage == Stage::SteppingUp {
-            tell(self.0, &stage.to_string());
+            let _told = tell(self.0, &stage.to_string());
         }
     }
 }

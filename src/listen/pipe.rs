@@ -118,7 +118,14 @@ pub(super) const fn remove_stale(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) const fn remove(_path: &Path) {}
+/// A pipe goes with whoever listens.
+pub(super) type Made = ();
+
+pub(super) const fn made(_path: &Path) -> Option<Made> {
+    None
+}
+
+pub(super) const fn remove(_path: &Path, (): &Made) {}
 
 /// Only locks are in it; who may connect is said by the pipe.
 #[expect(

@@ -21,6 +21,9 @@ use service_binding::{Binding, Listener as Bound};
 
 use super::handed::HandedError;
 
+/// Which socket was made: its device and its number there.
+pub(super) type Made = (u64, u64);
+
 /// A socket that a service manager listens on for us.
 pub(super) type Given = UnixListener;
 
@@ -70,9 +73,18 @@ pub(super) fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes our own socket.
-pub(super) fn remove(path: &Path) {
-    if let Err(error) = std::fs::remove_file(path) {
+/// The socket that has just been made at `path`.
+pub(super) fn made(path: &Path) -> Option<Made> {
+    let found = std::fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Removes our own socket. One that somebody has put in its place meanwhile, as a service manager does
+/// whose unit is started beside us, is theirs.
+pub(super) fn remove(path: &Path, ours: &Made) {
+    if made(path).as_ref() != Some(ours) {
+        tracing::debug!(path = %path.display(), "another socket is in the place of ours");
+    } else if let Err(error) = std::fs::remove_file(path) {
         tracing::debug!(%error, "the socket was gone already");
     }
 }

@@ -155,3 +155,16 @@ async fn a_door_that_is_closed_leaves_no_socket() {
     assert!(!path.exists());
     connect(&path).await.unwrap_err();
 }
+
+#[tokio::test]
+async fn a_socket_that_somebody_has_put_in_the_place_of_ours_stays() {
+    let folder = folder();
+    let path = folder.path().join("agent.sock");
+    let door = Door::bind(&path).unwrap();
+    // As systemd does when its socket unit is started: it takes away what is there.
+    std::fs::remove_file(&path).unwrap();
+    let theirs = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    drop(door);
+    std::os::unix::net::UnixStream::connect(&path).unwrap();
+    drop(theirs);
+}

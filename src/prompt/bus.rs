@@ -77,10 +77,18 @@ struct Service {
     capabilities: Vec<String>,
 }
 
-/// What a service says of a notification.
+/// What is heard of the notifications that a service shows.
 enum Said {
-    Closed { why: u32 },
-    Pressed { button: String },
+    Closed {
+        number: u32,
+        why: u32,
+    },
+    /// The service is gone, and what it showed with it.
+    Gone,
+    Pressed {
+        number: u32,
+        button: String,
+    },
 }
 
 impl Service {
@@ -93,10 +101,9 @@ impl Service {
         let (capabilities,): (Vec<String>,) = proxy
             .method_call(INTERFACE, "GetCapabilities", ())
             .map_err(unusable)?;
-        let broker =
-            connection.with_proxy("org.freedesktop.DBus", "/org/freedesktop/DBus", PATIENCE);
+        let broker = connection.with_proxy(BROKER, "/org/freedesktop/DBus", PATIENCE);
         let (name,): (String,) = broker
-            .method_call("org.freedesktop.DBus", "GetNameOwner", (NAME,))
+            .method_call(BROKER, "GetNameOwner", (NAME,))
             .map_err(unusable)?;
         Ok(Self {
             connection,
@@ -153,11 +160,14 @@ impl Service {
         self.listen(
             "ActionInvoked",
             said.clone(),
-            |(number, button): (u32, String)| (number, Said::Pressed { button }),
+            |(number, button): (u32, String)| Said::Pressed { number, button },
         )?;
-        self.listen("NotificationClosed", said, |(number, why): (u32, u32)| {
-            (number, Said::Closed { why })
-        })?;
+        self.listen(
+            "NotificationClosed",
+            said.clone(),
+            |(number, why): (u32, u32)| Said::Closed { number, why },
+        )?;
+        self.watch_over(said)?;
         let number = self.show(text, &BUTTONS, CRITICAL)?;
         let answer = self.wait(number, &hears, open);
         // Some leave it on the screen when a button is pressed.
@@ -174,24 +184,40 @@ impl Service {
     fn wait(
         &self,
         number: u32,
-        hears: &mpsc::Receiver<(u32, Said)>,
+        hears: &mpsc::Receiver<Said>,
         open: &AtomicBool,
     ) -> Result<Answer, Unusable> {
         while open.load(Ordering::Acquire) {
             self.connection.process(LOOK_AGAIN).map_err(unusable)?;
-            if let Some((_, said)) = hears.try_iter().find(|(of, _)| *of == number) {
-                return Ok(answer(&said));
+            if let Some(answer) = hears.try_iter().find_map(|said| answer(&said, number)) {
+                return answer;
             }
         }
         Ok(Answer::None)
+    }
+
+    /// Tells when the service is gone: of what was on the screen nothing more is said then.
+    fn watch_over(&self, said: mpsc::Sender<Said>) -> Result<(), Unusable> {
+        let service = self.name.clone();
+        // Only the bus itself speaks in this name.
+        let rule = MatchRule::new_signal(BROKER, "NameOwnerChanged").with_sender(BROKER);
+        let heard = move |args: (String, String, String), _: &Connection, _: &Message| {
+            let (name, before, _) = args;
+            if name == NAME && before == service {
+                let _nobody_waits = said.send(Said::Gone).is_err();
+            }
+            true
+        };
+        let watches = self.connection.add_match(rule, heard);
+        watches.map(drop).map_err(unusable)
     }
 
     /// Passes on one signal of the service; of nobody else.
     fn listen<A>(
         &self,
         signal: &'static str,
-        said: mpsc::Sender<(u32, Said)>,
-        read: impl Fn(A) -> (u32, Said) + Send + 'static,
+        said: mpsc::Sender<Said>,
+        read: impl Fn(A) -> Said + Send + 'static,
     ) -> Result<(), Unusable>
     where
         A: dbus::arg::ReadAll + 'static,
@@ -211,12 +237,18 @@ impl Service {
     }
 }
 
-/// Only the button is a yes; a notification that is pushed aside is a no.
-fn answer(said: &Said) -> Answer {
+/// What is said to question `number`, if it is about that one. Only the button is a yes; a notification
+/// that is pushed aside is a no.
+fn answer(said: &Said, number: u32) -> Option<Result<Answer, Unusable>> {
+    let gone = |why: &str| Err(Unusable(format!("the desktop's notifications: {why}")));
     match said {
-        Said::Pressed { button } if button == ALLOW => Answer::Yes,
-        Said::Pressed { .. } | Said::Closed { why: DISMISSED } => Answer::No,
-        Said::Closed { .. } => Answer::None,
+        Said::Pressed { number: of, .. } | Said::Closed { number: of, .. } if *of != number => None,
+        Said::Pressed { button, .. } if button == ALLOW => Some(Ok(Answer::Yes)),
+        Said::Pressed { .. } => Some(Ok(Answer::No)),
+        Said::Closed { why: DISMISSED, .. } => Some(Ok(Answer::No)),
+        // Perhaps before anybody has seen it: desktops show a few of a program, and drop the others.
+        Said::Closed { .. } => Some(gone("the question was taken off the screen unanswered")),
+        Said::Gone => Some(gone("the service that showed the question has ended")),
     }
 }
 
@@ -225,6 +257,8 @@ fn unusable(error: dbus::Error) -> Unusable {
 }
 
 const NAME: &str = "org.freedesktop.Notifications";
+/// The bus itself.
+const BROKER: &str = "org.freedesktop.DBus";
 const PATH: &str = "/org/freedesktop/Notifications";
 const INTERFACE: &str = "org.freedesktop.Notifications";
 
@@ -284,26 +318,38 @@ mod tests {
         assert_eq!(escaped("a <b>&</b>"), "a &lt;b&gt;&amp;&lt;/b&gt;");
     }
 
+    /// What is made of it as the answer to question 7.
+    fn taken(said: &Said) -> Option<Result<Answer, Unusable>> {
+        answer(said, 7)
+    }
+
     #[test]
     fn nothing_but_the_button_is_a_yes() {
         let pressed = |button: &str| {
-            answer(&Said::Pressed {
+            taken(&Said::Pressed {
+                number: 7,
                 button: button.to_owned(),
             })
         };
-        assert!(matches!(pressed("allow"), Answer::Yes));
+        assert!(matches!(pressed("allow"), Some(Ok(Answer::Yes))));
         for button in ["deny", "default", "", "Allow"] {
-            assert!(matches!(pressed(button), Answer::No), "{button}");
+            assert!(matches!(pressed(button), Some(Ok(Answer::No))), "{button}");
         }
-        assert!(matches!(
-            answer(&Said::Closed { why: DISMISSED }),
-            Answer::No
-        ));
+        let other = Said::Pressed {
+            number: 8,
+            button: "allow".to_owned(),
+        };
+        assert!(taken(&other).is_none());
+    }
+
+    #[test]
+    fn what_a_person_pushes_aside_is_a_no_and_what_a_service_drops_is_no_answer() {
+        let closed = |number, why| taken(&Said::Closed { number, why });
+        assert!(matches!(closed(7, DISMISSED), Some(Ok(Answer::No))));
         for why in [1, 3, 4] {
-            assert!(
-                matches!(answer(&Said::Closed { why }), Answer::None),
-                "{why}"
-            );
+            assert!(matches!(closed(7, why), Some(Err(_))), "{why}");
+            assert!(closed(8, why).is_none(), "{why}");
         }
+        assert!(matches!(taken(&Said::Gone), Some(Err(_))));
     }
 }

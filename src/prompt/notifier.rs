@@ -1,5 +1,6 @@
 //! Tells the user something that needs no answer: by the desktop's notifications, by `notify-send` or a
-//! program like it, else on the terminal of the one that it concerns.
+//! program like it, else on the terminal of the one that it concerns; there first if that person came
+//! in by SSH, who does not see this machine's desktop.
 //!
 //! What never happens here: a secret, or a wait for a reader.
 
@@ -41,6 +42,15 @@ impl Notifier {
     /// Shows `text` on the agent's desktop, else where `requester` is.
     pub async fn tell(&self, text: &str, requester: Option<&Requester>) {
         tracing::info!(text, "notice");
+        let theirs = match requester {
+            Some(requester) => Some(Session::of(requester).await),
+            None => None,
+        };
+        let remote = theirs.as_ref().is_some_and(|it| it.remote);
+        let at_terminal = || requester.is_some_and(|it| terminal::tell(it, text));
+        if self.program == Program::Standard && remote && at_terminal() {
+            return;
+        }
         if let Some(bus) = &self.bus {
             match bus.tell(text).await {
                 Ok(()) => return,
@@ -49,20 +59,14 @@ impl Notifier {
         }
         let shown = match &self.program {
             Program::None => return,
-            Program::At(path) => self.run(path, text, requester).await,
-            Program::Standard => self.run(Path::new("notify-send"), text, requester).await,
+            Program::At(path) => self.run(path, text, theirs).await,
+            Program::Standard => self.run(Path::new("notify-send"), text, theirs).await,
         };
-        if let (false, Some(requester)) = (shown, requester) {
-            terminal::tell(requester, text);
-        }
+        let _told = shown || at_terminal();
     }
 
-    /// Has a program show `text` where `requester` is; else where the agent is.
-    async fn run(&self, program: &Path, text: &str, requester: Option<&Requester>) -> bool {
-        let theirs = match requester {
-            Some(requester) => Some(Session::of(requester).await),
-            None => None,
-        };
+    /// Has a program show `text` in the session `theirs`; else where the agent is.
+    async fn run(&self, program: &Path, text: &str, theirs: Option<Session>) -> bool {
         // A session without a bus or a display cannot show a notice.
         let theirs = theirs.filter(Session::can_show);
         let session = theirs.unwrap_or_else(|| Session::own(&self.own));

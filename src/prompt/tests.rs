@@ -10,6 +10,7 @@ use crate::clock::SystemClock;
 use crate::clock::manual::ManualClock;
 use crate::policy::{End, Route, Signed};
 
+mod notices;
 mod pinentry;
 mod place;
 

@@ -6,6 +6,7 @@ use ssh_key::PublicKey;
 use url::Url;
 
 use crate::catalog::{AccessId, AzureCloud, Keep, SignInMethod, Target};
+use crate::inert::inert;
 
 /// A configuration before it is written.
 #[derive(Clone, Debug, Default)]
@@ -227,9 +228,7 @@ impl Section {
     }
 
     fn comment(&mut self, text: &str) {
-        let plain = |c: char| if c.is_control() { ' ' } else { c };
-        let text: String = text.chars().map(plain).collect();
-        self.line(&format!("# {text}"));
+        self.line(&format!("# {}", inert(text, ' ')));
     }
 
     fn line(&mut self, line: &str) {

@@ -19,6 +19,8 @@ mod import;
 mod include;
 #[cfg(feature = "emulator")]
 mod init;
+#[cfg(all(feature = "emulator", target_os = "linux"))]
+mod service;
 #[expect(
     dead_code,
     unreachable_pub,

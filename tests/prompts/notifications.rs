@@ -315,3 +315,61 @@ async fn a_window_that_ends_in_two_minutes_is_told_on_the_desktop() {
     desktop.dunstctl(&["close"]);
     assert_eq!(desktop.said(), ["Window linux-root ends in 2 minutes."]);
 }
+
+/// An agent of `desktop` that asks by a program where the desktop does not.
+async fn agent_with_askpass(desktop: &Desktop, folder: &Path) -> (Home, Running) {
+    let home = Home::new()
+        .await
+        .configured(|config| config.replace("[key.web]\n", "[key.web]\nconfirm = true\n"));
+    let askpass = crate::script(folder, "echo \"$1\" > \"$folder/asked\"");
+    let agent = home.agent_with(&[
+        ("DBUS_SESSION_BUS_ADDRESS", &desktop.bus),
+        ("SSH_ASKPASS", &askpass),
+        ("SSH_ASKPASS_REQUIRE", "force"),
+    ]);
+    home.sign_in();
+    (home, agent)
+}
+
+/// Desktops show a few notifications of a program, and drop the oldest when there are more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_the_desktop_drops_is_asked_otherwise() {
+    let folder = folder();
+    let desktop = Desktop::new(folder.path()).await;
+    let (home, _agent) = agent_with_askpass(&desktop, folder.path()).await;
+    let (home, logged_in) = login(home, async || {
+        until("the question is shown", || desktop.shown() == 1).await;
+        for number in 1..20 {
+            let mut close = desktop.command("dbus-send");
+            close.args([
+                "--session",
+                "--type=method_call",
+                "--dest=org.freedesktop.Notifications",
+                "/org/freedesktop/Notifications",
+                "org.freedesktop.Notifications.CloseNotification",
+                &format!("uint32:{number}"),
+            ]);
+            assert!(close.status().unwrap().success());
+        }
+    })
+    .await;
+    assert!(logged_in, "{}", text(&home.run(&["why"]).stdout));
+    let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
+    assert!(asked.starts_with("Allow the use of key web"), "{asked}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_whose_service_ends_is_asked_otherwise() {
+    let folder = folder();
+    let mut desktop = Desktop::new(folder.path()).await;
+    let (home, _agent) = agent_with_askpass(&desktop, folder.path()).await;
+    let (home, logged_in) = login(home, async || {
+        until("the question is shown", || desktop.shown() == 1).await;
+        let dunst = desktop.dunst.as_mut().unwrap();
+        dunst.kill().unwrap();
+        dunst.wait().unwrap();
+    })
+    .await;
+    assert!(logged_in, "{}", text(&home.run(&["why"]).stdout));
+    assert!(folder.path().join("asked").exists());
+}

@@ -248,3 +248,25 @@ async fn without_a_record_its_place_is_told() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_proves_or_hands_on_the_record_does_not_guess_its_folder() {
+    let world = lived_in().await;
+    let mistaken = world.folder().join("mistaken.toml");
+    fs::write(&mistaken, "[audit]\nfolder = \"/srv/record\"\nfodler = 1\n").unwrap();
+    let with = |verb| ["--config", mistaken.to_str().unwrap(), "audit", verb];
+    for verb in ["verify", "export"] {
+        let done = pimento(&world, &with(verb)).await;
+        ends(&done, 2);
+        assert_eq!(text(&done.stdout), "", "{verb}");
+        assert!(text(&done.stderr).contains("fodler"), "{done:?}");
+    }
+    // A person who looks gets to see what there is, and is told.
+    let tail = pimento(&world, &with("tail")).await;
+    ends(&tail, 0);
+    assert!(text(&tail.stdout).contains("released"), "{tail:?}");
+    assert!(
+        text(&tail.stderr).contains("the configuration has mistakes"),
+        "{tail:?}"
+    );
+}

@@ -79,6 +79,38 @@ async fn a_window_is_opened_closed_and_locked_by_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_pasted_presses_no_keys() {
+    let world = World::start().await;
+    let tmux = Tmux::start(&world, SMALL, &[]);
+    at(move || {
+        tmux.watches();
+        tmux.presses(&["o"]);
+        tmux.shows("linux-root  open");
+        for _ in 0..2 {
+            // As keys these would close the window.
+            tmux.pastes("success");
+            tmux.presses(&["?"]);
+            tmux.shows("ask PIM what waits for your approval");
+            tmux.presses(&["x"]);
+            let screen = tmux.hides("ask PIM what waits");
+            assert!(screen.contains("linux-root  open"), "{screen}");
+            // What is pasted into the shell is a command of it, and what comes back is told apart again.
+            tmux.presses(&["C-z"]);
+            tmux.shows("Stopped");
+            tmux.pastes("echo in the shell");
+            tmux.presses(&["Enter"]);
+            tmux.shows("\nin the shell");
+            tmux.types("fg");
+            tmux.shows("? help");
+        }
+        tmux.presses(&["q"]);
+        tmux.hides("? help");
+    })
+    .await;
+    assert_eq!((world.recorded("opened"), world.recorded("closed")), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reason_that_is_needed_is_typed_and_reaches_pim() {
     let plan = World::plan().configured(|_, text| {
         text.replace(

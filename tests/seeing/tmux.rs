@@ -74,6 +74,12 @@ impl Tmux {
         }
     }
 
+    /// Pastes, as a terminal does whose program wants to be told what is pasted.
+    pub(crate) fn pastes(&self, text: &str) {
+        run(&mut self.command(&["set-buffer", text]));
+        run(&mut self.command(&["paste-buffer", "-p"]));
+    }
+
     pub(crate) fn resize(&self, (width, height): (u16, u16)) {
         let (width, height) = (width.to_string(), height.to_string());
         run(&mut self.command(&["resize-window", "-x", &width, "-y", &height]));

@@ -7,6 +7,31 @@ use crate::support::home::{Home, text};
 use crate::support::{USER, until};
 use crate::{REVEAL, device_login};
 
+use locked::Locked;
+
+#[path = "locked.rs"]
+mod locked;
+
+/// A session bus of its own, and its address.
+fn session_bus(home: &Home) -> (Child, String) {
+    let config = home.folder.path().join("bus.conf");
+    let listen = home.folder.path().display();
+    std::fs::write(&config, BUS.replace("FOLDER", &listen.to_string())).unwrap();
+    let mut bus = home.command("dbus-daemon");
+    let mut bus = bus
+        .arg("--config-file")
+        .arg(config)
+        .args(["--nofork", "--print-address"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("dbus-daemon: {error}; run `./check tools`"));
+    let mut address = String::new();
+    BufReader::new(bus.stdout.take().unwrap())
+        .read_line(&mut address)
+        .unwrap();
+    (bus, address.trim().to_owned())
+}
+
 /// A session bus with a keyring that is unlocked.
 struct Keyring {
     bus: Child,
@@ -16,22 +41,7 @@ struct Keyring {
 
 impl Keyring {
     async fn start(home: &Home) -> Self {
-        let config = home.folder.path().join("bus.conf");
-        let listen = home.folder.path().display();
-        std::fs::write(&config, BUS.replace("FOLDER", &listen.to_string())).unwrap();
-        let mut bus = home.command("dbus-daemon");
-        let mut bus = bus
-            .arg("--config-file")
-            .arg(config)
-            .args(["--nofork", "--print-address"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("dbus-daemon: {error}; run `./check tools`"));
-        let mut address = String::new();
-        BufReader::new(bus.stdout.take().unwrap())
-            .read_line(&mut address)
-            .unwrap();
-        let address = address.trim().to_owned();
+        let (bus, address) = session_bus(home);
         let mut daemon = home.command("gnome-keyring-daemon");
         let mut daemon = daemon
             .args(["--foreground", "--unlock", "--components=secrets"])
@@ -158,4 +168,26 @@ async fn a_kept_sign_in_that_was_revoked_is_forgotten() {
         assert_eq!(home.run(&REVEAL).status.code(), Some(3));
     }
     assert_eq!(home.emulator.count("entra.token.refresh_token"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keystore_that_nobody_unlocks_holds_up_neither_tokens_nor_the_end() {
+    let home = Home::new().await.configured(kept);
+    let (bus, address) = session_bus(&home);
+    let keyring = Locked::on(bus, &address);
+    let mut agent = home.agent_with(&[("DBUS_SESSION_BUS_ADDRESS", &address)]);
+    // It looks for a sign-in of before, which has to be unlocked.
+    until("somebody is asked to unlock it", || keyring.questions() > 0).await;
+    assert_eq!(device_login(&home).0, Some(0));
+    // Each token gives a new refresh token, which is to be kept.
+    assert_eq!(home.run(&REVEAL).status.code(), Some(0));
+    let said = agent.1.lock().unwrap().clone();
+    assert!(said.contains("the keystore cannot be used"), "{said}");
+    assert_eq!(keyring.questions(), 1, "keeping it asks nobody");
+    let pid = rustix::process::Pid::from_child(&agent.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let told = std::time::Instant::now();
+    assert!(agent.0.wait().unwrap().success());
+    let took = told.elapsed();
+    assert!(took < std::time::Duration::from_secs(20), "{took:?}");
 }

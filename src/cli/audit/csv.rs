@@ -3,6 +3,8 @@
 //! What never happens here: a cell that a spreadsheet takes for a formula. Programs and servers chose
 //! much of what is in a record, and an auditor opens it with a double click.
 
+use crate::inert::inert;
+
 /// One line of cells.
 pub(super) fn row<'a>(cells: impl Iterator<Item = &'a str>) -> String {
     let cells: Vec<String> = cells.map(cell).collect();
@@ -11,8 +13,7 @@ pub(super) fn row<'a>(cells: impl Iterator<Item = &'a str>) -> String {
 
 fn cell(text: &str) -> String {
     // A line break is allowed in a cell, and breaks every tool that reads line by line.
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let mut text: String = text.chars().map(plain).collect();
+    let mut text = inert(text, ' ');
     if text.trim_start().starts_with(FORMULA) {
         text.insert(0, '\'');
     }

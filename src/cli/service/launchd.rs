@@ -12,9 +12,10 @@ use super::step::{Step, said, text, words};
 #[cfg(target_os = "macos")]
 use super::{Told, step};
 use crate::cli::Failure;
+use crate::config::Paths;
 use crate::markup::escaped;
 #[cfg(target_os = "macos")]
-use crate::{cli::output::Output, config::Paths, refusal::ExitCode};
+use crate::{cli::output::Output, config::Overrides, refusal::ExitCode};
 
 /// Sets the job up.
 ///
@@ -83,6 +84,8 @@ pub(super) struct Job {
     pub(super) program: PathBuf,
     /// The folder of the sockets.
     pub(super) runtime: PathBuf,
+    /// Where the agent finds what it would look for elsewhere by itself: options of its command line.
+    pub(super) options: Vec<(&'static str, PathBuf)>,
     /// The user's home folder.
     pub(super) home: PathBuf,
     /// The user.
@@ -104,7 +107,12 @@ impl Job {
     #[cfg(target_os = "macos")]
     fn of(paths: &Paths) -> Result<Self, Failure> {
         let failed = |what: &str| Failure::failed(format!("{what} cannot be told"));
+        // launchd gives the agent the home folder, and nothing of a shell's environment.
+        let home = |name: &str| (name == "HOME").then(|| paths.home.clone().map(Into::into))?;
+        let usual = Paths::from_variables(home, Overrides::default());
+        let usual = usual.map_err(|error| Failure::failed(error.to_string()))?;
         Ok(Self {
+            options: options(paths, &usual),
             program: std::env::current_exe().map_err(|_| failed("where this program is"))?,
             runtime: paths.runtime.clone(),
             home: paths
@@ -163,9 +171,45 @@ impl Job {
     }
 
     fn text(&self) -> Result<String, Failure> {
-        let filled = JOB.replace("@PROGRAM@", &escaped(text(&self.program)?));
-        Ok(filled.replace("@RUNTIME@", &escaped(text(&self.runtime)?)))
+        let mut arguments = "<string>agent</string>".to_owned();
+        for (name, path) in &self.options {
+            for word in [name, text(path)?] {
+                arguments.push_str(&format!("\n        <string>{}</string>", escaped(word)));
+            }
+        }
+        let program = escaped(text(&self.program)?);
+        let runtime = escaped(text(&self.runtime)?);
+        // Only then what the user has chosen, which could be called as one of these.
+        let (comment, keys) = JOB.split_at(JOB.find("<plist").unwrap_or_default());
+        let parts: Vec<String> = keys
+            .replace("<string>agent</string>", "@ARGUMENTS@")
+            .split('@')
+            .map(|part| match part {
+                "ARGUMENTS" => arguments.clone(),
+                "PROGRAM" => program.clone(),
+                "RUNTIME" => runtime.clone(),
+                text => text.to_owned(),
+            })
+            .collect();
+        Ok(format!("{comment}{}", parts.concat()))
     }
+}
+
+/// What the agent has to be told so that it uses `paths`, where it would use `usual` by itself.
+#[cfg_attr(
+    not(target_os = "macos"),
+    allow(dead_code, reason = "tried everywhere")
+)]
+fn options(paths: &Paths, usual: &Paths) -> Vec<(&'static str, PathBuf)> {
+    let each = [
+        ("--config", &paths.config, &usual.config),
+        ("--runtime-dir", &paths.runtime, &usual.runtime),
+        ("--state-dir", &paths.state, &usual.state),
+    ];
+    let other = each.into_iter().filter(|(_, ours, usual)| ours != usual);
+    // The job begins in another folder.
+    let whole = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    other.map(|(name, ours, _)| (name, whole(ours))).collect()
 }
 
 /// What `launchctl print` says: people are its readers, so no more is read than is needed.
@@ -183,11 +227,14 @@ const JOB: &str = include_str!("../../../packaging/macos/pimento.agent.plist");
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(unix)]
+    use crate::config::Overrides;
 
     fn job() -> Job {
         Job {
             program: "/opt/homebrew/bin/pimento".into(),
             runtime: "/Users/ann & bob/.local/state/pimento/run".into(),
+            options: Vec::new(),
             home: "/Users/ann & bob".into(),
             uid: 501,
         }
@@ -227,6 +274,40 @@ mod tests {
         assert!(text.contains("<string>/opt/homebrew/bin/pimento</string>"));
         let keys = text.split("<plist").nth(1).unwrap();
         assert!(!keys.contains('@'), "{text}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_agent_is_told_of_what_the_shell_names_and_it_would_not_find() {
+        let paths = |variables: &[(&str, &str)], overrides: Overrides| {
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).into())
+            };
+            Paths::from_variables(variable, overrides).unwrap()
+        };
+        let run = ("XDG_RUNTIME_DIR", "/tmp/run");
+        let home = ("HOME", "/Users/ann");
+        let usual = paths(&[home, run], Overrides::default());
+        assert_eq!(options(&usual, &usual), []);
+        let config = ("XDG_CONFIG_HOME", "/Users/ann/a & b");
+        let named = Overrides {
+            state: Some("/Volumes/record".into()),
+            ..Overrides::default()
+        };
+        let options = options(&paths(&[home, run, config], named), &usual);
+        let expected: [(&str, PathBuf); 2] = [
+            ("--config", "/Users/ann/a & b/pimento/config.toml".into()),
+            ("--state-dir", "/Volumes/record".into()),
+        ];
+        assert_eq!(options, expected);
+        let text = Job { options, ..job() }.text().unwrap();
+        let arguments = "<string>/opt/homebrew/bin/pimento</string>\n        \
+             <string>agent</string>\n        <string>--config</string>\n        \
+             <string>/Users/ann &amp; b/pimento/config.toml</string>\n        \
+             <string>--state-dir</string>\n        <string>/Volumes/record</string>\n    </array>";
+        let arguments = arguments.replace("ann &amp; b", "ann/a &amp; b");
+        assert!(text.contains(&arguments), "{text}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub(super) use status::status;
 
 mod confined;
 mod status;
+mod surroundings;
 
 /// The units as packages bring them.
 const UNITS: [(&str, &str); 2] = [
@@ -125,6 +126,7 @@ async fn install_units(
             "end it (Ctrl-C where it runs, or `pkill -x pimento`), then run this again",
         ));
     }
+    surroundings::agree(paths).await?;
     // A user may have turned off what a package turns on for all: by a link where their own unit would be.
     systemctl(&["unmask", SOCKET]).await?;
     let own = places.own_units();

@@ -101,6 +101,18 @@ fn what_is_colored_says_the_same_without_color() {
 }
 
 #[test]
+fn neither_a_stage_nor_an_account_steers_the_terminal() {
+    let mut reply = reply();
+    reply.windows[1].stage = "PIM: waiting for mia\u{1b}[2J".to_owned();
+    reply.tenants[0].user_name = "mia\u{202e}@contoso.com".to_owned();
+    let told = text(&reply, Paint::plain());
+    assert!(told.contains("PIM: waiting for mia?[2J"), "{told}");
+    assert!(told.contains("mia?@contoso.com"), "{told}");
+    let line = crate::cli::show::window_line(&reply.windows[1]);
+    assert_eq!(line, "prod  opening: PIM: waiting for mia?[2J");
+}
+
+#[test]
 fn configured_things_are_summed_up_in_the_right_number() {
     let mut configured = Configured::default();
     assert_eq!(summed_up(&configured), "nothing is configured");

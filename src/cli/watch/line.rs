@@ -2,6 +2,8 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::inert::steers;
+
 /// What was typed until now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Input {
@@ -13,10 +15,22 @@ pub(super) struct Input {
 impl Input {
     /// One that begins with a proposal, which can be taken or changed.
     pub(super) fn proposing(text: &str) -> Self {
-        let text: Vec<char> = text.chars().filter(|c| !c.is_control()).collect();
-        Self {
-            at: text.len(),
-            text,
+        let mut input = Self::default();
+        text.chars().for_each(|c| input.take(c));
+        input
+    }
+
+    /// Takes what was pasted: as one line, and without what steers.
+    pub(super) fn paste(&mut self, text: &str) {
+        for c in text.trim_end().chars() {
+            self.take(if c.is_whitespace() { ' ' } else { c });
+        }
+    }
+
+    fn take(&mut self, c: char) {
+        if self.text.len() < LONGEST && !steers(c) {
+            self.text.insert(self.at.min(self.text.len()), c);
+            self.at += 1;
         }
     }
 
@@ -47,10 +61,7 @@ impl Input {
             return;
         }
         match key.code {
-            KeyCode::Char(c) if self.text.len() < LONGEST => {
-                self.text.insert(self.at.min(self.text.len()), c);
-                self.at += 1;
-            }
+            KeyCode::Char(c) => self.take(c),
             KeyCode::Backspace if self.at > 0 => {
                 self.at -= 1;
                 self.text.remove(self.at);
@@ -117,6 +128,15 @@ mod tests {
             &[KeyCode::Delete, KeyCode::Delete, KeyCode::Backspace],
         );
         assert_eq!(input, Input::default());
+    }
+
+    #[test]
+    fn what_is_pasted_is_one_line_that_steers_nothing() {
+        let mut input = Input::proposing("INC-1 ");
+        input.paste("the disk\r\nis\u{1b}[2J\u{202e} full\r");
+        assert_eq!(input.text(), "INC-1 the disk  is[2J full");
+        input.paste(&"a".repeat(LONGEST));
+        assert_eq!(input.text().len(), LONGEST);
     }
 
     #[test]

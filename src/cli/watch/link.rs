@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tonic::{Response, Status, Streaming};
 
-use super::super::{Agent, Failure};
+use super::super::{Agent, Failure, START};
 use super::model::{Action, Told, Waiting};
 use crate::control::client;
 use crate::control::proto::open_event::Event;
@@ -62,7 +62,7 @@ impl Link {
                 Ok(agent) => done(agent, action, &teller).await.unwrap_or_else(failed),
                 Err(absent) => Told::Failed {
                     message: absent.to_string(),
-                    advice: "start it with `pimento agent`".to_owned(),
+                    advice: START.to_owned(),
                 },
             };
             let _nobody_looks = teller.send(News::Told(told)).is_err();
@@ -162,20 +162,36 @@ async fn done(
     }
 }
 
+/// What waits in all of `tenants`; where that of one cannot be known, that of the others is.
 async fn approvals(mut agent: Agent, tenants: Vec<String>) -> Result<Told, Failure> {
-    let mut waiting = Vec::new();
+    let (mut waiting, mut unknown) = (Vec::new(), Vec::new());
+    let asked = tenants.len();
     for tenant in tenants {
         let request = ApprovalsRequest {
             tenant: tenant.clone(),
         };
-        let reply = agent.approvals(request).await?.into_inner();
-        let found = reply.approvals.into_iter();
+        let found = match agent.approvals(request).await {
+            Ok(reply) => reply.into_inner().approvals.into_iter(),
+            Err(status) => {
+                unknown.push((tenant, Failure::from(status)));
+                continue;
+            }
+        };
         waiting.extend(found.map(|approval| Waiting {
             tenant: tenant.clone(),
             approval,
         }));
     }
-    Ok(Told::Approvals(waiting))
+    match unknown.pop() {
+        Some((_, failure)) if unknown.len() + 1 == asked => Err(failure),
+        last => {
+            let told = unknown.into_iter().chain(last).map(|(tenant, failure)| {
+                let Failure(refusal) = failure;
+                format!("{tenant}: {}; {}", refusal.message, refusal.advice)
+            });
+            Ok(Told::Approvals(waiting, told.collect()))
+        }
+    }
 }
 
 /// Opens a window, and tells how far that is; what it needs of a person is asked for.

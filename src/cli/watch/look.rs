@@ -6,6 +6,8 @@
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
+use crate::cli::show::beginning;
+
 /// Colors and signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Look {
@@ -90,22 +92,26 @@ impl Look {
         if Span::raw(text).width() <= width {
             return text.to_owned();
         }
-        let mut cut = String::new();
-        for c in text.chars() {
-            let mut longer = cut.clone();
-            longer.push(c);
-            if Span::raw(longer.as_str()).width() + 1 > width {
-                break;
-            }
-            cut = longer;
-        }
+        let mut cut = beginning(text, width.saturating_sub(1)).to_owned();
         if width > 0 {
             cut.push_str(self.signs.more);
         }
         cut
     }
 
-    /// The same, and filled up to that width.
+    /// `text` in at most `most` lines of that width, as [`wrapped`] has them; what was cut is marked.
+    pub(super) fn lines(self, text: &str, width: usize, most: usize) -> Vec<String> {
+        let mut lines = wrapped(text, width);
+        if lines.len() > most {
+            lines.truncate(most);
+            if let Some(last) = lines.last_mut() {
+                *last = self.fit(&format!("{last} {}", self.signs.more), width);
+            }
+        }
+        lines
+    }
+
+    /// The same as [`Self::fit`], and filled up to that width.
     pub(super) fn cell(self, text: &str, width: usize) -> String {
         let mut cell = self.fit(text, width);
         let used = Span::raw(cell.as_str()).width();

@@ -1,5 +1,6 @@
 //! What the live view knows, and what a key does to it. Pure: no terminal, no agent, no clock.
 
+use super::cursor::Cursor;
 use super::line::Input;
 use crate::clock::Moment;
 use crate::control::proto::{Approval, Said, StatusReply, Window};
@@ -15,7 +16,7 @@ pub(super) struct Model {
     /// Why there is no agent; what is shown is how things were.
     pub(super) lost: Option<String>,
     /// Which window is meant.
-    pub(super) selected: usize,
+    pub(super) selected: Cursor,
     pub(super) mode: Mode,
     pub(super) message: Option<Message>,
 }
@@ -63,21 +64,26 @@ pub(super) enum About {
 pub(super) struct Approvals {
     /// `None` until it is known.
     pub(super) waiting: Option<Vec<Waiting>>,
-    pub(super) selected: usize,
+    pub(super) selected: Cursor,
 }
 
 impl Approvals {
-    /// Takes what waits by now. The same request stays selected, wherever it is, or a key that was meant for it
-    /// would decide another.
+    /// Takes what waits by now.
     fn update(&mut self, waiting: Vec<Waiting>) {
-        let selected = self.waiting.as_ref().and_then(|it| it.get(self.selected));
-        let id = selected.map(|it| it.approval.id.as_str());
-        let found = waiting
-            .iter()
-            .position(|it| Some(it.approval.id.as_str()) == id);
-        let last = waiting.len().saturating_sub(1);
-        self.selected = found.unwrap_or(self.selected).min(last);
+        let same = |one: &Waiting, other: &Waiting| one.approval.id == other.approval.id;
+        let before = self.waiting.as_deref().unwrap_or_default();
+        self.selected.follow(before, &waiting, same);
         self.waiting = Some(waiting);
+    }
+
+    /// What is known to wait.
+    pub(super) fn known(&self) -> &[Waiting] {
+        self.waiting.as_deref().unwrap_or_default()
+    }
+
+    /// The one that is selected.
+    pub(super) fn meant(&self) -> Option<&Waiting> {
+        self.known().get(self.selected.at())
     }
 }
 
@@ -152,17 +158,18 @@ pub(super) enum Told {
         what: String,
         last: String,
     },
-    Approvals(Vec<Waiting>),
+    /// What waits, and why the list of some tenants is not known.
+    Approvals(Vec<Waiting>, Vec<String>),
 }
 
 impl Model {
-    pub(super) const fn new(status: StatusReply, now: Moment) -> Self {
+    pub(super) fn new(status: StatusReply, now: Moment) -> Self {
         Self {
             status,
             came: now,
             now,
             lost: None,
-            selected: 0,
+            selected: Cursor::default(),
             mode: Mode::Windows,
             message: None,
         }
@@ -170,19 +177,16 @@ impl Model {
 
     /// Takes how things are.
     pub(super) fn update(&mut self, status: StatusReply, now: Moment) {
-        let name = self.window().map(|window| window.name.clone());
+        let same = |one: &Window, other: &Window| one.name == other.name;
+        self.selected
+            .follow(&self.status.windows, &status.windows, same);
         self.status = status;
         (self.came, self.now, self.lost) = (now, now, None);
-        // The same one stays selected, wherever it is by now.
-        let same = |window: &Window| Some(&window.name) == name.as_ref();
-        let found = self.status.windows.iter().position(same);
-        let last = self.status.windows.len().saturating_sub(1);
-        self.selected = found.unwrap_or(self.selected).min(last);
     }
 
     /// The window that is selected.
     pub(super) fn window(&self) -> Option<&Window> {
-        self.status.windows.get(self.selected)
+        self.status.windows.get(self.selected.at())
     }
 
     /// How many seconds of `window` are left by now.
@@ -206,9 +210,12 @@ impl Model {
                 }
                 self.say(text, Tone::Bad);
             }
-            Told::Approvals(waiting) => {
+            Told::Approvals(waiting, unknown) => {
                 if let Mode::Approvals(list) = &mut self.mode {
                     list.update(waiting);
+                }
+                if !unknown.is_empty() {
+                    self.say(unknown.join(". "), Tone::Bad);
                 }
             }
             Told::Needs {

@@ -2,11 +2,13 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::look::{Look, wrapped};
 use super::model::{Mode, Model, Tone};
+use crate::cli::show::plain;
 
 mod asks;
 mod overlay;
@@ -21,10 +23,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, look: Look) {
         frame.render_widget(Paragraph::new(text), area);
         return;
     }
-    let footer = footer(model, look, area.width);
-    let height = u16::try_from(footer.len())
-        .unwrap_or(1)
-        .min(area.height / 2);
+    let footer = footer(model, look, area.width, area.height / 2);
+    let height = u16::try_from(footer.len()).unwrap_or(1);
     // Air, where there is room for it.
     let head = if area.height >= TALL { 2 } else { 1 };
     let [head, body, foot] = Layout::vertical([
@@ -107,7 +107,7 @@ fn header(model: &Model, look: Look, width: u16) -> Line<'static> {
         .iter()
         .map(|tenant| match tenant.user_name.as_str() {
             "" => format!("{}: not signed in", tenant.name),
-            user => format!("{}: {user}", tenant.name),
+            user => format!("{}: {}", tenant.name, plain(user)),
         })
         .collect();
     let name = format!("pimento {}", status.version);
@@ -124,35 +124,52 @@ fn header(model: &Model, look: Look, width: u16) -> Line<'static> {
     ])
 }
 
-/// What came of the last key, and what the next can be.
-fn footer(model: &Model, look: Look, width: u16) -> Vec<Line<'static>> {
+/// What came of the last key, and what the next can be, in at most `most` lines: where there is no room
+/// for all, what is typed and the keys stay.
+fn footer(model: &Model, look: Look, width: u16, most: u16) -> Vec<Line<'static>> {
     let width = usize::from(width);
-    let mut lines = vec![Line::from(look.signs.rule.repeat(width)).style(look.faint())];
-    if let Some(why) = &model.lost {
-        let text = format!("The agent is gone ({why}); what is shown was before. Looking for it …");
-        let text = text.replace('…', look.signs.more);
-        lines.extend(
-            wrapped(&text, width)
-                .into_iter()
-                .map(|it| Line::styled(it, look.bad())),
-        );
-    } else if let Some(message) = &model.message {
-        let style = match message.tone {
-            Tone::Good => look.strong(),
-            Tone::Busy => look.warning(),
-            Tone::Bad => look.bad(),
-        };
-        let text = super::super::show::plain(&message.text);
-        lines.extend(
-            wrapped(&text, width)
-                .into_iter()
-                .take(4)
-                .map(|it| Line::styled(it, style)),
-        );
+    let rule = Line::from(look.signs.rule.repeat(width)).style(look.faint());
+    let end = overlay::typed(model, width)
+        .into_iter()
+        .chain([keys(model, look)]);
+    let end: Vec<Line<'static>> = end.collect();
+    let room = usize::from(most).saturating_sub(1 + end.len());
+    let question = overlay::question(model, look);
+    // The question comes first; of what came of the last key a line stays beside it.
+    let for_message = match &question {
+        Some((text, _)) => room.saturating_sub(wrapped(text, width).len()).max(1),
+        None => room,
+    };
+    let mut lines = Vec::new();
+    if let Some((text, style)) = message(model, look) {
+        let shown = look.lines(&text, width, for_message.min(4)).into_iter();
+        lines.extend(shown.map(|it| Line::styled(it, style)));
     }
-    lines.extend(overlay::prompt(model, look, width));
-    lines.push(keys(model, look));
-    lines
+    if let Some((text, style)) = question {
+        let left = room.saturating_sub(lines.len());
+        let shown = look.lines(&text, width, left).into_iter();
+        lines.extend(shown.map(|it| Line::styled(it, style)));
+    }
+    [rule].into_iter().chain(lines).chain(end).collect()
+}
+
+/// What came of the last key, or that the agent is gone.
+fn message(model: &Model, look: Look) -> Option<(String, Style)> {
+    if let Some(why) = &model.lost {
+        let more = look.signs.more;
+        let text = format!(
+            "The agent is gone ({}); what is shown was before. Looking for it {more}",
+            plain(why)
+        );
+        return Some((text, look.bad()));
+    }
+    let message = model.message.as_ref()?;
+    let style = match message.tone {
+        Tone::Good => look.strong(),
+        Tone::Busy => look.warning(),
+        Tone::Bad => look.bad(),
+    };
+    Some((plain(&message.text), style))
 }
 
 fn keys(model: &Model, look: Look) -> Line<'static> {

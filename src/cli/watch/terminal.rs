@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{self, Event, KeyEvent, KeyEventKind};
+use ratatui::crossterm::event::{
+    self, DisableBracketedPaste, EnableBracketedPaste, Event, KeyEvent, KeyEventKind,
+};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -16,9 +18,11 @@ use ratatui::{Frame, Terminal};
 use tokio::sync::mpsc;
 
 /// What a person does at the terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Typed {
     Key(KeyEvent),
+    /// A text as a whole, which is not a key for each of its characters.
+    Pasted(String),
     Resized,
 }
 
@@ -59,6 +63,7 @@ impl Screen {
                 };
                 let typed = match typed {
                     Ok(Event::Key(key)) if key.kind != KeyEventKind::Release => Typed::Key(key),
+                    Ok(Event::Paste(text)) => Typed::Pasted(text),
                     Ok(Event::Resize(..)) => Typed::Resized,
                     Ok(_) => continue,
                     Err(_) => return,
@@ -102,11 +107,15 @@ impl Drop for Screen {
 
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
-    execute!(stdout(), EnterAlternateScreen)
+    execute!(stdout(), EnterAlternateScreen)?;
+    // A terminal that cannot tell what is pasted is used all the same.
+    let _told_apart = execute!(stdout(), EnableBracketedPaste);
+    Ok(())
 }
 
 /// As the shell had it. There is nobody to tell if that fails.
 fn leave() {
+    let _paste = execute!(stdout(), DisableBracketedPaste);
     let _raw = disable_raw_mode();
     let _screen = execute!(stdout(), LeaveAlternateScreen, Show);
 }

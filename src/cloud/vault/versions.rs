@@ -1,9 +1,11 @@
 //! The versions of a secret, as Key Vault lists them.
 
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use crate::cloud::http::{Answer, unreachable};
+use crate::cloud::list;
 use crate::refusal::{Refusal, Service};
 
 /// A version of a secret.
@@ -17,16 +19,13 @@ pub(super) struct Version {
 /// A page of the list.
 pub(super) struct Page {
     pub(super) versions: Vec<Version>,
-    /// Path and query of the next page. The host of the link is not taken: the token goes to the
-    /// configured one only.
-    pub(super) next: Option<String>,
+    /// Where the list goes on.
+    pub(super) next: Option<Url>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct List {
     value: Vec<Item>,
-    next_link: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -42,10 +41,11 @@ struct Attributes {
 }
 
 impl Page {
-    /// The page in an answer.
-    pub(super) fn of(answer: &Answer) -> Result<Self, Refusal> {
-        let odd = |error: &serde_json::Error| unreachable(Service::KeyVault, error);
-        let list: List = serde_json::from_slice(&answer.body).map_err(|error| odd(&error))?;
+    /// The page in an answer to a read of `at`.
+    pub(super) fn of(answer: &Answer, at: &Url) -> Result<Self, Refusal> {
+        let odd = |error: serde_json::Error| unreachable(Service::KeyVault, &error);
+        let page: Value = serde_json::from_slice(&answer.body).map_err(odd)?;
+        let list = List::deserialize(&page).map_err(odd)?;
         let version = |item: Item| Version {
             id: item.id.rsplit('/').next().unwrap_or_default().to_owned(),
             created: item.attributes.created.unwrap_or_default(),
@@ -53,7 +53,7 @@ impl Page {
         };
         Ok(Self {
             versions: list.value.into_iter().map(version).collect(),
-            next: list.next_link.as_deref().and_then(next),
+            next: next(&page, at)?,
         })
     }
 }
@@ -70,27 +70,21 @@ fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-fn next(link: &str) -> Option<String> {
-    let link = Url::parse(link).ok()?;
-    let rest = link
-        .query_pairs()
-        .filter(|(name, _)| name != "api-version")
-        .fold(
-            url::form_urlencoded::Serializer::new(String::new()),
-            |mut query, (name, value)| {
-                query.append_pair(&name, &value);
-                query
-            },
-        )
-        .finish();
-    let path = link.path().trim_start_matches('/');
-    // Another path would be another object of the vault.
-    path.starts_with("secrets/")
-        .then(|| format!("{path}?{rest}"))
+/// The page after `page`. A list of another path would be one of another object of the vault.
+fn next(page: &Value, at: &Url) -> Result<Option<Url>, Refusal> {
+    match list::next(Service::KeyVault, page, at)? {
+        Some(next) if !next.path().eq_ignore_ascii_case(at.path()) => Err(Refusal::Unreachable {
+            service: Service::KeyVault,
+            why: "its list of versions goes on with another object".to_owned(),
+        }),
+        next => Ok(next),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn version(id: &str, created: i64, enabled: bool) -> Version {
@@ -121,13 +115,19 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_the_next_page_keeps_its_path_and_leaves_its_host() {
-        let link = "https://kv.vault.azure.net:443/secrets/s/versions?api-version=7.4&$skiptoken=a%2Fb&maxresults=25";
-        assert_eq!(
-            next(link).as_deref(),
-            Some("secrets/s/versions?%24skiptoken=a%2Fb&maxresults=25")
-        );
-        assert_eq!(next("https://kv.vault.azure.net/keys/k"), None);
-        assert_eq!(next("nonsense"), None);
+    fn a_list_goes_on_with_the_same_object_or_is_refused() {
+        let at = Url::parse("https://kv.vault.azure.net/secrets/s/versions?api-version=1").unwrap();
+        let after = |link: &str| next(&json!({ "nextLink": link }), &at);
+        let more = "https://kv.vault.azure.net/secrets/S/versions?api-version=1&$skiptoken=a%2Fb";
+        assert_eq!(after(more).unwrap().unwrap().as_str(), more);
+        assert_eq!(after("").unwrap(), None);
+        for link in [
+            "https://kv.vault.azure.net/secrets/other/versions?$skiptoken=a",
+            "https://kv.vault.azure.net/keys/s/versions?$skiptoken=a",
+            "https://evil.example/secrets/s/versions?$skiptoken=a",
+            "nonsense",
+        ] {
+            assert!(after(link).is_err(), "{link}");
+        }
     }
 }

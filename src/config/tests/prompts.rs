@@ -137,3 +137,38 @@ fn what_is_done_at_the_end_of_a_window_is_said_and_else_it_is_offered() {
     let wrong = problem("[tenant.contoso]", odd).to_string();
     assert!(wrong.contains("at_end cannot be \"reboot\""), "{wrong}");
 }
+
+#[test]
+fn an_agent_is_not_its_own_upstream() {
+    let other = agent("upstream = \"~/other.sock\"", OWN).unwrap().agent;
+    assert_eq!(
+        other.upstream.as_deref(),
+        Some(Path::new("/home/ann/other.sock"))
+    );
+    let refused = agent("upstream = \"/run/user/7/pimento/agent.sock\"", OWN).unwrap_err();
+    let said = refused.to_string();
+    assert!(
+        said.contains("is the socket of this agent itself"),
+        "{said}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn nor_is_a_link_to_its_own_socket_an_upstream() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, link) = (folder.path().join("run"), folder.path().join("link.sock"));
+    std::fs::create_dir(&run).unwrap();
+    std::fs::write(run.join("agent.sock"), "").unwrap();
+    std::os::unix::fs::symlink(run.join("agent.sock"), &link).unwrap();
+    let text = format!("{}[agent]\nupstream = {link:?}\n", valid());
+    let paths = Paths {
+        runtime: run,
+        ..paths()
+    };
+    let refused = Config::parse(&text, &paths).unwrap_err().to_string();
+    assert!(
+        refused.contains("is the socket of this agent itself"),
+        "{refused}"
+    );
+}

@@ -179,6 +179,31 @@ async fn a_passphrase_is_asked_for_at_the_terminal_and_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_at_a_passphrase_needs_no_enter_and_leaves_nothing_for_the_shell() {
+    let (home, _agent) = officer().await;
+    let file = made(&home, "new", "ed25519", "open sesame");
+    let mut args = vec!["import", "new", file.to_str().unwrap()];
+    args.extend(NEW);
+    let pimento = home.pimento(&args);
+    let mut shell = Command::new("sh");
+    let script = "\"$@\"; echo \"ended $?\"; read -r line; echo \"the shell got $line.\"";
+    shell.args(["-c", script, "sh"]).arg(pimento.get_program());
+    shell.args(pimento.get_args());
+    for (name, value) in pimento.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    let mut terminal = Terminal::run(&shell);
+    terminal.shows("Passphrase of new: ");
+    terminal.types("open ses\u{3}ame");
+    let shown = terminal.shows("ended 1");
+    assert!(shown.contains("interrupted"), "{shown}");
+    terminal.types("next\n");
+    let (_, shown) = terminal.ends();
+    assert!(shown.contains("the shell got next."), "{shown}");
+    assert_eq!(stored(&home, "new-ssh"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_key_of_putty_is_stored_in_the_format_of_openssh() {
     let (home, _agent) = officer().await;
     let file = made(&home, "new", "rsa", "");

@@ -5,6 +5,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::super::line::Input;
 use super::{About, Action, Approvals, Asking, Mode, Model, Step, Tone, Waiting};
 use crate::catalog::Ticket;
+use crate::cli::show::span;
 use crate::control::proto::Said;
 use crate::control::proto::window::State;
 
@@ -29,6 +30,11 @@ impl Model {
                 _ => {}
             }
         }
+        // Elsewhere they are meant for something else: Alt-y for whatever moves windows about is no yes.
+        let others = KeyModifiers::CONTROL | KeyModifiers::ALT;
+        if key.modifiers.intersects(others) && !matches!(self.mode, Mode::Asking(_)) {
+            return Step::Nothing;
+        }
         match std::mem::replace(&mut self.mode, Mode::Windows) {
             Mode::Windows => self.of_windows(key.code),
             Mode::Help => Step::Nothing,
@@ -38,15 +44,20 @@ impl Model {
         }
     }
 
+    /// What is pasted: a part of a line that is typed, and no key anywhere else.
+    pub(in crate::cli::watch) fn paste(&mut self, text: &str) {
+        if let Mode::Asking(asking) = &mut self.mode {
+            asking.input.paste(text);
+        }
+    }
+
     fn of_windows(&mut self, key: KeyCode) -> Step {
         self.message = None;
-        let last = self.status.windows.len().saturating_sub(1);
+        if self.selected.press(key, self.status.windows.len()) {
+            return Step::Nothing;
+        }
         match key {
             KeyCode::Char('q') | KeyCode::Esc => return Step::Quit,
-            KeyCode::Char('j') | KeyCode::Down => self.selected = (self.selected + 1).min(last),
-            KeyCode::Char('k') | KeyCode::Up => self.selected = self.selected.saturating_sub(1),
-            KeyCode::Char('g') | KeyCode::Home => self.selected = 0,
-            KeyCode::Char('G') | KeyCode::End => self.selected = last,
             KeyCode::Char('?' | 'h') => self.mode = Mode::Help,
             KeyCode::Char('o') | KeyCode::Enter => return self.open(),
             KeyCode::Char('c') => self.close(),
@@ -89,7 +100,7 @@ impl Model {
 
     fn closing(&mut self, window: String, key: KeyCode) -> Step {
         match key {
-            KeyCode::Char('y' | 'c') => Step::Do(Action::Close { window }),
+            KeyCode::Char('y') => Step::Do(Action::Close { window }),
             _ => {
                 self.say(format!("{window} stays as it is"), Tone::Good);
                 Step::Nothing
@@ -111,23 +122,19 @@ impl Model {
     }
 
     fn of_approvals(&mut self, mut list: Approvals, key: KeyCode) -> Step {
-        let last = list
-            .waiting
-            .as_ref()
-            .map_or(0, |it| it.len().saturating_sub(1));
+        let count = list.known().len();
         match key {
             KeyCode::Char('q') | KeyCode::Esc => return Step::Nothing,
-            KeyCode::Char('j') | KeyCode::Down => list.selected = (list.selected + 1).min(last),
-            KeyCode::Char('k') | KeyCode::Up => list.selected = list.selected.saturating_sub(1),
             KeyCode::Char('r') => return self.approvals(list),
             KeyCode::Char(verdict @ ('a' | 'd')) => {
-                let waiting = list.waiting.as_ref();
-                if let Some(one) = waiting.and_then(|it| it.get(list.selected)).cloned() {
+                if let Some(one) = list.meant().cloned() {
                     self.mode = verdict_on(one, verdict == 'a', list);
                     return Step::Nothing;
                 }
             }
-            _ => {}
+            key => {
+                let _selects = list.selected.press(key, count);
+            }
         }
         self.mode = Mode::Approvals(list);
         Step::Nothing
@@ -197,11 +204,23 @@ impl Model {
 
 fn verdict_on(one: Waiting, approve: bool, back: Approvals) -> Mode {
     let word = if approve { "approve" } else { "deny" };
+    let asked = &one.approval;
+    let lasting = match asked.seconds {
+        0 => String::new(),
+        seconds => format!(" for {}", span(seconds)),
+    };
+    let ticket = match asked.ticket.as_str() {
+        "" => String::new(),
+        ticket => format!(" Ticket: {ticket}."),
+    };
+    // What they wrote comes last: it can be long, and is cut where there is no room for it.
+    let question = format!(
+        "Why do you {word} it? {} asks to be {}{lasting}, and gets to see it, as PIM does.{ticket} \
+         Their reason: {}",
+        asked.who, asked.what, asked.reason
+    );
     Mode::Asking(Box::new(Asking {
-        question: format!(
-            "Why do you {word} it? {} asks to be {}, and gets to see it, as PIM does",
-            one.approval.who, one.approval.what
-        ),
+        question,
         input: Input::default(),
         about: About::Verdict {
             approval: one,

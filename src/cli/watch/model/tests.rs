@@ -159,13 +159,13 @@ fn the_selection_stays_with_its_window_and_inside_the_list() {
     status.windows.rotate_right(1);
     model.update(status.clone(), at(1));
     assert_eq!(
-        (model.selected, model.window().unwrap().name.as_str()),
+        (model.selected.at(), model.window().unwrap().name.as_str()),
         (0, "lab")
     );
     press(&mut model, "kG");
     status.windows.truncate(1);
     model.update(status.clone(), at(2));
-    assert_eq!(model.selected, 0);
+    assert_eq!(model.selected.at(), 0);
     status.windows.clear();
     model.update(status, at(3));
     assert_eq!(press(&mut model, "jocGk"), Step::Nothing);
@@ -195,7 +195,10 @@ fn requests_are_decided_with_a_reason_and_the_list_is_asked_for_anew() {
             ..Approval::default()
         },
     };
-    model.told(Told::Approvals(vec![Waiting::default(), waiting]));
+    model.told(Told::Approvals(
+        vec![Waiting::default(), waiting],
+        Vec::new(),
+    ));
     assert_eq!(press(&mut model, "jd\n"), Step::Nothing);
     let Step::Do(decision) = press(&mut model, "no\n") else {
         panic!("it is decided")
@@ -225,13 +228,17 @@ fn waiting(id: &str) -> Waiting {
     }
 }
 
+fn listed(ids: &[&str]) -> Told {
+    Told::Approvals(ids.iter().map(|id| waiting(id)).collect(), Vec::new())
+}
+
 #[test]
 fn the_request_that_is_selected_stays_so_when_one_before_it_is_gone() {
     let mut model = model();
     press(&mut model, "a");
-    model.told(Told::Approvals(["r1", "r2", "r3"].map(waiting).to_vec()));
+    model.told(listed(&["r1", "r2", "r3"]));
     press(&mut model, "j");
-    model.told(Told::Approvals(["r2", "r3"].map(waiting).to_vec()));
+    model.told(listed(&["r2", "r3"]));
     press(&mut model, "a");
     let Mode::Asking(asking) = &model.mode else {
         panic!("it is asked why")
@@ -245,7 +252,7 @@ fn the_request_that_is_selected_stays_so_when_one_before_it_is_gone() {
         panic!("it is decided")
     };
     assert_eq!(id, "r2");
-    model.told(Told::Approvals(Vec::new()));
+    model.told(listed(&[]));
     assert_eq!(press(&mut model, "ja"), Step::Nothing);
 }
 
@@ -253,7 +260,7 @@ fn the_request_that_is_selected_stays_so_when_one_before_it_is_gone() {
 fn what_is_asked_late_does_not_take_over_what_is_typed_for_something_else() {
     let mut model = model();
     press(&mut model, "a");
-    model.told(Told::Approvals(vec![waiting("r1")]));
+    model.told(listed(&["r1"]));
     press(&mut model, "dbec");
     model.told(Told::Needs {
         window: "linux-root".to_owned(),
@@ -281,6 +288,90 @@ fn approvals_that_cannot_be_listed_leave_no_empty_frame_and_need_a_sign_in() {
     model.status.tenants[0].user_name.clear();
     assert_eq!(press(&mut model, "a"), Step::Nothing);
     assert!(said(&model).contains("pimento login"));
+}
+
+#[test]
+fn what_one_tenant_does_not_tell_hides_nothing_of_another() {
+    let mut model = model();
+    press(&mut model, "a");
+    let why = "fabrikam: nobody has signed in; `pimento login fabrikam`".to_owned();
+    model.told(Told::Approvals(vec![waiting("r1")], vec![why.clone()]));
+    assert_eq!(said(&model), why);
+    press(&mut model, "d");
+    let Step::Do(Action::Decide { id, .. }) = press(&mut model, "no\n") else {
+        panic!("it is decided")
+    };
+    assert_eq!(id, "r1");
+}
+
+#[test]
+fn a_verdict_is_asked_for_with_the_reason_the_ticket_and_the_time() {
+    let mut model = model();
+    press(&mut model, "a");
+    let mut one = waiting("r1");
+    one.approval.reason = "INC-9: the disk is full".to_owned();
+    one.approval.ticket = "SNOW:7".to_owned();
+    one.approval.seconds = 3600;
+    model.told(Told::Approvals(vec![one], Vec::new()));
+    press(&mut model, "a");
+    let Mode::Asking(asking) = &model.mode else {
+        panic!("it is asked why")
+    };
+    assert_eq!(
+        asking.question,
+        "Why do you approve it? who r1 asks to be what r1 for 1 h 00 min, and gets to see it, as PIM \
+         does. Ticket: SNOW:7. Their reason: INC-9: the disk is full"
+    );
+}
+
+#[test]
+fn only_the_one_key_closes_a_window() {
+    for no in ["c", "Y", "n", "\n"] {
+        let mut model = model();
+        assert_eq!(press(&mut model, "jc"), Step::Nothing);
+        assert_eq!(press(&mut model, no), Step::Nothing, "{no:?}");
+        assert_eq!(said(&model), "prod stays as it is");
+    }
+}
+
+#[test]
+fn a_key_that_is_meant_for_something_else_does_nothing() {
+    for keys in ["j", "jc", "?", "a"] {
+        for modifiers in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
+            let mut model = model();
+            press(&mut model, keys);
+            let before = std::mem::discriminant(&model.mode);
+            for key in ['o', 'c', 'y', 'L', 'a', 'd', 'q', 'j'] {
+                let key = KeyEvent::new(KeyCode::Char(key), modifiers);
+                if key.code != KeyCode::Char('c') || modifiers == KeyModifiers::ALT {
+                    assert_eq!(model.press(key), Step::Nothing, "{keys:?} {key:?}");
+                }
+            }
+            assert_eq!(std::mem::discriminant(&model.mode), before, "{keys:?}");
+            assert_eq!(model.selected.at(), usize::from(keys.starts_with('j')));
+        }
+    }
+}
+
+#[test]
+fn what_is_pasted_is_a_part_of_a_line_and_no_key() {
+    let mut model = model();
+    press(&mut model, "j");
+    model.paste("success");
+    assert!(matches!(model.mode, Mode::Windows));
+    press(&mut model, "c");
+    model.paste("y");
+    assert!(matches!(model.mode, Mode::Closing { .. }));
+    press(&mut model, "n");
+    model.told(Told::Needs {
+        window: "ops".to_owned(),
+        said: Said::default(),
+        what: "reason".to_owned(),
+        last: String::new(),
+    });
+    model.paste("INC-1\ny\n");
+    let (_, said) = opens(press(&mut model, "\n"));
+    assert_eq!(said.reason, "INC-1 y");
 }
 
 #[test]

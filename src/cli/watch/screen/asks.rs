@@ -115,16 +115,7 @@ fn refusal(one: &Refused, look: Look, width: usize) -> Vec<Line<'static>> {
         Span::styled(look.fit(&plain(&one.credential), width / 3), look.strong()),
     ]);
     let room = width.saturating_sub(4);
-    let block = |text: &str, most: usize| {
-        let mut lines = wrapped(&plain(text), room);
-        if lines.len() > most {
-            lines.truncate(most);
-            if let Some(last) = lines.last_mut() {
-                *last = look.fit(&format!("{last} {}", look.signs.more), room);
-            }
-        }
-        lines
-    };
+    let block = |text: &str, most: usize| look.lines(&plain(text), room, most);
     let said = block(&refusal.message, 2)
         .into_iter()
         .map(|it| Line::from(format!("    {it}")));

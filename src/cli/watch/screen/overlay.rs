@@ -2,32 +2,35 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Paragraph};
 
 use super::super::look::{Look, wrapped};
 use super::super::model::{Approvals, Mode, Model, Waiting};
-use super::windows::lasting;
+use super::windows::{around, lasting};
 use crate::cli::show::{plain, time_of_day};
 
 /// The question of the last lines, if there is one.
-pub(super) fn prompt(model: &Model, look: Look, width: usize) -> Vec<Line<'static>> {
+pub(super) fn question(model: &Model, look: Look) -> Option<(String, Style)> {
     match &model.mode {
         Mode::Closing { window } => {
             let text =
                 format!("Close {window}? Its keys and passwords are wiped, and PIM ends it.");
-            let lines = wrapped(&text, width).into_iter();
-            lines.map(|it| Line::styled(it, look.warning())).collect()
+            Some((text, look.warning()))
         }
-        Mode::Asking(asking) => {
-            let lines = wrapped(&plain(&asking.question), width).into_iter();
-            let question = lines.map(|it| Line::styled(it, look.strong()));
-            let (text, _) = shown(&asking.input.parts(), width);
-            question.chain([Line::from(format!("> {text}"))]).collect()
-        }
-        Mode::Approvals(_) | Mode::Help | Mode::Windows => Vec::new(),
+        Mode::Asking(asking) => Some((plain(&asking.question), look.strong())),
+        Mode::Approvals(_) | Mode::Help | Mode::Windows => None,
     }
+}
+
+/// The line that is typed, if one is.
+pub(super) fn typed(model: &Model, width: usize) -> Option<Line<'static>> {
+    let Mode::Asking(asking) = &model.mode else {
+        return None;
+    };
+    let (text, _) = shown(&asking.input.parts(), width);
+    Some(Line::from(format!("> {text}")))
 }
 
 /// The part of a typed line that fits around its cursor, and where that is.
@@ -57,11 +60,16 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, look: Look, foot: Rect)
             let width = usize::from(frame.area().width)
                 .min(WIDEST)
                 .saturating_sub(6);
-            over(
-                frame,
-                "Waiting for your approval",
-                approvals(list, look, width),
-            );
+            let room = usize::from(tallest(frame.area())).saturating_sub(2);
+            let lines = approvals(list, look, width, room);
+            let title = match list.known().len() {
+                0 | 1 => "Waiting for your approval".to_owned(),
+                count => format!(
+                    "Waiting for your approval, {} of {count}",
+                    list.selected.at() + 1
+                ),
+            };
+            over(frame, &title, lines);
         }
         Mode::Asking(asking) => {
             let (_, at) = shown(&asking.input.parts(), usize::from(foot.width));
@@ -76,15 +84,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, look: Look, foot: Rect)
 }
 
 /// Lines in a frame in the middle, as large as they are.
-fn over(frame: &mut Frame<'_>, title: &'static str, lines: Vec<Line<'static>>) {
+fn over(frame: &mut Frame<'_>, title: &str, lines: Vec<Line<'static>>) {
     let all = frame.area();
-    let wanted = lines.iter().map(Line::width).max().unwrap_or(0).max(30) + 4;
+    let wanted = lines.iter().map(Line::width).max().unwrap_or(0).max(36) + 4;
     let width = u16::try_from(wanted)
         .unwrap_or(u16::MAX)
         .min(all.width.saturating_sub(2));
     let height = u16::try_from(lines.len() + 2)
         .unwrap_or(u16::MAX)
-        .min(all.height.saturating_sub(3));
+        .min(tallest(all));
     let area = Rect {
         x: all.width.saturating_sub(width) / 2,
         y: all.height.saturating_sub(height) / 2,
@@ -99,7 +107,13 @@ fn over(frame: &mut Frame<'_>, title: &'static str, lines: Vec<Line<'static>>) {
     frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
-fn approvals(list: &Approvals, look: Look, width: usize) -> Vec<Line<'static>> {
+/// How tall a frame may be, with its borders.
+const fn tallest(all: Rect) -> u16 {
+    all.height.saturating_sub(3)
+}
+
+/// What waits, in at most `room` lines around the one that is selected.
+fn approvals(list: &Approvals, look: Look, width: usize, room: usize) -> Vec<Line<'static>> {
     let Some(waiting) = &list.waiting else {
         return vec![Line::styled("asking PIM", look.warning())];
     };
@@ -107,10 +121,13 @@ fn approvals(list: &Approvals, look: Look, width: usize) -> Vec<Line<'static>> {
         return vec![Line::from("nothing waits for you")];
     }
     let each = waiting.iter().enumerate();
-    let blocks = each.flat_map(|(at, it)| approval(it, look, width, at == list.selected));
-    let mut lines: Vec<Line<'static>> = blocks.collect();
-    lines.pop();
-    lines
+    let at = list.selected.at();
+    let mut blocks: Vec<Vec<Line<'static>>> = each
+        .map(|(number, it)| approval(it, look, width, number == at))
+        .collect();
+    // The air below the last one.
+    blocks.last_mut().map(Vec::pop);
+    around(blocks, at, room)
 }
 
 fn approval(one: &Waiting, look: Look, width: usize, selected: bool) -> Vec<Line<'static>> {

@@ -1,6 +1,7 @@
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::Color;
 
 use super::super::model::{Approvals, Asking, Message, Told, Waiting};
@@ -87,6 +88,13 @@ fn drawn(model: &Model, width: u16, height: u16, look: Look) -> Buffer {
     terminal.backend().buffer().clone()
 }
 
+fn press(model: &mut Model, keys: &str) {
+    for key in keys.chars() {
+        let key = KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE);
+        let _step = model.press(key);
+    }
+}
+
 fn rows(buffer: &Buffer) -> Vec<String> {
     let width = usize::from(buffer.area.width);
     let rows = buffer.content.chunks(width);
@@ -153,8 +161,8 @@ fn the_selected_window_is_seen_however_many_there_are() {
             ..Window::default()
         })
         .collect();
-    for selected in [0, 40, 79] {
-        model.selected = selected;
+    for (steps, selected) in [(0, 0), (40, 40), (39, 79)] {
+        press(&mut model, &"j".repeat(steps));
         let told = shown(&model, 80, 24);
         assert!(told.contains(&format!("▸ window-{selected} ")), "{told}");
     }
@@ -267,13 +275,72 @@ fn approvals_tell_who_asks_for_what_and_why() {
     let mut model = model();
     model.mode = Mode::Approvals(Approvals::default());
     assert!(shown(&model, 80, 24).contains("asking PIM"));
-    model.told(Told::Approvals(Vec::new()));
+    model.told(Told::Approvals(Vec::new(), Vec::new()));
     assert!(shown(&model, 80, 24).contains("nothing waits for you"));
-    model.told(Told::Approvals(vec![waiting("kim"), waiting("lee")]));
+    model.told(Told::Approvals(
+        vec![waiting("kim"), waiting("lee")],
+        Vec::new(),
+    ));
     let told = shown(&model, 80, 24);
     assert!(
         told.contains("▸ kim asks to be member of Production for 1 h 00 min"),
         "{told}"
     );
     assert!(told.contains("why: INC-9: the disk is full"), "{told}");
+}
+
+fn requests(count: usize, reason: &str) -> Told {
+    let one = |number: usize| Waiting {
+        tenant: "contoso".to_owned(),
+        approval: Approval {
+            id: format!("r{number}"),
+            who: format!("person-{number}"),
+            what: "member of Production".to_owned(),
+            reason: reason.to_owned(),
+            ticket: "SNOW:7".to_owned(),
+            ..Approval::default()
+        },
+    };
+    Told::Approvals((0..count).map(one).collect(), Vec::new())
+}
+
+#[test]
+fn the_selected_request_is_seen_however_many_there_are() {
+    for (size, reason) in [
+        ((80, 24), "short"),
+        ((40, 10), &"a long reason ".repeat(30)),
+    ] {
+        let mut model = model();
+        model.mode = Mode::Approvals(Approvals::default());
+        model.told(requests(30, reason));
+        for (steps, selected) in [(0, 0), (9, 9), (20, 29)] {
+            press(&mut model, &"j".repeat(steps));
+            let told = shown(&model, size.0, size.1);
+            assert!(told.contains(&format!("▸ person-{selected} ")), "{told}");
+            let title = format!("approval, {} of 30", selected + 1);
+            assert!(told.contains(&title), "{told}");
+        }
+    }
+}
+
+#[test]
+fn what_is_typed_and_the_keys_stay_where_the_question_has_no_room() {
+    let mut model = model();
+    model.mode = Mode::Approvals(Approvals::default());
+    model.told(requests(1, &"a long reason ".repeat(30)));
+    press(&mut model, "abecause");
+    for message in [None, Some("write something, or Esc to leave it ".repeat(4))] {
+        model.message = message.map(|text| Message {
+            text,
+            tone: Tone::Bad,
+        });
+        for (width, height) in [(40, 10), (80, 24), (60, 13)] {
+            let told = shown(&model, width, height);
+            let lines: Vec<&str> = told.lines().rev().take(2).collect();
+            assert!(lines[0].starts_with("Enter take it"), "{told}");
+            assert_eq!(lines[1], "> because", "{told}");
+            assert!(told.contains("Why do you approve it?"), "{told}");
+        }
+    }
+    assert!(shown(&model, 80, 24).contains("Ticket: SNOW:7."));
 }

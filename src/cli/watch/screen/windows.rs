@@ -28,19 +28,25 @@ pub(super) fn lines(model: &Model, look: Look, width: usize, most: usize) -> Vec
     let blocks: Vec<Vec<Line<'static>>> = windows
         .iter()
         .enumerate()
-        .map(|(at, it)| block(model, look, it, (name, width), at == model.selected))
+        .map(|(at, it)| block(model, look, it, (name, width), at == model.selected.at()))
         .collect();
     let room = most.saturating_sub(2);
-    lines.extend(around(blocks, model.selected, room));
+    lines.extend(around(blocks, model.selected.at(), room));
     lines.push(Line::default());
     lines
 }
 
-/// The blocks that fit into `room` lines, with the selected one among them.
-fn around(blocks: Vec<Vec<Line<'static>>>, selected: usize, room: usize) -> Vec<Line<'static>> {
-    let heights: Vec<usize> = blocks.iter().map(Vec::len).collect();
-    let end: usize = heights.iter().take(selected + 1).sum();
-    let skip = end.saturating_sub(room);
+/// The blocks that fit into `room` lines, with the selected one among them; of one that does not fit, its
+/// beginning.
+pub(super) fn around(
+    blocks: Vec<Vec<Line<'static>>>,
+    selected: usize,
+    room: usize,
+) -> Vec<Line<'static>> {
+    let heights = || blocks.iter().map(Vec::len);
+    let begin: usize = heights().take(selected).sum();
+    let end: usize = heights().take(selected + 1).sum();
+    let skip = end.saturating_sub(room).min(begin);
     blocks.into_iter().flatten().skip(skip).take(room).collect()
 }
 
