@@ -151,7 +151,7 @@ impl Broker {
         let vault = &grant.credential().vault;
         tokio::select! {
             landed = flight.landed(stages) => landed.map(|()| due),
-            () = self.overdue(due) => Err(self.too_late(&flight, &vault.window)),
+            () = self.overdue(due) => Err(self.too_late(flight.stage(), &vault.window)),
             outage = self.outage(vault, asked) => Err(outage),
         }
     }

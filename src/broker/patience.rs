@@ -1,15 +1,32 @@
 //! How long whoever asks waits for what goes on without them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Broker;
-use super::flight::Flight;
+use super::{Broker, Wish};
 use crate::catalog::{Target, VaultSpec, WindowSpec};
 use crate::clock::Moment;
-use crate::cloud::Stage;
+use crate::cloud::{Stage, StageSink};
 use crate::refusal::Refusal;
 
 impl Broker {
+    /// As [`Self::open`], for at most as long as an ask may take; the opening then goes on.
+    ///
+    /// # Errors
+    /// Why it does not open, or not in time.
+    pub async fn open_in_time(
+        self: &Arc<Self>,
+        window: &Arc<WindowSpec>,
+        wish: Wish,
+        stages: &dyn StageSink,
+    ) -> Result<(), Refusal> {
+        let due = self.clock.now().after(self.limits.answer);
+        tokio::select! {
+            opened = self.open(window, wish, stages) => opened,
+            () = self.overdue(Some(due)) => Err(self.too_late(Stage::Starting, window)),
+        }
+    }
+
     /// Returns when an answer is due; never, where none is.
     pub(super) async fn overdue(&self, due: Option<Moment>) {
         match due {
@@ -40,11 +57,10 @@ impl Broker {
         }
     }
 
-    /// Why there is no answer by when it was due.
-    pub(super) fn too_late(&self, flight: &Flight, window: &WindowSpec) -> Refusal {
+    /// Why there is no answer by when it was due, `seen` being the last stage that was heard of.
+    pub(super) fn too_late(&self, seen: Stage, window: &WindowSpec) -> Refusal {
         // A fetch hears of its opening's stages a moment later than they are reached.
-        let stage = self.opening(&window.name);
-        let stage = stage.unwrap_or_else(|| flight.stage());
+        let stage = self.opening(&window.name).unwrap_or(seen);
         let window = window.name.to_string();
         if let Stage::AwaitingApproval { request, approvers } = stage {
             return Refusal::AwaitingApproval {

@@ -26,7 +26,7 @@ pub async fn keys(house: &House, person: &Requester, chart: &dyn Chart) {
             continue;
         }
         let wish = Wish::of(window, "looked at by the doctor", person);
-        let opened = broker.open(window, wish, &Unwatched).await;
+        let opened = broker.open_in_time(window, wish, &Unwatched).await;
         for credential in keys {
             let case = Case::of("material", &credential.name);
             chart.note(match &opened {

@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use super::Pipeline;
 use crate::catalog::{Name, Reason, Ticket};
 use crate::cloud::CorrelationId;
+use crate::inert::inert;
 use crate::policy::Grant;
 use crate::prompt::{Matter, Prompter, Question, Subject};
 use crate::refusal::{Needed, Refusal};
@@ -207,9 +208,8 @@ async fn ask(
 
 /// What was typed, on one line.
 fn in_words(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let text: String = text.chars().map(plain).take(LONGEST).collect();
-    text.trim().to_owned()
+    let text: String = text.chars().take(LONGEST).collect();
+    inert(&text, ' ').trim().to_owned()
 }
 
 /// What a person types to give the last reason again.

@@ -390,7 +390,7 @@ async fn what_waits_for_approval_is_told_and_made_once_it_is_approved() {
     let waits = fs::read_to_string(&cloud).unwrap();
     fs::write(
         &cloud,
-        waits.replace("answer_within = \"60s\"", "answer_within = \"5s\""),
+        waits.replace("[agent]\n", "[agent]\napproval_wait = \"1s\"\n"),
     )
     .unwrap();
     let args = [

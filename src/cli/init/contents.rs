@@ -215,7 +215,7 @@ struct Progress<'a>(&'a Output);
 impl StageSink for Progress<'_> {
     fn reached(&self, stage: Stage) {
         match stage.is_notice() {
-            true => self.0.hint(&format!("pimento: {stage}")),
+            true => self.0.notice(&stage.to_string()),
             false => self.0.progress(&stage.to_string()),
         }
     }
