@@ -176,10 +176,17 @@ impl Certified {
     /// The names it has in a file where `CA` and `KEY` stand for the public keys.
     fn names(&self, text: &str) -> Result<Vec<String>, Nameless> {
         let file = self.folder.path().join("known_hosts");
-        let text = text
-            .replace("CA", &self.public("ca.pub"))
-            .replace("KEY", &self.public("key.pub"));
-        fs::write(&file, text).unwrap();
+        // Word by word: a key's base64 may have these letters in it.
+        let (authority, key) = (self.public("ca.pub"), self.public("key.pub"));
+        let filled = text.split_inclusive([' ', '\n']).map(|word| {
+            let place = word.trim_end();
+            match place {
+                "CA" => word.replace(place, &authority),
+                "KEY" => word.replace(place, &key),
+                _ => word.to_owned(),
+            }
+        });
+        fs::write(&file, filled.collect::<String>()).unwrap();
         KnownHosts::new(vec![file]).names(
             &self.shown,
             &[],
