@@ -28,7 +28,6 @@ use crate::refusal::Refusal;
 use crate::requester::Caller;
 
 pub mod bind;
-pub mod certificate;
 pub mod constraint;
 pub mod crowd;
 pub mod frame;

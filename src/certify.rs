@@ -1,4 +1,4 @@
-//! SSH certificates as an authority is to sign them (PROTOCOL.certkeys).
+//! SSH certificates as an authority is to sign them (PROTOCOL.certkeys); and, in `proof`, what one proves.
 //!
 //! Enters: a public key, and what is said of its holder. Leaves: the bytes that the authority signs,
 //! and with its signature the certificate. What never happens here: a private key, or a signature.
@@ -9,6 +9,10 @@ use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
 use crate::wire::{Wire, put_string};
+
+pub use proof::{CertificateProblem, is_signed, is_valid, proves};
+
+mod proof;
 
 /// What an authority says of the holder of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]

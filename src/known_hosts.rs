@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use ssh_key::Certificate;
 use ssh_key::public::KeyData;
 
-use crate::agent::certificate::{CertificateProblem, is_valid};
+use crate::certify::{CertificateProblem, is_valid};
 use crate::signature::plain;
 use lines::Lines;
 

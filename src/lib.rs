@@ -36,6 +36,7 @@ pub mod harden;
 pub mod inert;
 pub mod markup;
 pub mod outside;
+pub mod pattern;
 pub mod refusal;
 pub mod secret;
 pub mod signature;

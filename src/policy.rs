@@ -10,13 +10,12 @@ use crate::catalog::{
     AuthoritySpec, Certifies, Credential, Kind, PasswordSpec, PasswordUse, Permission, Reason,
     SigningRules, Ticket, Use,
 };
+use crate::pattern::host_matches;
 use crate::refusal::Refusal;
 
 pub use ask::{Ask, End, Receiver, Route, Said, Signed};
-pub use pattern::{host_matches, wildcard_matches};
 
 mod ask;
-mod pattern;
 
 /// Proof of a yes. Only [`judge`] makes one.
 #[derive(Debug)]

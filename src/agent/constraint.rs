@@ -12,9 +12,9 @@ use ssh_encoding::Decode;
 use ssh_key::public::KeyData;
 
 use super::bind::{Bound, Hop};
-use super::certificate::proves;
 use super::payload::Login;
-use crate::policy::wildcard_matches;
+use crate::certify::proves;
+use crate::pattern::wildcard_matches;
 use crate::wire::{Malformed, Wire};
 
 /// What limits the use of an added key.

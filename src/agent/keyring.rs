@@ -12,9 +12,9 @@ use ssh_key::Certificate;
 use tokio::sync::Notify;
 
 use super::bind::Bound;
-use super::certificate::{CertificateProblem, is_signed};
 use super::constraint::Constraints;
 use super::message::Identity;
+use crate::certify::{CertificateProblem, is_signed};
 use crate::clock::{Clock, Moment};
 use crate::secret::private_key::{KeyProblem, PrivateKey};
 use crate::wire::Wire;

@@ -3,8 +3,8 @@ use ssh_key::Certificate;
 use ssh_key::certificate::CertType;
 
 use super::*;
-use crate::agent::certificate::is_signed;
 use crate::catalog::testing::PUBLIC_KEY;
+use crate::certify::is_signed;
 use crate::secret::private_key::PrivateKey;
 
 const RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAQQC8A4WBT7mEJf1ne3LnuYs7/EA0PHBTGxL2tYfJ8bgvrkAFoLXpgDIGkPyEhuF2wCFhxIR0EPX3L/kGbjfLsqTr";

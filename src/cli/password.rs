@@ -9,7 +9,7 @@ use super::{Agent, Failure, connect};
 use crate::config::Paths;
 use crate::control::proto::password_event::Event;
 use crate::control::proto::{self, KeysRequest, LookupRequest, PasswordEvent, PasswordRequest};
-use crate::policy::host_matches;
+use crate::pattern::host_matches;
 use crate::refusal::ExitCode;
 
 /// What to reveal, and how.

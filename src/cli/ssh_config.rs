@@ -12,7 +12,7 @@ use super::output::Output;
 use super::{Failure, load};
 use crate::catalog::{Credential, KeySpec, Kind, PasswordUse, Use};
 use crate::config::{Config, Overrides, Paths};
-use crate::policy::host_matches;
+use crate::pattern::host_matches;
 use crate::refusal::ExitCode;
 
 use public_keys::PublicKeys;

@@ -12,7 +12,8 @@ use super::prompt;
 use super::{proto, view};
 use crate::catalog::{Credential, Kind};
 use crate::house::House;
-use crate::policy::{Ask, End, Grant, Receiver, Said, Signed, host_matches, judge};
+use crate::pattern::host_matches;
+use crate::policy::{Ask, End, Grant, Receiver, Said, Signed, judge};
 use crate::refusal::Refusal;
 
 use way::Way;

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::catalog::{Catalog, Credential, PasswordSpec, PasswordUse};
 use crate::house::House;
-use crate::policy::{Receiver, Said, host_matches};
+use crate::pattern::host_matches;
+use crate::policy::{Receiver, Said};
 use crate::refusal::Refusal;
 use crate::requester::{self, Asker, Program, Requester};
 

@@ -16,7 +16,7 @@ use ssh_key::certificate::CertType;
 use ssh_key::{Certificate, PublicKey};
 use tokio::net::TcpListener;
 
-use crate::agent::certificate::is_signed;
+use crate::certify::is_signed;
 
 /// A running SSH host on loopback.
 pub(super) struct Host {

@@ -12,7 +12,7 @@ use crate::agent::bind::BindProblem;
 use crate::agent::{Bound, State};
 use crate::catalog::{Credential, Permission, SigningRules};
 use crate::known_hosts::{KnownHosts, Nameless};
-use crate::policy::host_matches;
+use crate::pattern::host_matches;
 use crate::signature::plain;
 
 /// What may be listed on one connection.

@@ -6,7 +6,7 @@ use aws_lc_rs::hmac;
 use ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use ssh_key::public::KeyData;
 
-use crate::policy::host_matches;
+use crate::pattern::host_matches;
 
 /// What a file says of keys.
 #[derive(Debug, Default)]

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{host_matches, wildcard_matches};
 use crate::catalog::{Credential, Part, PasswordSpec, PasswordUse, Ticket};
 use crate::known_hosts::Nameless;
+use crate::pattern::{host_matches, wildcard_matches};
 
 /// A request for one credential to one end.
 #[derive(Clone, Debug)]

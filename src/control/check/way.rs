@@ -4,7 +4,8 @@ use super::Login;
 use crate::catalog::{Credential, Kind, PasswordUse};
 use crate::house::House;
 use crate::known_hosts::Nameless;
-use crate::policy::{End, Route, host_matches};
+use crate::pattern::host_matches;
+use crate::policy::{End, Route};
 use crate::refusal::Refusal;
 
 /// How a program asks for what a login needs.

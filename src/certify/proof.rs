@@ -10,7 +10,7 @@ use ssh_key::Certificate;
 use ssh_key::certificate::CertType;
 use ssh_key::public::KeyData;
 
-use crate::policy::wildcard_matches;
+use crate::pattern::wildcard_matches;
 use crate::signature;
 
 /// Why a certificate does not prove a name.
