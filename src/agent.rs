@@ -24,6 +24,7 @@ pub use service::Service;
 pub use session::serve;
 pub use upstream::Upstream;
 
+use crate::audit::Holder;
 use crate::refusal::Refusal;
 use crate::requester::Caller;
 
@@ -88,15 +89,6 @@ pub trait House: Send + Sync {
 
     /// Ends a lock.
     fn unlock(&self);
-}
-
-/// Who has a key that is not the house's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holder {
-    /// We do, since a client added it.
-    Added,
-    /// Another agent does.
-    Upstream,
 }
 
 /// A signature that is asked for.

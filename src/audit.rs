@@ -21,7 +21,7 @@ use crate::harden;
 use crate::refusal::Refusal;
 
 pub use chain::{Chain, Damage, Line, Problem, Whole, next_line, verify};
-pub use event::Event;
+pub use event::{Event, Holder};
 
 mod chain;
 mod event;

@@ -90,6 +90,65 @@ fn nothing_but_the_demo_and_the_command_line_reaches_into_the_emulator() {
 }
 
 #[test]
+fn what_an_ask_passes_through_knows_no_door_and_no_command() {
+    let doors = [
+        "agent",
+        "cli",
+        "control",
+        "credentials",
+        "demo",
+        "run",
+        "setup",
+    ];
+    let doors = doors.map(|door| format!("crate::{door}"));
+    let inner = [
+        "ages",
+        "audit",
+        "broker",
+        "catalog",
+        "certify",
+        "clock",
+        "cloud",
+        "cores",
+        "doctor",
+        "file",
+        "harden",
+        "inert",
+        "known_hosts",
+        "markup",
+        "outside",
+        "pattern",
+        "pipeline",
+        "policy",
+        "prompt",
+        "refusal",
+        "requester",
+        "secret",
+        "signature",
+        "window",
+        "wire",
+    ];
+    let mut problems = Vec::new();
+    for source in sources() {
+        let module = source.path.split(['/', '.']).next().unwrap();
+        let reaches = |line: &&String| {
+            let mut doors = doors.iter();
+            doors.any(|door| {
+                let mut found = line.match_indices(door.as_str());
+                found.any(|(at, _)| {
+                    !line[at + door.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
+                })
+            })
+        };
+        if inner.contains(&module) {
+            let lines = source.lines.iter().filter(reaches);
+            problems.extend(lines.map(|line| format!("src/{}: {line}", source.path)));
+        }
+    }
+    assert_eq!(problems, [""; 0]);
+}
+
+#[test]
 fn only_the_places_that_hand_a_password_on_can_read_it() {
     let read = |source: &Source| {
         let password = |line: &String| {

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::agent::Holder;
 use crate::catalog::Credential;
 use crate::certify::Statement;
 use crate::cloud::CorrelationId;
@@ -10,6 +9,15 @@ use crate::policy::{Ask, End, Route, Signed};
 use crate::refusal::Refusal;
 use crate::requester::Requester;
 use crate::window::{Closed, Terms};
+
+/// Who has a key that is not of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// We do, since a client added it.
+    Added,
+    /// Another agent does.
+    Upstream,
+}
 
 /// One record, before it gets its time and its place in the chain.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::agent::Holder;
 use crate::catalog::Name;
 use crate::clock::SystemClock;
 use crate::cloud::CorrelationId;

@@ -8,7 +8,7 @@ use super::listing::Listing;
 use super::route::{route, signed};
 use super::{House, added, fingerprint};
 use crate::agent::{self, Bound, SignAsk};
-use crate::audit::Event;
+use crate::audit::{Event, Holder};
 use crate::broker::Signing;
 use crate::catalog::{Credential, Kind, VaultObject};
 use crate::cloud::{CorrelationId, Stage, StageSink};
@@ -138,12 +138,7 @@ impl agent::House for House {
         pipeline.serve(wanted, requester, &waiting, sign).await
     }
 
-    fn record(
-        &self,
-        ask: &SignAsk<'_>,
-        holder: agent::Holder,
-        caller: &Caller,
-    ) -> Result<(), Refusal> {
+    fn record(&self, ask: &SignAsk<'_>, holder: Holder, caller: &Caller) -> Result<(), Refusal> {
         let end = self.end(ask);
         let key = fingerprint(ask.key_blob);
         let event = Event::signing(CorrelationId::new(), &key, holder, &end, caller.requester());

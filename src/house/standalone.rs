@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::added;
 use super::route::{route, signed};
-use crate::agent::{Bound, Holder, House, Identity, SignAsk};
+use crate::agent::{Bound, House, Identity, SignAsk};
+use crate::audit::Holder;
 use crate::clock::Clock;
 use crate::known_hosts::KnownHosts;
 use crate::policy::End;

@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use base64::Engine as _;
 use pimento::agent::{
-    Bound, Destination, Holder, House, Identity, Payload, Service, SignAsk, Untied, serve,
+    Bound, Destination, House, Identity, Payload, Service, SignAsk, Untied, serve,
 };
+use pimento::audit::Holder;
 use pimento::clock::SystemClock;
 use pimento::cores::Cores;
 use pimento::listen::Door;

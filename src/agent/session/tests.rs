@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::agent::message::{Identity, Response};
-use crate::agent::{Holder, House, Payload, SignAsk};
+use crate::agent::{House, Payload, SignAsk};
+use crate::audit::Holder;
 use crate::clock::manual::ManualClock;
 use crate::cores::Cores;
 use crate::refusal::Refusal;
