@@ -4,7 +4,6 @@
 //! managed file. Leaves: a [`Config`], or every mistake at once, each with its file, its line and
 //! its remedy. What never happens here: a secret is read, or the network is asked.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -158,40 +157,6 @@ impl Config {
         config.warnings = findings.warnings;
         Ok(config)
     }
-}
-
-/// What a person wants to know of the configuration: what is in it, or what is wrong with it.
-#[must_use]
-pub fn report(paths: &Paths) -> String {
-    let config = match Config::load(paths) {
-        Ok(config) => config,
-        Err(error) => return format!("{error}\n"),
-    };
-    let mut text = String::new();
-    for file in &config.files {
-        line(&mut text, format_args!("read {}", file.display()));
-    }
-    let credentials = config.catalog.iter().count();
-    let keys = config.catalog.keys().count();
-    line(
-        &mut text,
-        format_args!(
-            "{} tenants, {} windows, {} vaults, {keys} keys, {} passwords",
-            config.tenants.len(),
-            config.windows.len(),
-            config.vaults.len(),
-            credentials - keys,
-        ),
-    );
-    for warning in config.warnings() {
-        line(&mut text, format_args!("warning: {warning}"));
-    }
-    text
-}
-
-fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
-    // Writing to a `String` does not fail.
-    if writeln!(text, "{line}").is_err() {}
 }
 
 fn read(entries: &Entries<'_>, paths: &Paths, findings: &mut Findings) -> Config {
