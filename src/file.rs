@@ -15,11 +15,13 @@ pub enum Readers {
     Owner,
 }
 
-/// Puts `content` in the place of `file`, on disk when this returns.
+/// Puts `content` in the place of `file`, on disk when this returns. A link stays one, and what it leads to is
+/// replaced: people keep their configuration elsewhere.
 ///
 /// # Errors
 /// If it cannot be written; what was there before is as it was then.
 pub fn replace(file: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
+    let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let next = beside(file);
     let written = create(&next, file, readers).and_then(|mut created| {
         created.write_all(content)?;
@@ -89,6 +91,21 @@ mod tests {
         replace(&file, b"again", Readers::AsBefore).unwrap();
         assert_eq!(mode(&file), 0o640);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_stays_and_what_it_leads_to_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (kept, link) = (
+            folder.path().join("kept/config"),
+            folder.path().join("config"),
+        );
+        fs::create_dir(folder.path().join("kept")).unwrap();
+        fs::write(&kept, "before").unwrap();
+        std::os::unix::fs::symlink("kept/config", &link).unwrap();
+        replace(&link, b"after", Readers::AsBefore).unwrap();
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "after");
+        assert!(link.is_symlink());
     }
 
     #[test]
