@@ -42,6 +42,7 @@ mod fetch;
 mod flight;
 mod inspect;
 mod material;
+mod opening;
 mod pace;
 mod patience;
 mod refused;

@@ -1,25 +1,21 @@
-//! The two flights: opening a window, and fetching a credential through it.
+//! The flight of a credential: its window opened, its material read, checked and admitted.
 
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::flight::Flight;
+use super::opening::settled;
 use super::step_up::Errand;
 use super::{Broker, Wish};
-use crate::audit::Event;
-use crate::catalog::{AccessId, Credential, Target, VaultSpec, WindowSpec};
+use crate::catalog::{AccessId, Credential, Target, VaultSpec};
 use crate::clock::Moment;
-use crate::cloud::{
-    AccessToken, CorrelationId, Freshness, Membership, ReadError, Resource, Stage, StageSink,
-};
+use crate::cloud::{AccessToken, CorrelationId, Freshness, Membership, ReadError, Resource, Stage};
 use crate::policy::Grant;
 use crate::refusal::Refusal;
 use crate::requester::Requester;
-use crate::window::{Since, Terms};
+use crate::window::Since;
 
 impl Broker {
     /// Joins the fetch of the grant's credential, or starts it; asked for at `since`.
@@ -31,19 +27,6 @@ impl Broker {
         person: &Requester,
     ) -> Arc<Flight> {
         let credential = Arc::clone(grant.credential());
-        let mut flights = self.flights();
-        if let Some(flight) = flights.fetches.get(&credential.name) {
-            flight.joined(since);
-            if let Some(opening) = flights.openings.get(&credential.vault.window.name) {
-                opening.joined(since);
-            }
-            return Arc::clone(flight);
-        }
-        let flight = Arc::new(Flight::new(since));
-        flights
-            .fetches
-            .insert(credential.name.clone(), Arc::clone(&flight));
-        drop(flights);
         let wish = Wish {
             reason: grant.reason(),
             ticket: grant.ticket(),
@@ -52,6 +35,19 @@ impl Broker {
             person: person.clone(),
             id,
         };
+        let mut flights = self.flights();
+        if let Some(flight) = flights.fetches.get(&credential.name) {
+            flight.joined(since, &wish);
+            if let Some(opening) = flights.openings.get(&credential.vault.window.name) {
+                opening.joined(since, &wish);
+            }
+            return Arc::clone(flight);
+        }
+        let flight = Arc::new(Flight::new(since));
+        flights
+            .fetches
+            .insert(credential.name.clone(), Arc::clone(&flight));
+        drop(flights);
         let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
         self.run(async move {
             let outcome = settled(broker.fetch(&credential, wish, &landing)).await;
@@ -64,118 +60,6 @@ impl Broker {
             landing.land(outcome);
         });
         flight
-    }
-
-    /// Joins the opening of `window`, or starts it; asked for at `since`.
-    pub(super) fn opening_flight(
-        self: &Arc<Self>,
-        window: &Arc<WindowSpec>,
-        wish: Wish,
-        since: Since,
-    ) -> Arc<Flight> {
-        let mut flights = self.flights();
-        if let Some(flight) = flights.openings.get(&window.name) {
-            flight.joined(since);
-            return Arc::clone(flight);
-        }
-        let flight = Arc::new(Flight::of(&wish, since, self.seen.clone()));
-        flights
-            .openings
-            .insert(window.name.clone(), Arc::clone(&flight));
-        drop(flights);
-        self.seen.send_replace(());
-        let (broker, landing) = (Arc::clone(self), Arc::clone(&flight));
-        let window = Arc::clone(window);
-        self.run(async move {
-            let id = wish.id;
-            let outcome = settled(broker.open_window(&window, wish, &landing)).await;
-            if let Err(refusal) = &outcome {
-                let event = Event::not_opened(id, window.name.as_str(), refusal);
-                if let Err(unwritable) = broker.audit.record(event) {
-                    tracing::error!(%unwritable, "a refused opening was not recorded");
-                }
-                // What PIM said no to, or was told to forget, has nothing to be ended.
-                if !matches!(refusal, Refusal::Denied { .. }) {
-                    broker.give_back(&window, landing.since(), id).await;
-                }
-            }
-            let mut flights = broker.flights();
-            flights.openings.remove(&window.name);
-            flights
-                .refused_openings
-                .ended(&window.name, &outcome, broker.clock.now());
-            drop(flights);
-            // A window that was ended to be opened again may not be.
-            broker.seen.send_replace(());
-            landing.land(outcome);
-        });
-        flight
-    }
-
-    /// Activates and admits the window.
-    async fn open_window(
-        &self,
-        window: &Arc<WindowSpec>,
-        wish: Wish,
-        stages: &Flight,
-    ) -> Result<(), Refusal> {
-        let name = window.name.as_str();
-        let (id, person, extends) = (wish.id, wish.person.clone(), wish.extends);
-        let activation = wish.activation(window)?;
-        self.drop_ended();
-        // The opening before may have landed between the look at the window and this one's beginning.
-        if !extends && self.is_standing(window).is_ok() {
-            return Ok(());
-        }
-        self.windows().wanted(&window.name, stages.since())?;
-        self.audit
-            .record(Event::opening(id, name, &activation.reason))?;
-        let active = match extends {
-            true => {
-                let anew = self.activate_anew(activation, &person, stages);
-                anew.await?
-            }
-            false => self.activate(&activation, &person, stages).await?,
-        };
-        let terms = Terms {
-            until: active.as_of.after(active.remaining),
-            ends: active.ends,
-            id,
-            request: active.request,
-        };
-        self.tell_standing(window, active.standing);
-        stages.reached(Stage::Active { ends: terms.ends });
-        self.admit_window(window, terms, stages).await
-    }
-
-    /// Has `window` open on `terms`; recorded on disk before anything can be fetched in it.
-    pub(super) async fn admit_window(
-        &self,
-        window: &WindowSpec,
-        terms: Terms,
-        flight: &Flight,
-    ) -> Result<(), Refusal> {
-        self.windows().wanted(&window.name, flight.since())?;
-        let opened = Event::opened(window.name.as_str(), &terms);
-        self.audit.record_synced(opened).await?;
-        let now = self.clock.now();
-        self.windows_mut()
-            .open(&window.name, terms, flight.since(), now)?;
-        self.changed.notify_one();
-        self.seen.send_replace(());
-        Ok(())
-    }
-
-    /// Remembers whether `window` is held for good; says so once.
-    fn tell_standing(&self, window: &WindowSpec, is: bool) {
-        let standing = self.standing.lock();
-        let mut standing = standing.unwrap_or_else(PoisonError::into_inner);
-        if !is {
-            standing.remove(&window.name);
-        } else if standing.insert(window.name.clone()) {
-            let (window, target) = (&window.name, &window.target);
-            tracing::warn!(%window, %target, "held for good: PIM protects nothing here");
-        }
     }
 
     /// Reads, checks and admits one credential's material.
@@ -355,33 +239,4 @@ fn unseen(vault: &VaultSpec, token: &AccessToken, waited: Duration, role: &str) 
 /// 2, 4, 8, then 15 s.
 fn back_off(attempts: u32) -> Duration {
     Duration::from_secs(2_u64.saturating_pow(attempts).min(15))
-}
-
-/// What `work` came to. A panic of it is a refusal: a flight that never lands would keep everybody who
-/// joins it waiting, until the agent is started anew.
-async fn settled(work: impl Future<Output = Result<(), Refusal>>) -> Result<(), Refusal> {
-    let caught = AssertUnwindSafe(work).catch_unwind().await;
-    caught.unwrap_or_else(|_| {
-        let why = "pimento has a defect there (the agent's log has it); please report it";
-        Err(Refusal::Unsupported(why.to_owned()))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::settled;
-    use crate::refusal::Refusal;
-
-    #[tokio::test]
-    async fn a_defect_in_a_flight_is_a_refusal_and_not_a_wait_for_ever() {
-        let nothing: &[u8] = &[];
-        let broken = settled(async move {
-            assert_eq!(nothing.len(), 1);
-            Ok(())
-        });
-        assert_eq!(broken.await.unwrap_err().code(), "unsupported");
-        assert_eq!(settled(async { Ok(()) }).await, Ok(()));
-        let refused = settled(async { Err(Refusal::Locked) }).await;
-        assert_eq!(refused, Err(Refusal::Locked));
-    }
 }

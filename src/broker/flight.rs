@@ -1,6 +1,6 @@
 //! One piece of work that any number of askers wait for.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -13,11 +13,17 @@ use crate::window::Since;
 pub(super) struct Flight {
     /// Whether it ends the window first, to open it for longer.
     pub(super) extends: bool,
-    /// How things stood when somebody last asked for it.
-    since: Mutex<Since>,
+    asked: Mutex<Asked>,
     state: watch::Sender<State>,
     /// Tells those who watch all windows, if it is an opening.
     seen: Option<watch::Sender<()>>,
+}
+
+/// What was last asked for, by whoever asked after the last closing.
+struct Asked {
+    since: Since,
+    /// What they want PIM to be told, if they were not the first.
+    wish: Option<Wish>,
 }
 
 #[derive(Clone)]
@@ -32,7 +38,7 @@ impl Flight {
     pub(super) fn new(since: Since) -> Self {
         Self {
             extends: false,
-            since: Mutex::new(since),
+            asked: Mutex::new(Asked { since, wish: None }),
             state: watch::Sender::new(State {
                 stage: Stage::Starting,
                 notices: Vec::new(),
@@ -53,13 +59,29 @@ impl Flight {
 
     /// How things stood when somebody last asked for it.
     pub(super) fn since(&self) -> Since {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
+        self.asked().since
     }
 
     /// Somebody joins who asked when things stood like this: what was closed before is wanted again.
-    pub(super) fn joined(&self, since: Since) {
-        let mut last = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = last.latest(since);
+    pub(super) fn joined(&self, since: Since, wish: &Wish) {
+        let mut asked = self.asked();
+        let latest = asked.since.latest(since);
+        if latest != asked.since {
+            *asked = Asked {
+                since: latest,
+                wish: Some(wish.clone()),
+            };
+        }
+    }
+
+    /// What to ask for again, if somebody has joined after what was asked for at `since` was closed.
+    pub(super) fn anew(&self, since: Since) -> Option<Wish> {
+        let asked = self.asked();
+        (asked.since != since).then(|| asked.wish.clone()).flatten()
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn stage(&self) -> Stage {

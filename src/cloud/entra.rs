@@ -21,7 +21,7 @@ use crate::clock::Moment;
 use crate::refusal::Refusal;
 
 use browser::Browser;
-use keystore::Keystore;
+use keystore::{Keystore, UnderWay};
 use oauth::{OAuth, Tokens};
 use signed_in::SignedIn;
 use step_up::Turns;
@@ -157,18 +157,11 @@ impl Entra {
     }
 
     /// Has the sign-in outlast the agent, where that is wanted.
-    async fn keep(&self, tenant: &Tenant) {
-        let Some(signed_in) = self.signed_in(tenant) else {
-            return;
-        };
+    async fn keep(&self, tenant: &Tenant) -> Option<UnderWay> {
+        let signed_in = self.signed_in(tenant)?;
         let refresh = signed_in.refresh.lock().await;
-        let saving = refresh
-            .as_ref()
-            .map(|refresh| self.keystore.save(tenant, &signed_in.account, refresh));
-        drop(refresh);
-        if let Some(saving) = saving {
-            saving.done().await;
-        }
+        let refresh = refresh.as_ref()?;
+        Some(self.keystore.save(tenant, &signed_in.account, refresh))
     }
 
     /// A token that takes no person: of a sign-in that another program keeps, or of an application.
@@ -251,11 +244,14 @@ impl Entra {
             .refresh(current.expose_secret(), resource, &claims)
             .await?;
         if let Some(next) = tokens.refresh {
-            let current = self.signed_in(tenant);
-            if current.is_some_and(|it| std::ptr::eq(&raw const *it, signed_in)) {
+            // Not let go of between the two, or the refresh token of a newer sign-in could be there before.
+            let tenants = self.tenants();
+            let current = tenants.get(&tenant.name);
+            if current.is_some_and(|it| std::ptr::eq(Arc::as_ptr(it), signed_in)) {
                 // Nobody waits for a keystore: the token is good without it.
                 let _under_way = self.keystore.save(tenant, &signed_in.account, &next);
             }
+            drop(tenants);
             *refresh = Some(next);
         }
         let token = Arc::new(tokens.access);
@@ -298,7 +294,10 @@ impl Identity for Entra {
                 signed_in.account.clone()
             }
         };
-        self.keep(tenant).await;
+        if let Some(keeping) = self.keep(tenant).await {
+            // This process may end after it, as that of `pimento init` does.
+            keeping.done().await;
+        }
         Ok(account)
     }
 
@@ -374,7 +373,7 @@ impl Identity for Entra {
         stages: &dyn StageSink,
     ) -> Result<Arc<AccessToken>, Refusal> {
         let token = self.stepped_up(tenant, step_up, stages).await?;
-        self.keep(tenant).await;
+        let _under_way = self.keep(tenant).await;
         Ok(token)
     }
 }

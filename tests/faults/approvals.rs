@@ -1,5 +1,6 @@
 //! What somebody asks for, somebody else decides: two users, two agents, one tenant.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};
 
 use pimento::emulator::World;
@@ -299,6 +300,45 @@ async fn taking_back_is_asked_for_again_where_pim_did_not_take_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_again_after_a_request_was_taken_back_makes_a_new_one() {
+    let (stage, alex) = with_approver().await;
+    let before = asked(&stage).await;
+    let closed = stage.pimento(&["close", "linux-root"]).await;
+    assert_eq!(code(&closed), 0, "{closed:?}");
+    // The opening has yet to hear of it: it looks every few seconds.
+    let broker = &stage.house.pipeline.broker;
+    assert_eq!(broker.openings().len(), 1);
+    let mut open = stage.command(&["open", "linux-root", "--reason", "for another reason"]);
+    let mut open = open
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(open.stderr.take().unwrap()).lines();
+    let joined = tokio::task::spawn_blocking(move || {
+        assert!(lines.any(|line| line.unwrap().contains("PIM: waiting for approval")));
+        lines
+    });
+    let lines = joined.await.unwrap();
+    assert_eq!(broker.openings().len(), 1);
+    stage.clock.advance(std::time::Duration::from_secs(15));
+    let request = loop {
+        let waiting = alex.pimento(&["approvals", "--json"]).await;
+        let waiting: Value = serde_json::from_slice(&waiting.stdout).unwrap();
+        if let Some(found) = waiting[0]["id"].as_str() {
+            assert_eq!(waiting[0]["reason"], "for another reason");
+            break found.to_owned();
+        }
+    };
+    assert_ne!(request, before);
+    assert_eq!(code(&decide(&alex, "approve", &request).await), 0);
+    stage.clock.advance(std::time::Duration::from_secs(15));
+    let ended = tokio::task::spawn_blocking(move || (open.wait().unwrap(), lines.count()));
+    let (status, _) = ended.await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn taking_back_that_fails_is_not_repeated_and_the_window_does_not_open_all_the_same() {
     let (stage, _alex) = with_approver().await;
     asked(&stage).await;
@@ -321,7 +361,7 @@ async fn taking_back_that_fails_is_not_repeated_and_the_window_does_not_open_all
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stops_watching_is_told_that_the_request_waits_and_how_to_take_it_back() {
-    use std::io::{BufRead as _, BufReader, Read as _};
+    use std::io::Read as _;
 
     let (stage, alex) = with_approver().await;
     let mut open = stage.command(&["open", "linux-root"]);
