@@ -165,7 +165,7 @@ impl Ages {
     fn write(&self, known: &Known) -> std::io::Result<()> {
         let folder = self.file.parent().unwrap_or(Path::new(""));
         harden::private_folder(folder)?;
-        file::replace(&self.file, &serde_json::to_vec(known)?, Readers::Owner)
+        file::replace_soon(&self.file, &serde_json::to_vec(known)?, Readers::Owner)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -1,10 +1,11 @@
 //! Files that are replaced as a whole: whoever reads one finds what was there before, or all of what is there now.
+//! And whether two paths are one place.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Who may read a file that is written.
+/// Who may read a file that is written. On Windows: those who may read its folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
     /// Those who could read the file before; of a new one, those whom the umask lets.
@@ -21,12 +22,33 @@ pub enum Readers {
 /// # Errors
 /// If it cannot be written; what was there before is as it was then.
 pub fn replace(file: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
+    put(file, content, readers, File::sync_all)
+}
+
+/// The same for what may be lost with the power, so that nobody waits for a disk.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_soon(file: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
+    put(file, content, readers, |_| Ok(()))
+}
+
+fn put(
+    file: &Path,
+    content: &[u8],
+    readers: Readers,
+    sync: fn(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let next = beside(file);
     let written = create(&next, file, readers).and_then(|mut created| {
         created.write_all(content)?;
-        created.sync_all()?;
-        fs::rename(&next, file)
+        sync(&created)?;
+        fs::rename(&next, file)?;
+        // The folder has the name, which is to outlast the power as well.
+        #[cfg(unix)]
+        sync(&File::open(file.parent().unwrap_or(Path::new("/")))?)?;
+        Ok(())
     });
     if written.is_err() {
         let _not_there_at_best = fs::remove_file(&next);
@@ -61,6 +83,14 @@ fn create(next: &Path, file: &Path, readers: Readers) -> io::Result<File> {
         _ => {}
     }
     Ok(created)
+}
+
+/// Whether two paths lead to the same place: a folder may be reached by several names, as /var/run is.
+#[must_use]
+pub fn same_place(one: &Path, other: &Path) -> bool {
+    let folder = |path: &Path| path.parent().and_then(|it| it.canonicalize().ok());
+    let there = || folder(one).is_some_and(|it| Some(it) == folder(other));
+    one == other || (one.file_name() == other.file_name() && there())
 }
 
 #[cfg(test)]
@@ -119,5 +149,35 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let nowhere = folder.path().join("none/file");
         assert!(replace(&nowhere, b"x", Readers::Owner).is_err());
+    }
+
+    #[test]
+    fn a_socket_is_known_by_every_name_of_its_folder_and_no_other_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (run, link) = (folder.path().join("run"), folder.path().join("link"));
+        fs::create_dir(&run).unwrap();
+        std::os::unix::fs::symlink(&run, &link).unwrap();
+        let at = |folder: &Path, name: &str| folder.join(name);
+        assert!(same_place(
+            &at(&run, "agent.sock"),
+            &at(&link, "agent.sock")
+        ));
+        assert!(!same_place(
+            &at(&run, "agent.sock"),
+            &at(&link, "other.sock")
+        ));
+        assert!(!same_place(
+            &at(&run, "agent.sock"),
+            &at(folder.path(), "agent.sock")
+        ));
+        // Of folders that are not there nothing is known.
+        assert!(!same_place(
+            Path::new("/no/a/x.sock"),
+            Path::new("/no/b/x.sock")
+        ));
+        assert!(same_place(
+            Path::new("/no/a/x.sock"),
+            Path::new("/no/a/x.sock")
+        ));
     }
 }

@@ -26,6 +26,14 @@ pub fn inert(text: &str, instead: char) -> String {
     replaced.collect()
 }
 
+/// The same for what is said in several lines, which stay.
+#[must_use]
+pub fn inert_lines(text: &str, instead: char) -> String {
+    let steers = |c: char| steers(c) && !matches!(c, '\n' | '\t');
+    let replaced = text.chars().map(|c| if steers(c) { instead } else { c });
+    replaced.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +60,11 @@ mod tests {
         ] {
             assert_eq!(inert(plain, '?'), plain);
         }
+    }
+
+    #[test]
+    fn what_is_said_in_several_lines_keeps_them_and_steers_nothing() {
+        let said = "config.toml: x\u{1b}[2J\u{202e}\n\tremedy";
+        assert_eq!(inert_lines(said, '?'), "config.toml: x?[2J?\n\tremedy");
     }
 }

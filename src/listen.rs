@@ -24,7 +24,7 @@ use pipe as system;
 #[cfg(unix)]
 use socket as system;
 
-pub use handed::{Handed, HandedError, same};
+pub use handed::{Handed, HandedError};
 
 mod handed;
 #[cfg(windows)]

@@ -399,7 +399,10 @@ async fn whoever_signs_out_is_told_of_what_pim_opens_all_the_same() {
     let left = home.run(&["logout"]);
     let told = text(&left.stderr);
     assert_eq!(left.status.code(), Some(5), "{told}");
-    assert!(told.contains("window linux-root is closed"), "{told}");
+    assert!(
+        told.contains("window linux-root was being opened"),
+        "{told}"
+    );
     assert!(!open.wait().unwrap().success());
 }
 

@@ -58,7 +58,7 @@ impl Pace {
         if let Some(Err(error)) = self
             .file
             .as_deref()
-            .map(|file| file::replace(file, &text, Readers::Owner))
+            .map(|file| file::replace_soon(file, &text, Readers::Owner))
         {
             tracing::info!(%error, "how long an opening took cannot be kept");
         }

@@ -121,11 +121,8 @@ impl<'a> Init<'a> {
         let draft = &self.draft;
         let shell = in_this_shell(&self.paths.agent_socket());
         let login = match signs_in_anew(&draft.tenant) {
-            true => format!(
-                "\n# The agent has a sign-in of its own, once it runs:\npimento login {}",
-                draft.tenant.name
-            ),
-            false => String::new(),
+            Some(why) => format!("\n# {why}:\npimento login {}", draft.tenant.name),
+            None => String::new(),
         };
         let text = format!(
             "wrote {}: {}, {}, {}\n\n\
@@ -163,10 +160,16 @@ impl<'a> Init<'a> {
     }
 }
 
-/// Whether the agent knows nothing of the sign-in that was made here, in this process.
-fn signs_in_anew(tenant: &TenantDraft) -> bool {
+/// Why somebody has to sign in again, for the agent: it is another process.
+fn signs_in_anew(tenant: &TenantDraft) -> Option<&'static str> {
     let methods = [SignInMethod::Browser, SignInMethod::DeviceCode];
-    tenant.sign_in.is_some_and(|it| methods.contains(&it)) && tenant.keep == Keep::Memory
+    let interactive = tenant.sign_in.is_some_and(|it| methods.contains(&it));
+    interactive.then_some(match tenant.keep {
+        Keep::Memory => "The agent has a sign-in of its own, once it runs",
+        Keep::Keystore => {
+            "Where the keystore was locked, it has kept nothing, and the agent has to sign in"
+        }
+    })
 }
 
 fn configured(paths: &Paths) -> Failure {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::paint::Paint;
 use super::show::{beginning, plain};
 use crate::control::proto;
-use crate::inert::steers;
+use crate::inert::inert_lines;
 
 /// How results and hints are shown.
 pub(super) struct Output {
@@ -91,7 +91,7 @@ impl Output {
     /// What a person should know meanwhile.
     pub(super) fn notice(&self, text: &str) {
         self.progress_ends();
-        self.hint(&format!("pimento: {}", harmless(text)));
+        self.hint(&format!("pimento: {}", inert_lines(text, '?')));
     }
 
     /// An error: what, why, and what to do.
@@ -105,9 +105,12 @@ impl Output {
             say(format_args!("{}\n", json!({ "error": error })));
             return;
         }
-        say(format_args!("pimento: {}\n", harmless(&refusal.message)));
+        say(format_args!(
+            "pimento: {}\n",
+            inert_lines(&refusal.message, '?')
+        ));
         if !refusal.advice.is_empty() {
-            say(format_args!("  {}\n", harmless(&refusal.advice)));
+            say(format_args!("  {}\n", inert_lines(&refusal.advice, '?')));
         }
     }
 
@@ -143,13 +146,6 @@ fn print(text: &[u8]) {
 fn of_one_line(stage: &str, width: usize) -> String {
     let stage = plain(stage);
     format!("{} …", beginning(&stage, width.saturating_sub(3)))
-}
-
-/// What is said in several lines, as far as it steers no terminal.
-fn harmless(text: &str) -> String {
-    let steers = |c: char| steers(c) && !matches!(c, '\n' | '\t');
-    let replaced = text.chars().map(|c| if steers(c) { '?' } else { c });
-    replaced.collect()
 }
 
 /// How wide the terminal of stderr is; far more than anything is long where that is not told.
@@ -194,12 +190,6 @@ pub(super) fn logs() {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_failure_keeps_its_lines_and_steers_nothing() {
-        let said = "config.toml: x\u{1b}[2J\u{202e}\n\tremedy";
-        assert_eq!(harmless(said), "config.toml: x?[2J?\n\tremedy");
-    }
 
     #[test]
     fn a_stage_stays_on_one_line_and_steers_nothing() {

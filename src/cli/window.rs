@@ -229,7 +229,7 @@ pub(super) async fn close(
     let reply = agent.close(CloseRequest { window }).await?.into_inner();
     let told = [
         ("closed and wiped", &reply.closed),
-        ("no longer asked for", &reply.taken_back),
+        ("does not open any more", &reply.taken_back),
     ];
     let told = told.iter().filter(|(_, windows)| !windows.is_empty());
     let lines: Vec<String> = told

@@ -13,7 +13,7 @@ use super::problem::Findings;
 use super::section::{Field, Section, Text, one_of};
 use super::span::{Limits, span};
 use crate::aftermath::AtEnd;
-use crate::listen::same;
+use crate::file::same_place;
 use crate::prompt::{self, is_ours};
 
 /// How the agent behaves.
@@ -126,7 +126,7 @@ fn upstream(section: &Section<'_>, paths: &Paths, findings: &mut Findings) -> Op
     // It may be a link, such as one that SSH_AUTH_SOCK names for good.
     let leads = path.canonicalize().unwrap_or_else(|_| path.clone());
     let own = paths.agent_socket();
-    if same(&path, &own) || same(&leads, &own) {
+    if same_place(&path, &own) || same_place(&leads, &own) {
         findings.wrong(
             socket.place,
             format!(

@@ -3,6 +3,7 @@
 use super::convert::message;
 use super::proto;
 use crate::broker::Ended;
+use crate::catalog::Name;
 use crate::house::House;
 use crate::refusal::Refusal;
 
@@ -62,15 +63,11 @@ pub(super) async fn sign_out(house: &House, tenant: &str) -> Result<proto::Logou
     let mut not_ended = Vec::new();
     for window in windows.filter(|window| window.tenant.name == tenant.name) {
         let ended = house.pipeline.broker.close(window, "signed out").await;
-        let refusal = match ended {
-            // Once it is open at PIM, nobody is signed in to end it.
-            Ok(Ended::Abandoned) => Some(Refusal::NotEndedYet {
-                window: window.name.to_string(),
-            }),
-            Ok(_) => None,
-            Err(refusal) => Some(refusal),
-        };
-        not_ended.extend(refusal.as_ref().map(message));
+        match ended {
+            Ok(Ended::Abandoned) => not_ended.push(opening_still(&window.name)),
+            Ok(_) => {}
+            Err(refusal) => not_ended.push(message(&refusal)),
+        }
     }
     let was_signed_in = house.identity.sign_out(tenant).await;
     Ok(proto::LogoutReply {
@@ -78,4 +75,15 @@ pub(super) async fn sign_out(house: &House, tenant: &str) -> Result<proto::Logou
         was_signed_in,
         not_ended,
     })
+}
+
+/// Of a window that PIM may be about to open: once it has, nobody is signed in to end it.
+fn opening_still(window: &Name) -> proto::Refusal {
+    let window = window.to_string();
+    proto::Refusal {
+        message: format!(
+            "window {window} was being opened: it does not open here, but PIM may activate it"
+        ),
+        ..message(&Refusal::NotEndedYet { window })
+    }
 }

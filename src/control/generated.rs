@@ -579,7 +579,7 @@ pub struct CloseReply {
     /// Why PIM did not end some of them; here they are wiped all the same.
     #[prost(message, repeated, tag = "2")]
     pub not_ended: ::prost::alloc::vec::Vec<Refusal>,
-    /// The windows that waited for approval, which is no longer asked for.
+    /// The windows that were being opened or waited for approval, and do not open any more.
     #[prost(string, repeated, tag = "3")]
     pub taken_back: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use interprocess::local_socket::tokio::Listener;
 
 use super::system;
+use crate::file::same_place;
 
 /// What a service manager has handed over, and nobody has taken yet.
 #[derive(Debug, Default)]
@@ -54,7 +55,11 @@ impl Handed {
     /// # Errors
     /// If the runtime does not take it.
     pub(super) fn listener(&mut self, path: &Path) -> io::Result<Option<Listener>> {
-        let Some(at) = self.sockets.iter().position(|(bound, _)| same(bound, path)) else {
+        let Some(at) = self
+            .sockets
+            .iter()
+            .position(|(bound, _)| same_place(bound, path))
+        else {
             return Ok(None);
         };
         let (_, socket) = self.sockets.swap_remove(at);
@@ -71,36 +76,5 @@ impl Handed {
         };
         let ours: Vec<String> = paths.iter().map(|it| it.display().to_string()).collect();
         Err(HandedError::Unknown(left, ours.join(" or ")))
-    }
-}
-
-/// Whether two paths are of one socket. Its folder may be reached by several names, as /var/run is.
-#[must_use]
-pub fn same(one: &Path, other: &Path) -> bool {
-    let folder = |path: &Path| path.parent().and_then(|it| it.canonicalize().ok());
-    let there = || folder(one).is_some_and(|it| Some(it) == folder(other));
-    one == other || (one.file_name() == other.file_name() && there())
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_socket_is_known_by_every_name_of_its_folder_and_no_other_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let (run, link) = (folder.path().join("run"), folder.path().join("link"));
-        std::fs::create_dir(&run).unwrap();
-        std::os::unix::fs::symlink(&run, &link).unwrap();
-        let at = |folder: &Path, name: &str| folder.join(name);
-        assert!(same(&at(&run, "agent.sock"), &at(&link, "agent.sock")));
-        assert!(!same(&at(&run, "agent.sock"), &at(&link, "other.sock")));
-        assert!(!same(
-            &at(&run, "agent.sock"),
-            &at(folder.path(), "agent.sock")
-        ));
-        // Of folders that are not there nothing is known.
-        assert!(!same(Path::new("/no/a/x.sock"), Path::new("/no/b/x.sock")));
-        assert!(same(Path::new("/no/a/x.sock"), Path::new("/no/a/x.sock")));
     }
 }

@@ -50,7 +50,7 @@ impl Traces {
         if trace
             .requester
             .as_ref()
-            .is_none_or(|last| last.pid != requester.pid)
+            .is_none_or(|last| (last.pid, last.started) != (requester.pid, requester.started))
         {
             trace.requester = Some(Arc::new(requester.clone()));
         }

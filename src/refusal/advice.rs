@@ -154,8 +154,9 @@ const AUDIT: &str = "free space on, or make writable, the audit folder that `pim
 
 const BINDING: &str = "connect with OpenSSH 8.9 or newer and without agent forwarding, to a host \
                        that `hosts` and known_hosts name; where known_hosts has hashed names (|1|…), \
-                       `hosts` has to have the full one, without * and ?; `pimento why` shows what \
-                       was seen";
+                       `hosts` has to have the full one, without * and ?; a known_hosts that cannot be read has \
+                       to be made readable, or taken out of `known_hosts` of [agent]; `pimento why` shows what was \
+                       seen";
 
 const UNANSWERED: &str =
     "try again and answer in time; `prompt_timeout` of [agent] is how long it stands";

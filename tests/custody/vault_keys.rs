@@ -132,7 +132,7 @@ async fn the_opening_and_the_signature_share_the_time_that_an_answer_may_take() 
         .speed(5)
         .answer_within("20s")
         .vault_key("ec-p256")
-        .scenario(|it| it.delays.provisioning = SignedDuration::from_secs(12))
+        .scenario(|it| it.delays.provisioning = SignedDuration::from_secs(10))
         .start()
         .await;
     world.fault(Fault {

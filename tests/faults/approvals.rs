@@ -196,7 +196,7 @@ async fn closing_what_waits_takes_the_request_back_at_pim() {
     let told = text(&closed.stdout);
     assert_eq!(
         (code(&closed), told.as_str()),
-        (0, "no longer asked for: linux-root\n")
+        (0, "does not open any more: linux-root\n")
     );
     let late = decide(&alex, "approve", &request).await;
     assert_ne!(code(&late), 0);
@@ -295,7 +295,7 @@ async fn taking_back_is_asked_for_again_where_pim_did_not_take_it() {
     };
     stage.fault(busy);
     let closed = stage.pimento(&["close", "linux-root"]).await;
-    assert_eq!(text(&closed.stdout), "no longer asked for: linux-root\n");
+    assert_eq!(text(&closed.stdout), "does not open any more: linux-root\n");
     assert_eq!(stage.emulator.count(CANCEL), 2);
 }
 
@@ -349,7 +349,7 @@ async fn taking_back_that_fails_is_not_repeated_and_the_window_does_not_open_all
     });
     let closed = stage.pimento(&["close", "linux-root"]).await;
     assert_eq!(code(&closed), 5, "{closed:?}");
-    assert_eq!(text(&closed.stdout), "no longer asked for: linux-root\n");
+    assert_eq!(text(&closed.stdout), "does not open any more: linux-root\n");
     assert_eq!(stage.emulator.count(CANCEL), 1);
     let pending = stage.emulator.change(|world| world.decide(GROUP, true));
     assert_eq!(pending, 1);
@@ -393,7 +393,7 @@ async fn who_stops_watching_is_told_that_the_request_waits_and_how_to_take_it_ba
     let listed = alex.pimento(&["approvals"]).await;
     assert!(text(&listed.stdout).contains("asks to be"), "{listed:?}");
     let closed = stage.pimento(&["close", "linux-root"]).await;
-    assert_eq!(text(&closed.stdout), "no longer asked for: linux-root\n");
+    assert_eq!(text(&closed.stdout), "does not open any more: linux-root\n");
     let listed = alex.pimento(&["approvals"]).await;
     assert_eq!(text(&listed.stdout), "nothing waits for your approval\n");
 }

@@ -88,7 +88,7 @@ async fn what_is_pasted_presses_no_keys() {
         tmux.shows("linux-root  open");
         for _ in 0..2 {
             // As keys these would close the window.
-            tmux.pastes("success");
+            tmux.pastes("cyan");
             tmux.presses(&["?"]);
             tmux.shows("ask PIM what waits for your approval");
             tmux.presses(&["x"]);
@@ -214,7 +214,7 @@ async fn while_somebody_has_to_approve_the_request_is_shown_and_can_be_taken_bac
         assert!(screen.contains("    by alex@contoso."), "{screen}");
         tmux.picture("waiting-80x24");
         tmux.presses(&["c", "y"]);
-        tmux.shows("linux-root is no longer asked for");
+        tmux.shows("linux-root does not open any more");
         tmux.shows("linux-root  closed");
     })
     .await;

@@ -127,7 +127,7 @@ async fn done(
             let reply = reply.into_inner();
             let text = match (reply.closed.is_empty(), reply.taken_back.is_empty()) {
                 (false, _) => format!("{window} is closed and wiped"),
-                (true, false) => format!("{window} is no longer asked for"),
+                (true, false) => format!("{window} does not open any more"),
                 (true, true) => format!("{window} was not open"),
             };
             Ok(Told::Done(match reply.not_ended.first() {

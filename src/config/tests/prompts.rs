@@ -145,7 +145,8 @@ fn an_agent_is_not_its_own_upstream() {
         other.upstream.as_deref(),
         Some(Path::new("/home/ann/other.sock"))
     );
-    let refused = agent("upstream = \"/run/user/7/pimento/agent.sock\"", OWN).unwrap_err();
+    let own = format!("upstream = {:?}", paths().agent_socket());
+    let refused = agent(&own, OWN).unwrap_err();
     let said = refused.to_string();
     assert!(
         said.contains("is the socket of this agent itself"),
