@@ -83,9 +83,13 @@ impl Broker {
         outcome: &Result<(), Refusal>,
     ) -> Option<Wish> {
         let mut flights = self.flights();
-        if let Err(Refusal::Denied { .. } | Refusal::WindowEnded { .. }) = outcome
-            && let Some(again) = flight.anew(asked)
-        {
+        let was_closed = match outcome {
+            // What was closed was taken back at PIM, which tells it as a no; any other no is an approver's.
+            Err(Refusal::Denied { .. }) => asked.was_closed(flight.since()),
+            Err(Refusal::WindowEnded { .. }) => true,
+            _ => false,
+        };
+        if was_closed && let Some(again) = flight.anew(asked) {
             return Some(again);
         }
         flights.openings.remove(window);

@@ -113,3 +113,33 @@ async fn whoever_asks_again_after_a_close_has_the_opening_go_on() {
     };
     assert_eq!(ended_meanwhile(closes_and_asks).await, (Ok(()), 1, 0));
 }
+
+#[tokio::test]
+async fn an_approvers_no_is_not_asked_for_again_because_everything_was_wiped_meanwhile() {
+    let house = House::with(|fake| {
+        fake.approval = Some(Notify::new());
+        fake.refusal = Mutex::new(Some(Refusal::Denied {
+            window: "ops".to_owned(),
+            status: "Denied".to_owned(),
+        }));
+    });
+    let window = &password("db01").vault.window;
+    let before = house.ask("db01");
+    let waits = |stage| matches!(stage, Stage::AwaitingApproval { .. });
+    while !house.broker.opening(&window.name).is_some_and(waits) {
+        tokio::task::yield_now().await;
+    }
+    house.broker.wipe("a test");
+    let after = house.ask("db01");
+    let joined = || {
+        let flights = house.broker.flights();
+        flights.openings[&window.name].since() == house.broker.windows().since(&window.name)
+    };
+    while !joined() {
+        tokio::task::yield_now().await;
+    }
+    house.fake.approval.as_ref().unwrap().notify_one();
+    assert_eq!(before.await.unwrap(), Err("denied"));
+    assert_eq!(after.await.unwrap(), Err("denied"));
+    assert_eq!(house.counts().0, 1);
+}
