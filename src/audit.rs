@@ -54,6 +54,12 @@ struct Log {
     torn: bool,
 }
 
+/// Where the record of that folder is.
+#[must_use]
+pub fn file_in(folder: &Path) -> PathBuf {
+    folder.join("audit.jsonl")
+}
+
 impl Audit {
     /// Opens `audit.jsonl` in `folder`, and goes on with the chain it finds there.
     ///
@@ -61,7 +67,7 @@ impl Audit {
     /// If the folder or file cannot be made or written, or another process has it open.
     pub fn open(folder: &Path, clock: Arc<dyn Clock>) -> io::Result<Self> {
         harden::private_folder(folder)?;
-        let path = folder.join("audit.jsonl");
+        let path = file_in(folder);
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         #[cfg(unix)]

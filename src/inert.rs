@@ -22,15 +22,17 @@ pub fn steers(c: char) -> bool {
 /// `text` with `instead` for each character that steers.
 #[must_use]
 pub fn inert(text: &str, instead: char) -> String {
-    let replaced = text.chars().map(|c| if steers(c) { instead } else { c });
-    replaced.collect()
+    replaced(text, instead, steers)
 }
 
 /// The same for what is said in several lines, which stay.
 #[must_use]
 pub fn inert_lines(text: &str, instead: char) -> String {
-    let steers = |c: char| steers(c) && !matches!(c, '\n' | '\t');
-    let replaced = text.chars().map(|c| if steers(c) { instead } else { c });
+    replaced(text, instead, |c| steers(c) && !matches!(c, '\n' | '\t'))
+}
+
+fn replaced(text: &str, instead: char, which: impl Fn(char) -> bool) -> String {
+    let replaced = text.chars().map(|c| if which(c) { instead } else { c });
     replaced.collect()
 }
 

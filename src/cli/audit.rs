@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Failure;
 use super::output::Output;
+use crate::audit::file_in;
 use crate::config::{Config, ConfigError, Paths};
 use crate::refusal::ExitCode;
 
@@ -38,7 +39,7 @@ pub(super) async fn run(verb: Verb, paths: &Paths, output: &Output) -> Result<Ex
                     "pimento: the configuration has mistakes (`pimento keys` names them), so that no \
                      `[audit]` of it counts",
                 );
-                named(&paths.audit())
+                file_in(&paths.audit())
             });
             tail::tail(args, &file, output).await
         }
@@ -63,11 +64,7 @@ fn file(paths: &Paths) -> Result<PathBuf, Failure> {
         Err(ConfigError::Absent(_)) => paths.audit(),
         loaded => loaded?.audit,
     };
-    Ok(named(&folder))
-}
-
-fn named(folder: &Path) -> PathBuf {
-    folder.join("audit.jsonl")
+    Ok(file_in(&folder))
 }
 
 fn open(file: &Path) -> Result<File, Failure> {
